@@ -1,0 +1,200 @@
+"""`python -m serving`: label statements from the command line."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from serving.classifier import StanceClassifier
+from serving.errors import StancewiseError
+from serving.statement import HeadPrediction, Prediction, Statement
+from serving.tables import JsonLinesWriter, Row, open_writer, read_json_lines, read_rows, table_format
+
+EXIT_BAD_ROWS = 3
+CHUNK = 256  # rows labelled at once: enough to sort by length, few enough to stream
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+errors = Console(stderr=True)
+
+STYLES = {"support": "green", "positive": "green", "criticism": "red", "negative": "red"}
+
+
+@app.callback()
+def main() -> None:
+    """Label statements by stance (support, neutrality, criticism) and sentiment toward a target."""
+
+
+@app.command()
+def predict(
+    model: Annotated[str, typer.Option(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    text: Annotated[str | None, typer.Option(help="One statement, shown as a table.")] = None,
+    speaker: Annotated[str | None, typer.Option(help="Its holder (default: the author of the text).")] = None,
+    target: Annotated[str | None, typer.Option(help="Its target (default: the text's main subject).")] = None,
+    input: Annotated[Path | None, typer.Option(help=".jsonl, .csv or .parquet (default: JSON Lines on stdin).")] = None,
+    output: Annotated[Path | None, typer.Option(help=".jsonl, .csv or .parquet (default: JSON Lines on stdout).")] = None,
+    bad_rows: Annotated[Path | None, typer.Option(help="Where unreadable rows are listed (.jsonl).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Label one statement, or every row of a file.
+
+    Rows need a `text` and may have `speaker` and `target`; every other column is kept. Rows that cannot be
+    labelled are listed with line and reason beside the output, and the exit code is then 3.
+
+    Examples:
+
+      python -m serving predict --model models:/stance@champion --text "Oslo hailed the accord." --speaker Oslo
+      --target "the accord"
+
+      python -m serving predict --model models:/stance@champion --input rows.csv --output labelled.parquet
+
+      cat rows.jsonl | python -m serving predict --model models:/stance@champion > labelled.jsonl
+    """
+    if text is not None and (input or output):
+        raise StancewiseError("--text labels one statement; leave out --input and --output, or leave out --text")
+    if text is None and (speaker or target):
+        raise StancewiseError("--speaker and --target go with --text; in a file they are columns of each row")
+    for path in (input, output, bad_rows):
+        if path:
+            table_format(path)
+    classifier = StanceClassifier.load(model, device)
+    if text is not None:
+        statement = _statement(Row(1, {"text": text, "speaker": speaker, "target": target}))
+        if isinstance(statement, str):
+            raise StancewiseError(statement)
+        show([statement], classifier.predict([statement]))
+        return
+    bad = _label_rows(classifier, input, output, bad_rows or _bad_rows_path(input, output))
+    if bad:
+        raise typer.Exit(EXIT_BAD_ROWS)
+
+
+def _bad_rows_path(input: Path | None, output: Path | None) -> Path:
+    base = output or input or Path("stdin")
+    return base.with_name(f"{base.name}.bad.jsonl")
+
+
+def _label_rows(classifier: StanceClassifier, input: Path | None, output: Path | None, bad_rows: Path) -> int:
+    """Stream rows through the model; returns how many were bad."""
+    done = bad = 0
+    with ExitStack() as stack:
+        rows = read_rows(input) if input else read_json_lines(_standard_input())
+        writer = stack.enter_context(open_writer(output))
+        bar = stack.enter_context(_progress())
+        task = bar.add_task("labelling", total=_count(input) if input and bar.disable is False else None)
+        side: JsonLinesWriter | None = None
+        for row, result in _predictions(classifier, rows, bar, task):
+            if isinstance(result, Prediction):
+                writer.write({**row.values, **result.row()})
+                done += 1
+                continue
+            if side is None:
+                side = stack.enter_context(open_writer(bad_rows))  # type: ignore[assignment]
+            assert side is not None
+            side.write({"line": row.line, "reason": result})
+            bad += 1
+    errors.print(f"{done:,} rows labelled" + (f", {bad:,} could not be: see {bad_rows}" if bad else ""))
+    return bad
+
+
+def _standard_input() -> Iterable[str]:
+    # As for files: bytes that are not UTF-8 make their row a bad one, not the whole stream.
+    return TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape")
+
+
+def _predictions(
+    classifier: StanceClassifier, rows: Iterable[Row], bar: Progress, task: TaskID
+) -> Iterator[tuple[Row, Prediction | str]]:
+    """Every row with its prediction, or with the reason why there is none; in order."""
+    source = iter(rows)
+    while chunk := list(islice(source, CHUNK)):
+        results: list[Statement | str] = [_statement(row) for row in chunk]
+        good = [result for result in results if isinstance(result, Statement)]
+        try:
+            predictions = iter(classifier.predict(good))
+            answers = [next(predictions) if isinstance(result, Statement) else result for result in results]
+        except StancewiseError:
+            answers = [_alone(classifier, result) for result in results]
+        yield from zip(chunk, answers, strict=True)
+        bar.advance(task, len(chunk))
+
+
+def _alone(classifier: StanceClassifier, statement: Statement | str) -> Prediction | str:
+    if isinstance(statement, str):
+        return statement
+    try:
+        return classifier.predict([statement])[0]
+    except StancewiseError as error:
+        return str(error)
+
+
+def _statement(row: Row) -> Statement | str:
+    """The row's statement, or what is wrong with it (never the text itself)."""
+    if row.problem:
+        return row.problem
+    try:
+        return Statement.model_validate({k: v for k, v in row.values.items() if k in Statement.model_fields})
+    except ValidationError as error:
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+
+
+def _count(path: Path) -> int | None:
+    """Rows in the file, roughly: for the progress bar."""
+    if path.suffix.lower() == ".parquet":
+        import pyarrow.parquet as pq
+
+        return int(pq.read_metadata(path).num_rows)
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=errors, disable=not errors.is_terminal)
+
+
+def show(statements: Iterable[Statement], predictions: Iterable[Prediction], title: str | None = None) -> None:
+    """Print predictions as a table: holder -> target, stance, sentiment, probability, text."""
+    table = Table(title=title, show_lines=True, title_justify="left")
+    for header in ("holder → target", "stance", "sentiment"):
+        table.add_column(header)
+    table.add_column("text", ratio=1)
+    for statement, prediction in zip(statements, predictions, strict=True):
+        names = Text(f"{statement.speaker or '(author)'} → {statement.target or '(main subject)'}")
+        table.add_row(names, _cell(prediction.stance), _cell(prediction.sentiment), Text(statement.text))
+    Console().print(table)
+
+
+def _cell(head: HeadPrediction | None) -> Any:
+    if head is None:
+        return Text("not trained", style="dim")
+    style = "dim" if head.abstained else STYLES.get(head.label, "yellow")
+    return Text(f"{head.label} {head.probability:.0%}" + ("\nunsure" if head.abstained else ""), style=style)
+
+
+def run(application: typer.Typer) -> None:
+    """Run a command line: a user's mistake is one line on standard error and exit code 1."""
+    try:
+        application()
+    except StancewiseError as error:
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,70 @@
+"""The inference module: statements in, typed calibrated predictions out."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from serving.artifact import ModelSettings, find_model, read_settings
+from serving.labels import HEADS, LOGITS
+from serving.runtimes import Logits, Runtime, load_runtime
+from serving.statement import HeadPrediction, Prediction, Statement
+
+
+class StanceClassifier:
+    """Labels statements by stance and sentiment toward their target."""
+
+    def __init__(self, settings: ModelSettings, runtime: Runtime) -> None:
+        self.settings = settings
+        self.runtime = runtime
+
+    @classmethod
+    def load(cls, uri: str | Path, device: str = "auto") -> "StanceClassifier":
+        """Load a model from a folder or an MLflow URI; no pickle is read.
+
+        Args:
+            uri: a folder, `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN_ID`.
+            device: `auto` (a GPU if there is one), `cpu` or a torch device such as `cuda:0`.
+
+        Raises:
+            StancewiseError: the URI names no stancewise model, or its files cannot be read.
+        """
+        folder = find_model(uri)
+        settings = read_settings(folder)
+        return cls(settings, load_runtime(folder, settings, device))
+
+    def predict(self, statements: Iterable[Statement]) -> list[Prediction]:
+        """One prediction per statement, in the order given.
+
+        A row's result does not depend on the other rows. A blank text always abstains.
+
+        Raises:
+            StancewiseError: a target is too long for the model.
+        """
+        rows = list(statements)
+        if not rows:
+            return []
+        logits = self.runtime.logits(rows)
+        blank = [not row.text.strip("\0 \t\r\n") for row in rows]
+        heads = {head: self._head(head, logits[:, LOGITS[head]], blank) for head in self.settings.heads}
+        nothing: list[HeadPrediction | None] = [None] * len(rows)
+        pairs = zip(heads.get("stance", nothing), heads.get("sentiment", nothing), strict=True)
+        return [Prediction(stance=stance, sentiment=sentiment) for stance, sentiment in pairs]
+
+    def _head(self, head: str, logits: Logits, blank: list[bool]) -> list[HeadPrediction | None]:
+        labels = HEADS[head]
+        least = self.settings.abstain_below[head]  # type: ignore[index]
+        predictions: list[HeadPrediction | None] = []
+        for row, empty in zip(softmax(logits / self.settings.temperatures[head]), blank, strict=True):  # type: ignore[index]
+            best = int(row.argmax())
+            probabilities = dict(zip(labels, row.tolist(), strict=True))
+            abstained = empty or bool(row[best] < least)
+            predictions.append(HeadPrediction(label=labels[best], probabilities=probabilities, abstained=abstained))
+        return predictions
+
+
+def softmax(logits: Logits) -> Logits:
+    """Probabilities over the last axis, same shape as `logits`."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: Logits = powers / powers.sum(axis=-1, keepdims=True)
+    return result

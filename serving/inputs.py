@@ -1,0 +1,196 @@
+"""How a statement becomes the model's input: marks, text pair, and the window of a long text.
+
+Templates:
+
+- `marked`: the holder's and the target's mention are marked in the text (entity markers after Baldini
+  Soares et al. 2019, "Matching the Blanks"); a mention that is not in the text goes into a text pair.
+- `pair`: the text is left as it is, both names stand in a text pair.
+- `blind`: the text alone; the control that shows what holder and target are worth.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from serving.errors import StancewiseError
+from serving.statement import Statement
+
+Template = Literal["marked", "pair", "blind"]
+Span = tuple[int, int]
+
+HOLDER_MARKS = ("[H]", "[/H]")
+TARGET_MARKS = ("[T]", "[/T]")
+MARKS = HOLDER_MARKS + TARGET_MARKS
+
+_SPECIALS = 4  # most special tokens a tokenizer adds around a text pair (RoBERTa: <s> </s></s> </s>)
+_LEAST_TEXT = 8  # tokens of text that must remain beside the names, else the input says nothing
+_CHARACTERS_PER_TOKEN = 16  # a window this wide is cut before tokenizing, so that cost does not grow with the text
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A statement as the one or two strings the tokenizer gets."""
+
+    text: str
+    pair: str | None
+
+
+def find_mention(text: str, name: str) -> Span | None:
+    """Character span of the first mention of `name` in `text`, case and white space aside; whole words first."""
+    pattern = r"\s+".join(re.escape(word) for word in name.split())
+    match = re.search(rf"(?<!\w){pattern}(?!\w)", text, re.IGNORECASE) or re.search(pattern, text, re.IGNORECASE)
+    return match.span() if match else None
+
+
+def _span(text: str, name: str | None, start: int | None, end: int | None) -> Span | None:
+    if name is None:
+        return None
+    if start is not None and end is not None and start < end <= len(text):
+        return start, end
+    return find_mention(text, name)
+
+
+def _crossing(a: Span, b: Span) -> bool:
+    return a[0] < b[0] < a[1] < b[1] or b[0] < a[0] < b[1] < a[1]
+
+
+def _mark(text: str, spans: dict[tuple[str, str], Span]) -> str:
+    # Later marks first, so that earlier offsets stay true; at one place an outer mark encloses an inner one.
+    inserts = []
+    for rank, (marks, (start, end)) in enumerate(spans.items()):
+        width = end - start
+        inserts += [(start, 1, -width, rank, f"{marks[0]} "), (end, 0, width, -rank, f" {marks[1]}")]
+    for position, _, _, _, mark in sorted(inserts, reverse=True):
+        text = text[:position] + mark + text[position:]
+    return text
+
+
+def _inside(spans: dict[tuple[str, str], Span], window: Span) -> dict[tuple[str, str], Span]:
+    start, end = window
+    return {k: (a - start, b - start) for k, (a, b) in spans.items() if start <= a and b <= end}
+
+
+def _neutralise(text: str, reserved: Sequence[str]) -> str:
+    """`text` with the tokenizer's own tokens made harmless; the length stays, and so do offsets."""
+    for token in reserved:
+        if token in text:
+            text = text.replace(token, "(" + token[1:])
+    return text
+
+
+class InputEncoder:
+    """Turns statements into token ids, the same way in training and in inference.
+
+    Only the text is ever truncated: a window around the target (and the holder, where it fits) is kept.
+    A holder's name may be shortened to a quarter of `max_length`, the target's never.
+    """
+
+    def __init__(self, tokenizer: Any, template: Template, max_length: int) -> None:
+        self.tokenizer = tokenizer
+        self.template = template
+        self.max_length = max_length
+        self._reserved = [token for token in tokenizer.get_added_vocab() if len(token) > 1]
+
+    def render(self, statement: Statement) -> Rendered:
+        """The strings for one statement, without regard to length."""
+        return self._render(statement, window=None)
+
+    def encode(self, statements: Sequence[Statement]) -> list[dict[str, list[int]]]:
+        """Token ids (and masks) of every statement, unpadded, each at most `max_length` long.
+
+        Raises:
+            StancewiseError: a target has so many tokens that no text would remain beside it.
+        """
+        rendered = [self._fit(s) if self._too_wide(s) else self.render(s) for s in statements]
+        encoded = self._tokenize(rendered)
+        for i, row in enumerate(encoded):
+            if len(row["input_ids"]) > self.max_length:
+                [encoded[i]] = self._tokenize([self._fit(statements[i])])
+        return encoded
+
+    def _too_wide(self, statement: Statement) -> bool:
+        return len(statement.text) > _CHARACTERS_PER_TOKEN * self.max_length
+
+    def _tokenize(self, rendered: Sequence[Rendered]) -> list[dict[str, list[int]]]:
+        rows: list[dict[str, list[int]]] = [{} for _ in rendered]
+        for paired in (False, True):
+            chosen = [i for i, r in enumerate(rendered) if (r.pair is not None) == paired]
+            if chosen:
+                pairs = [rendered[i].pair for i in chosen] if paired else None
+                batch = self.tokenizer([rendered[i].text for i in chosen], pairs, verbose=False)
+                for place, i in enumerate(chosen):
+                    rows[i] = {key: batch[key][place] for key in batch}
+        return rows
+
+    def _render(self, statement: Statement, window: Span | None) -> Rendered:
+        window = window or (0, len(statement.text))
+        text = _neutralise(statement.text[slice(*window)], self._reserved)
+        if self.template == "blind":
+            return Rendered(text, None)
+        names = {HOLDER_MARKS: statement.speaker, TARGET_MARKS: statement.target}
+        spans = _inside(self._spans(statement), window) if self.template == "marked" else {}
+        absent = [
+            f"{marks[0]} {_neutralise(name, self._reserved)} {marks[1]}"
+            for marks, name in names.items()
+            if name and marks not in spans
+        ]
+        return Rendered(_mark(text, spans), " ".join(absent) or None)
+
+    def _spans(self, statement: Statement) -> dict[tuple[str, str], Span]:
+        text = statement.text
+        target = _span(text, statement.target, statement.target_start, statement.target_end)
+        holder = _span(text, statement.speaker, statement.speaker_start, statement.speaker_end)
+        if holder and target and _crossing(holder, target):
+            holder = None
+        spans = {HOLDER_MARKS: holder, TARGET_MARKS: target}
+        return {marks: span for marks, span in spans.items() if span}
+
+    def _count(self, text: str) -> int:
+        return len(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+
+    def _fit(self, statement: Statement) -> Rendered:
+        """Render the window of the text that leaves room for the marks and names."""
+        if self.template == "blind":
+            return self._render(statement, self._window(statement.text, [], self.max_length - _SPECIALS))
+        if statement.speaker and self._count(statement.speaker) > self.max_length // 4:
+            start = end = None  # a shortened name is no longer the marked mention
+            name = self._shorten(statement.speaker, self.max_length // 4)
+            statement = statement.model_copy(update={"speaker": name, "speaker_start": start, "speaker_end": end})
+        names = sum(self._count(name) for name in (statement.speaker, statement.target) if name)
+        budget = self.max_length - _SPECIALS - len(MARKS) - names
+        if budget < _LEAST_TEXT:
+            raise StancewiseError(
+                f"target: {self._count(statement.target or '')} tokens leave no room for the text in the model's "
+                f"{self.max_length}; give a shorter target, or train with a larger max_length"
+            )
+        spans = self._spans(statement)
+        mentions = [spans[marks] for marks in (TARGET_MARKS, HOLDER_MARKS) if marks in spans]
+        return self._render(statement, self._window(statement.text, mentions, budget))
+
+    def _shorten(self, name: str, tokens: int) -> str:
+        offsets = self.tokenizer(name, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        return name[: offsets[tokens - 1][1]]
+
+    def _window(self, text: str, mentions: Sequence[Span], budget: int) -> Span:
+        """Character span of at most `budget` tokens that holds the first mention, and the second if it fits."""
+        centre = mentions[0] if mentions else (0, 0)
+        reach = _CHARACTERS_PER_TOKEN * self.max_length
+        base = max(0, centre[0] - reach)
+        piece = _neutralise(text[base : centre[1] + reach], self._reserved)
+        offsets = self.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        tokens = [(base + a, base + b) for a, b in offsets["offset_mapping"]]
+        if len(tokens) <= budget:
+            return (tokens[0][0], tokens[-1][1]) if tokens else (0, 0)
+        first, last = 0, 0
+        for span in mentions:
+            inside = [i for i, (a, b) in enumerate(tokens) if a < span[1] and b > span[0]]
+            if not inside:
+                continue
+            low, high = (inside[0], inside[-1] + 1) if last == 0 else (min(first, inside[0]), max(last, inside[-1] + 1))
+            if high - low <= budget:
+                first, last = low, high
+        # Context on both sides, more where the text ends on the other.
+        room = budget - (last - first)
+        first = max(0, min(first - room // 2, len(tokens) - budget))
+        return tokens[first][0], tokens[first + budget - 1][1]

@@ -1,0 +1,8 @@
+"""The labels of both heads and their places among the six logits."""
+
+STANCES = ("support", "neutrality", "criticism")
+SENTIMENTS = ("positive", "neutral", "negative")
+
+HEADS: dict[str, tuple[str, ...]] = {"stance": STANCES, "sentiment": SENTIMENTS}
+LOGITS: dict[str, slice] = {"stance": slice(0, 3), "sentiment": slice(3, 6)}
+LOGIT_NAMES = tuple(f"{head}:{label}" for head, labels in HEADS.items() for label in labels)

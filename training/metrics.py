@@ -1,0 +1,179 @@
+"""Metrics with intervals: one weighted implementation for the figure and for every bootstrap resample.
+
+Every function takes row weights of shape (resamples, rows): ones give the figure itself, and how often a row
+was drawn gives one resample. Rows of one document group are drawn together (cluster bootstrap, Davison &
+Hinkley 1997, ch. 3.8), because statements of one story are not independent.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.labels import HEADS
+from training.corpus import UNLABELLED
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+RESAMPLES = 1000
+ECE_BINS = 10
+CONFIDENCE = (2.5, 97.5)  # percentiles
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure between 0 and 1, and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
+
+def group_weights(groups: Ints, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
+    """How often each row is drawn when whole groups are drawn with replacement, shape (resamples, rows)."""
+    rng = np.random.default_rng(seed)
+    count = int(groups.max()) + 1
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples)
+    weights: Floats = drawn[:, groups].astype(np.float64)
+    return weights
+
+
+def confusion(labels: Ints, predicted: Ints, weights: Floats) -> Floats:
+    """Weighted counts, shape (resamples, 3 true labels, 3 predicted labels)."""
+    cells = np.eye(9)[labels * 3 + predicted]
+    counts: Floats = (weights @ cells).reshape(-1, 3, 3)
+    return counts
+
+
+def f1_per_class(counts: Floats) -> Floats:
+    """F1 of each label, shape (resamples, 3); 0 for a label neither present nor predicted, as in scikit-learn."""
+    hits = np.einsum("bii->bi", counts)
+    total = counts.sum(axis=1) + counts.sum(axis=2)
+    f1: Floats = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
+    return f1
+
+
+def macro_f1(labels: Ints, predicted: Ints, weights: Floats) -> Floats:
+    """Mean F1 of the labels that occur among the rows, true or predicted, shape (resamples,)."""
+    counts = confusion(labels, predicted, np.ones((1, len(labels))))[0]
+    present = counts.sum(axis=0) + counts.sum(axis=1) > 0
+    mean: Floats = f1_per_class(confusion(labels, predicted, weights))[:, present].mean(axis=1)
+    return mean
+
+
+def expected_calibration_error(correct: Floats, confidence: Floats, weights: Floats) -> Floats:
+    """Mean gap between confidence and accuracy over ten equal-width bins, shape (resamples,).
+
+    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
+    """
+    bins = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+    gaps = np.eye(ECE_BINS)[bins] * (confidence - correct)[:, None]
+    error: Floats = np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
+    return error
+
+
+def area_under_risk_coverage(correct: Floats, confidence: Floats, weights: Floats) -> Floats:
+    """Mean error rate over all coverages, most confident rows first, shape (resamples,); lower is better.
+
+    Source: Geifman & El-Yaniv 2017, "Selective Classification for Deep Neural Networks".
+    """
+    order = np.argsort(-confidence, kind="stable")
+    ordered = weights[:, order]
+    kept = ordered.cumsum(axis=1)
+    wrong = (ordered * (1 - correct[order])).cumsum(axis=1)
+    risk = np.divide(wrong, kept, out=np.zeros_like(wrong), where=kept > 0)
+    area: Floats = (risk * ordered).sum(axis=1) / ordered.sum(axis=1)
+    return area
+
+
+def head_metrics(head: str, labels: Ints, probabilities: Floats, groups: Ints) -> dict[str, Metric]:
+    """All metrics of one head with intervals.
+
+    Args:
+        head: `stance` or `sentiment`.
+        labels: label indices, shape (rows,); UNLABELLED rows are left out.
+        probabilities: calibrated, shape (rows, 3).
+        groups: group numbers, shape (rows,).
+
+    Returns:
+        accuracy, macro_f1, f1_LABEL, ece, aurc; empty when no row is labelled.
+    """
+    chosen = labels != UNLABELLED
+    if not chosen.any():
+        return {}
+    labels, probabilities, groups = labels[chosen], probabilities[chosen], dense(groups[chosen])
+    predicted = probabilities.argmax(axis=1).astype(np.int64)
+    confidence = probabilities.max(axis=1)
+    correct = (predicted == labels).astype(np.float64)
+
+    def measure(weights: Floats) -> dict[str, Floats]:
+        f1 = f1_per_class(confusion(labels, predicted, weights))
+        return {
+            "accuracy": weights @ correct / weights.sum(axis=1),
+            "macro_f1": macro_f1(labels, predicted, weights),
+            **{f"f1_{label}": f1[:, i] for i, label in enumerate(HEADS[head])},
+            "ece": expected_calibration_error(correct, confidence, weights),
+            "aurc": area_under_risk_coverage(correct, confidence, weights),
+        }
+
+    figures = measure(np.ones((1, len(labels))))
+    resampled = measure(group_weights(groups))
+    return {name: _metric(figures[name][0], resampled[name]) for name in figures}
+
+
+def _metric(value: float, resampled: Floats) -> Metric:
+    low, high = np.percentile(resampled, CONFIDENCE)
+    return Metric(float(value), float(low), float(high))
+
+
+def mean_macro_f1(labels: Ints, predictions: list[Ints], groups: Ints, seed: int = 0) -> Metric:
+    """Macro-F1 averaged over runs that differ in their seed; the interval draws both groups and runs anew.
+
+    Args:
+        labels: shape (rows,), the same for every run.
+        predictions: one array of shape (rows,) per run.
+        groups: shape (rows,).
+    """
+    weights = group_weights(dense(groups), seed=seed)
+    scores = np.stack([macro_f1(labels, predicted, weights) for predicted in predictions], axis=1)
+    value = np.mean([macro_f1(labels, predicted, np.ones((1, len(labels))))[0] for predicted in predictions])
+    return _metric(float(value), _redrawn_mean(scores, seed))
+
+
+def difference_macro_f1(labels: Ints, ours: list[Ints], theirs: list[Ints], groups: Ints, seed: int = 0) -> Metric:
+    """Mean macro-F1 of our runs minus theirs on the same rows, paired: both see the same resample of groups."""
+    weights = group_weights(dense(groups), seed=seed)
+    once = np.ones((1, len(labels)))
+    sides = []
+    for number, runs in enumerate((ours, theirs)):
+        scores = np.stack([macro_f1(labels, predicted, weights) for predicted in runs], axis=1)
+        value = np.mean([macro_f1(labels, predicted, once)[0] for predicted in runs])
+        sides.append((float(value), _redrawn_mean(scores, seed + number)))
+    return _metric(sides[0][0] - sides[1][0], sides[0][1] - sides[1][1])
+
+
+def _redrawn_mean(scores: Floats, seed: int) -> Floats:
+    """Mean over runs drawn with replacement in every resample; `scores` has shape (resamples, runs)."""
+    rng = np.random.default_rng(seed + 1)
+    drawn = rng.integers(scores.shape[1], size=scores.shape)
+    mean: Floats = np.take_along_axis(scores, drawn, axis=1).mean(axis=1)
+    return mean
+
+
+def dense(groups: Ints) -> Ints:
+    """Group numbers renumbered 0, 1, 2, ... without gaps."""
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+
+
+def contrast_rows(texts: list[str], labels: Ints) -> npt.NDArray[np.bool_]:
+    """Rows whose very text also stands with another label: only holder and target tell them apart."""
+    seen: dict[str, set[int]] = {}
+    for text, label in zip(texts, labels.tolist(), strict=True):
+        if label != UNLABELLED:
+            seen.setdefault(text, set()).add(label)
+    pairs = zip(texts, labels.tolist(), strict=True)
+    return np.array([label != UNLABELLED and len(seen[text]) > 1 for text, label in pairs])
