@@ -1,0 +1,217 @@
+"""MLflow: what a run holds, and how its model gets into the registry."""
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types.schema import Object, Property
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from serving.artifact import ModelSettings
+from serving.errors import StancewiseError
+from serving.labels import HEADS
+from training.config import ExperimentConfig, Register, flatten
+from training.corpus import Corpus
+
+SERVING = Path(__file__).parent.parent / "serving"
+CONFIG_FILE = "config.json"
+FINGERPRINT = "stancewise.fingerprint"
+
+# Exact versions of these go into the model's requirements; the rest follows from them.
+REQUIREMENTS = {
+    "encoder": ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "tokenizers", "torch", "transformers"),
+    "tfidf": ("mlflow", "numpy", "pandas", "pydantic", "safetensors"),
+}
+
+EXAMPLE = pd.DataFrame(
+    {
+        "text": ["The mayor hailed the tram plan, which shopkeepers called a waste."] * 2,
+        "speaker": ["The mayor", "shopkeepers"],
+        "target": ["the tram plan", "the tram plan"],
+    }
+)
+
+
+def open_experiment(name: str) -> None:
+    """Select the experiment, so that an unreachable store is an error before any work.
+
+    Raises:
+        StancewiseError: the tracking store does not answer.
+    """
+    try:
+        mlflow.set_experiment(name)
+    except (MlflowException, OSError) as error:
+        cause = str(error).splitlines()[0]
+        raise StancewiseError(
+            f"MLflow store {mlflow.get_tracking_uri()}: {cause}; start the server, or set MLFLOW_TRACKING_URI"
+        ) from None
+
+
+def fingerprint(config: ExperimentConfig, seed: int, corpora: dict[str, Corpus]) -> str:
+    """What decides a run's result: config, seed and data; two runs with the same one are the same experiment."""
+    settings = config.model_dump(mode="json", exclude={"name", "experiment", "data", "register_as", "seeds"})
+    digests = {part: corpus.digest() for part, corpus in corpora.items()}
+    content = json.dumps([type(config).__name__, settings, seed, digests], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def find_finished(experiment: str, mark: str) -> str | None:
+    """The newest finished run with this fingerprint."""
+    runs = mlflow.search_runs(
+        experiment_names=[experiment],
+        filter_string=f"tags.`{FINGERPRINT}` = '{mark}' and attributes.status = 'FINISHED'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+        output_format="list",
+    )
+    return runs[0].info.run_id if runs else None
+
+
+def log_setup(config: ExperimentConfig, seed: int, corpora: dict[str, Corpus], mark: str) -> None:
+    """Parameters, tags, the resolved config and the data sets of the active run."""
+    params = flatten(config)
+    params.pop("seeds", None)
+    mlflow.log_params({**params, "seed": seed})
+    mlflow.log_dict({"kind": type(config).__name__, **config.model_dump(mode="json", by_alias=True)}, CONFIG_FILE)
+    tags = {FINGERPRINT: mark, "template": config.template, **git_state()}
+    for part, corpus in corpora.items():
+        tags[f"data.{part}.sha256"] = corpus.digest()
+        frame = pd.DataFrame([row.model_dump(include=set(LOGGED_FIELDS)) for row in corpus.rows])
+        dataset = mlflow.data.from_pandas(
+            frame, source=str(corpus.path), name=corpus.path.stem, digest=corpus.digest()[:16]
+        )
+        mlflow.log_input(dataset, context={"train": "training"}.get(part, part))
+    mlflow.set_tags(tags)
+
+
+LOGGED_FIELDS = ("id", "text", "speaker", "target", "stance", "sentiment", "domain", "group")
+
+
+def git_state() -> dict[str, str]:
+    """Commit and dirty flag of the working folder; nothing outside a repository."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S607
+        status = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, check=True)  # noqa: S607
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"git.commit": commit.stdout.strip(), "git.dirty": str(bool(status.stdout.strip())).lower()}
+
+
+class MlflowCallback(TrainerCallback):
+    """Step metrics under `curve/`: losses, learning rate, gradient norm, validation macro-F1 of each head."""
+
+    NAMES = {"loss": "train_loss", "eval_loss": "validation_loss"}  # noqa: RUF012
+    LEFT_OUT = ("epoch", "runtime", "per_second", "total_flos", "eval_macro_f1_")
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Send one log entry."""
+        metrics = {}
+        for name, value in (logs or {}).items():
+            if name.startswith("train_") or any(part in name for part in self.LEFT_OUT):
+                continue
+            metrics[f"curve/{self.NAMES.get(name, name.removeprefix('eval_'))}"] = float(value)
+        if metrics:
+            mlflow.log_metrics(metrics, step=state.global_step)
+
+
+def signature() -> ModelSignature:
+    """Columns in and out of the MLflow model."""
+    inputs = [ColSpec(DataType.string, "text")]
+    inputs += [ColSpec(DataType.string, name, required=False) for name in ("speaker", "target")]
+    outputs = []
+    for head, labels in HEADS.items():
+        probabilities = Object([Property(label, DataType.double) for label in labels])
+        outputs.append(ColSpec(DataType.string, head, required=False))
+        outputs.append(ColSpec(probabilities, f"{head}_probabilities", required=False))
+    outputs.append(ColSpec(DataType.boolean, "abstained"))
+    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+
+
+def log_model(folder: Path, settings: ModelSettings) -> Any:
+    """Log the model folder as a LoggedModel made from code: no pickle, its own serving code beside it."""
+    pinned = [f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS[settings.kind]]
+    previous = os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION")
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"  # the check at logging runs as strictly as a server
+    try:
+        return mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(SERVING / "pyfunc.py"),
+            artifacts={"model": str(folder)},
+            code_paths=[str(SERVING)],
+            signature=signature(),
+            input_example=EXAMPLE,
+            pip_requirements=pinned,
+            metadata={"kind": settings.kind, "heads": list(settings.heads), "template": settings.template},
+        )
+    finally:
+        if previous is None:
+            del os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"]
+        else:
+            os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = previous
+
+
+def log_tables(tables: dict[str, pd.DataFrame]) -> None:
+    """Log tables as MLflow tables (shown in the UI), under `tables/`."""
+    for name, table in tables.items():
+        mlflow.log_table(table.astype(object).where(table.notna(), None), f"tables/{name}.json")
+
+
+def register(run_id: str, where: Register, move_alias: bool = True) -> str:
+    """Register the run's model (once) and set the alias; returns `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+
+    With `move_alias=False` an alias that points somewhere already is left there.
+    """
+    client = mlflow.MlflowClient()
+    versions = client.search_model_versions(f"name = '{where.name}' and run_id = '{run_id}'")
+    number = versions[0].version if versions else _new_version(run_id, where.name)
+    if where.alias is None:
+        return f"models:/{where.name}/{number}"
+    if move_alias or where.alias not in client.get_registered_model(where.name).aliases:
+        client.set_registered_model_alias(where.name, where.alias, number)
+    return f"models:/{where.name}@{where.alias}"
+
+
+def _new_version(run_id: str, name: str) -> str:
+    models = mlflow.search_logged_models(
+        experiment_ids=[mlflow.get_run(run_id).info.experiment_id],
+        filter_string=f"source_run_id = '{run_id}'",
+        output_format="list",
+    )
+    if not models:
+        raise StancewiseError(f"run {run_id}: it has no model to register; did it finish?")
+    return str(mlflow.register_model(models[0].model_uri, name).version)
+
+
+def read_config(run_id: str) -> dict[str, Any]:
+    """The resolved config that a run was started with.
+
+    Raises:
+        StancewiseError: there is no such run, or it is not ours.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=CONFIG_FILE, dst_path=folder)
+            values: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (MlflowException, OSError) as error:
+            raise StancewiseError(
+                f"run {run_id}: no {CONFIG_FILE} in {mlflow.get_tracking_uri()} ({str(error).splitlines()[0]}); "
+                "see the run's id in the MLflow UI"
+            ) from None
+    return values
