@@ -1,5 +1,6 @@
 """`python -m serving`: label statements from the command line."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -42,7 +43,9 @@ def predict(
     speaker: Annotated[str | None, typer.Option(help="Its holder (default: the author of the text).")] = None,
     target: Annotated[str | None, typer.Option(help="Its target (default: the text's main subject).")] = None,
     input: Annotated[Path | None, typer.Option(help=".jsonl, .csv or .parquet (default: JSON Lines on stdin).")] = None,
-    output: Annotated[Path | None, typer.Option(help=".jsonl, .csv or .parquet (default: JSON Lines on stdout).")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help=".jsonl, .csv or .parquet (default: JSON Lines on stdout).")
+    ] = None,
     bad_rows: Annotated[Path | None, typer.Option(help="Where unreadable rows are listed (.jsonl).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -184,6 +187,7 @@ def _cell(head: HeadPrediction | None) -> Any:
 
 def run(application: typer.Typer) -> None:
     """Run a command line: a user's mistake is one line on standard error and exit code 1."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # transformers' own bars, between ours
     try:
         application()
     except StancewiseError as error:

@@ -1,7 +1,6 @@
 """The model folder: weights in safetensors, a tokenizer, and `stancewise.json` that says how to use them."""
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +10,7 @@ from serving.errors import StancewiseError
 from serving.inputs import Template
 
 SETTINGS_FILE = "stancewise.json"
-_PLACES = (".", "artifacts/model", "model/artifacts/model")  # the folder itself, an MLflow model, a run's artifacts
+_PLACES = (".", "artifacts/model")  # the folder itself, an MLflow model
 
 Head = Literal["stance", "sentiment"]
 
@@ -35,7 +34,7 @@ def write_settings(folder: Path, settings: ModelSettings) -> None:
     """Write `stancewise.json` into `folder`, whole or not at all."""
     temporary = folder / f"{SETTINGS_FILE}.partial"
     temporary.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / SETTINGS_FILE)
+    temporary.replace(folder / SETTINGS_FILE)
 
 
 def read_settings(folder: Path) -> ModelSettings:

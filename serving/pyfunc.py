@@ -11,7 +11,7 @@ from serving.statement import Statement
 COLUMNS = ("text", "speaker", "target")
 
 
-class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
+class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     """A DataFrame with `text` and optional `speaker` and `target` in, labels and probabilities out."""
 
     def load_context(self, context: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
 
 from serving.artifact import ModelSettings
 from serving.errors import StancewiseError
@@ -78,5 +79,5 @@ def load_runtime(folder: Path, settings: ModelSettings, device: str) -> Runtime:
 
             return TfidfRuntime(folder, settings)
         return EncoderRuntime(folder, settings, device)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise StancewiseError(f"{folder}: the weights cannot be read ({error}); fetch the model again") from None

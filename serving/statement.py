@@ -7,11 +7,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 NAME_CHARACTERS = 500  # longest holder or target accepted; a longer one is a text, not a mention
 
 
+def _unicode(text: str) -> str:
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("bytes or escapes in it are not Unicode text; save the file as UTF-8")
+    return text
+
+
 def _blank_to_none(name: str | None) -> str | None:
-    return name.strip() or None if name else None
+    return _unicode(name).strip() or None if name else None
 
 
 Name = Annotated[str | None, Field(max_length=NAME_CHARACTERS), AfterValidator(_blank_to_none)]
+Text = Annotated[str, AfterValidator(_unicode)]
 Offset = Annotated[int | None, Field(ge=0)]
 
 
@@ -24,7 +31,7 @@ class Statement(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    text: str
+    text: Text
     speaker: Name = None
     target: Name = None
     speaker_start: Offset = None

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,6 +71,7 @@ def read_json_lines(lines: Iterable[str]) -> Iterator[Row]:
 def _read_csv(lines: IO[str]) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
     reader = csv.DictReader(lines, strict=True)
+    columns = reader.fieldnames or ()  # reads the header, so that line numbers begin behind it
     while True:
         line = reader.line_num + 1
         try:
@@ -83,7 +83,7 @@ def _read_csv(lines: IO[str]) -> Iterator[Row]:
             continue
         if None in values or None in values.values():
             found = "more" if None in values else "fewer"
-            yield Row(line, {}, f"{found} fields than the header's {len(reader.fieldnames or ())}")
+            yield Row(line, {}, f"{found} fields than the header's {len(columns)}")
         else:
             yield Row(line, dict(values))
 
@@ -177,7 +177,8 @@ class ParquetWriter:
 def open_writer(path: Path | None) -> Iterator[RowWriter]:
     """A writer for `path` (None: JSON Lines on standard output); the file appears whole at the end, or not at all."""
     if path is None:
-        yield JsonLinesWriter(open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False))
+        with open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as out:
+            yield JsonLinesWriter(out)
         return
     kind = table_format(path)
     if not path.parent.is_dir():
@@ -192,6 +193,6 @@ def open_writer(path: Path | None) -> Iterator[RowWriter]:
             # A lone surrogate in a column that is only passed on becomes its escape, which JSON reads back.
             with temporary.open("w", encoding="utf-8", newline="", errors="backslashreplace") as file:
                 yield JsonLinesWriter(file) if kind == ".jsonl" else CsvWriter(file)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

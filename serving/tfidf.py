@@ -51,9 +51,7 @@ def ngrams(statement: Statement, template: str) -> Iterator[str]:
             yield from (f"{mark}>{word}" for word in _WORD.findall(text[span[1] : span[1] + NEAR]))
 
 
-def save_tfidf(
-    folder: Path, vocabulary: Sequence[str], idf: Logits, weights: Logits, bias: Logits
-) -> None:
+def save_tfidf(folder: Path, vocabulary: Sequence[str], idf: Logits, weights: Logits, bias: Logits) -> None:
     """Write the model: `idf` (n-grams,), `weights` (n-grams, 6), `bias` (6,)."""
     (folder / VOCABULARY_FILE).write_text(json.dumps(list(vocabulary), ensure_ascii=False), encoding="utf-8")
     save_file({"idf": idf, "weights": np.ascontiguousarray(weights), "bias": bias}, folder / WEIGHTS_FILE)

@@ -39,7 +39,7 @@ def fit_baseline(config: BaselineConfig, train: Corpus, validation: Corpus, work
             candidates.append((score, -inverse_penalty, model))
         best = max(candidates, key=lambda candidate: candidate[:2])[2]
         weights[:, LOGITS[head]], bias[LOGITS[head]] = _three_columns(best, len(HEADS[head]))
-    folder = work / "best"
+    folder = work / "model"
     folder.mkdir(parents=True, exist_ok=True)
     save_tfidf(folder, vectorizer.get_feature_names_out().tolist(), vectorizer.idf_, weights, bias)
     return folder

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from serving.artifact import Head
 from serving.errors import StancewiseError
 from serving.inputs import Template
-from serving.labels import HEADS
 
 
 class Section(BaseModel):
@@ -95,7 +94,7 @@ class ExperimentConfig(Section):
     experiment: str = Field(default="stance", description="the MLflow experiment")
     data: Data
     template: Template = Field(default="marked", description="how holder and target reach the model")
-    heads: tuple[Head, ...] = Field(default=tuple(HEADS), min_length=1)
+    heads: tuple[Head, ...] = Field(default=("stance", "sentiment"), min_length=1)
     abstain: Abstain = Abstain()
     register_as: Register | None = Field(default=None, alias="register")
 

@@ -89,7 +89,7 @@ def evaluate(classifier: StanceClassifier, corpus: Corpus) -> Evaluation:
     predictions = classifier.predict(corpus.statements())
     milliseconds = 1000 * (time.perf_counter() - start) / len(corpus.rows)
     groups = corpus.groups()
-    heads = {}
+    heads: dict[str, HeadResult] = {}
     for head in classifier.settings.heads:
         labels = corpus.labels(head)
         if (labels == UNLABELLED).all():
@@ -116,8 +116,11 @@ def _selective(labels: Ints, probabilities: Floats, abstained: Ints) -> dict[str
     kept = (labels != UNLABELLED) & (abstained == 0)
     known = labels != UNLABELLED
     coverage = float(kept.sum() / known.sum())
-    accuracy = float((probabilities.argmax(axis=1)[kept] == labels[kept]).mean()) if kept.any() else 1.0
-    return {"coverage": Metric(coverage, coverage, coverage), "accuracy_kept": Metric(accuracy, accuracy, accuracy)}
+    metrics = {"coverage": Metric(coverage, coverage, coverage)}
+    if kept.any():
+        accuracy = float((probabilities.argmax(axis=1)[kept] == labels[kept]).mean())
+        metrics["accuracy_kept"] = Metric(accuracy, accuracy, accuracy)
+    return metrics
 
 
 def risk_coverage_curve(result: HeadResult) -> tuple[Floats, Floats]:
@@ -154,5 +157,3 @@ def _cell(metric: Metric | None) -> str:
     if metric is None:
         return ""
     return f"{100 * metric.value:.1f}" if metric.low == metric.high else str(metric)
-
-

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from transformers import (
     DataCollatorWithPadding,
     EarlyStoppingCallback,
     EvalPrediction,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -162,15 +164,16 @@ def _scores(heads: tuple[Head, ...], evaluation: EvalPrediction) -> dict[str, fl
     return {**scores, SELECTION_METRIC: float(np.mean(list(scores.values()))) if scores else 0.0}
 
 
-def fit(
-    config: TrainConfig,
-    seed: int,
-    train: Corpus,
-    validation: Corpus,
-    work: Path,
-    callbacks: list[TrainerCallback],
-    resume: bool = False,
-) -> Path:
+@dataclass(frozen=True)
+class Workspace:
+    """Where and how visibly a fit happens."""
+
+    folder: Path  # for checkpoints
+    callbacks: list[TrainerCallback]  # progress and tracking
+    resume: bool = False  # go on from the last whole checkpoint in `folder`, if there is one
+
+
+def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, workspace: Workspace) -> Path:
     """Fine-tune and return the folder of the best checkpoint (weights in safetensors, tokenizer).
 
     Args:
@@ -178,11 +181,10 @@ def fit(
         seed: of the head's weights, dropout and the order of batches.
         train: rows to learn from.
         validation: rows that choose the checkpoint.
-        work: folder for checkpoints; `resume` goes on from the last whole one in it, if there is one.
-        callbacks: progress and tracking.
-        resume: see `work`.
+        workspace: checkpoints, callbacks, whether to resume.
     """
     set_seed(seed)
+    work, callbacks = workspace.folder, list(workspace.callbacks)
     tokenizer, model = load_encoder(config.encoder, config.template)
     inputs = InputEncoder(tokenizer, config.template, config.max_length)
     rows = encode_corpus(train, inputs, config.heads)
@@ -211,7 +213,7 @@ def fit(
         report_to=[],
     )
     if config.patience is not None:
-        callbacks = [*callbacks, EarlyStoppingCallback(early_stopping_patience=config.patience)]
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
     trainer = StanceTrainer(
         batches=batches,
         model=model,
@@ -224,11 +226,13 @@ def fit(
         callbacks=callbacks,
         optimizers=(torch.optim.AdamW(parameter_groups(model, config.optimiser)), None),
     )
-    trainer.train(resume_from_checkpoint=str(found) if resume and (found := last_checkpoint(work)) else None)
-    best = work / "best"
-    trainer.model.save_pretrained(best)
-    tokenizer.save_pretrained(best)
-    return best
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = last_checkpoint(work) if workspace.resume else None
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    folder = work / "model"
+    trainer.model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 def last_checkpoint(work: Path) -> Path | None:

@@ -1,6 +1,7 @@
 """The pictures of a run: where people would rather look than read."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from serving.labels import HEADS
@@ -74,6 +75,6 @@ def loss_curves(train: Curve, validation: Curve) -> Figure:
     return figure
 
 
-def _figure(columns: int) -> tuple[Figure, list]:
+def _figure(columns: int) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(5 * columns, 4.4), layout="constrained")
     return figure, list(figure.subplots(1, columns, squeeze=False)[0])

@@ -1,0 +1,140 @@
+"""A tiny encoder, a small corpus and one real trained project, shared by the tests."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+REPOSITORY = Path(__file__).parent.parent
+STATEMENTS = REPOSITORY / "data" / "statements"
+
+
+def read_lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def write_lines(path: Path, rows: list[dict]) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory) -> Path:
+    """A two-layer BERT of 32 dimensions with a tokenizer trained on our statements; made here, never fetched."""
+    import torch
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("encoder")
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    texts = [row["text"] for row in read_lines(STATEMENTS / "train.jsonl")]
+    tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=2000, special_tokens=specials))
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+    )
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=len(fast), **size)).save_pretrained(folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Project:
+    """A user's working folder: data, configs, an MLflow store of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *arguments: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def config(self, name: str, **changes) -> str:
+        values = yaml.safe_load((self.folder / "tiny.yaml").read_text(encoding="utf-8")) | {"name": name} | changes
+        (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        return f"{name}.yaml"
+
+    @property
+    def store(self) -> str:
+        return self.environment["MLFLOW_TRACKING_URI"]
+
+
+def make_project(folder: Path, encoder: Path) -> Project:
+    data = folder / "statements"
+    data.mkdir()
+    for part, count in (("train", 160), ("validation", 60), ("test", 60)):
+        write_lines(data / f"{part}.jsonl", read_lines(STATEMENTS / f"{part}.jsonl")[:count])
+    config = {
+        "name": "tiny",
+        "data": {part: f"statements/{part}.jsonl" for part in ("train", "validation", "test")},
+        "encoder": {"folder": str(encoder)},
+        "max_length": 96,
+        "epochs": 2,
+        "optimiser": {"learning_rate": 1e-3},
+        "device": "cpu",
+        "register": {"name": "stance", "alias": "champion"},
+    }
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "HF_HUB_OFFLINE": "1",
+        "COLUMNS": "160",
+    }
+    return Project(folder, environment)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory, encoder) -> Project:
+    """A project with a finished fine-tuning run (`stance@champion`) and a finished baseline (`stance@baseline`)."""
+    made = make_project(tmp_path_factory.mktemp("project"), encoder)
+    trained = made.run("training", "train", "tiny.yaml")
+    (made.folder / "train.log").write_text(trained.stdout + trained.stderr, encoding="utf-8")
+    data = {"data": yaml.safe_load((made.folder / "tiny.yaml").read_text())["data"]}
+    baseline = {"name": "tfidf", **data, "register": {"name": "stance", "alias": "baseline"}}
+    (made.folder / "baseline.yaml").write_text(yaml.safe_dump(baseline), encoding="utf-8")
+    made.run("training", "baseline", "baseline.yaml")
+    return made
+
+
+@pytest.fixture(scope="session")
+def champion(project) -> Path:
+    """The model folder behind `models:/stance@champion`."""
+    import mlflow
+
+    from serving.artifact import find_model
+
+    mlflow.set_tracking_uri(project.store)
+    return find_model("models:/stance@champion")
+
+
+@pytest.fixture(scope="session")
+def classifier(champion):
+    from serving import StanceClassifier
+
+    return StanceClassifier.load(champion, device="cpu")

@@ -1,0 +1,114 @@
+import subprocess
+import sys
+
+import pytest
+
+from serving import StanceClassifier, StancewiseError, Statement
+from tests.conftest import STATEMENTS, read_lines
+
+
+def statements(count):
+    rows = read_lines(STATEMENTS / "validation.jsonl")[:count]
+    return [Statement(text=row["text"], speaker=row["speaker"], target=row["target"]) for row in rows]
+
+
+def test_order_is_kept_and_neighbours_do_not_matter(classifier):
+    rows = statements(40)
+    together = classifier.predict(rows)
+    for i in (0, 7, 39):
+        [alone] = classifier.predict([rows[i]])
+        for head in ("stance", "sentiment"):
+            ours, theirs = getattr(together[i], head), getattr(alone, head)
+            assert ours.probabilities == pytest.approx(theirs.probabilities, abs=1e-5)
+    backwards = classifier.predict(rows[::-1])[::-1]
+    assert [p.stance.label for p in backwards] == [p.stance.label for p in together]
+
+
+def test_a_prediction_is_typed_and_sums_to_one(classifier):
+    [prediction] = classifier.predict(statements(1))
+    assert set(prediction.stance.probabilities) == {"support", "neutrality", "criticism"}
+    assert sum(prediction.sentiment.probabilities.values()) == pytest.approx(1)
+    assert prediction.stance.probability == max(prediction.stance.probabilities.values())
+    assert prediction.abstained == (prediction.stance.abstained or prediction.sentiment.abstained)
+
+
+def test_holder_and_target_reach_the_model(classifier):
+    text = "Oslo hailed the accord, which Rome rejected."
+    pairs = [("Oslo", "the accord"), ("Rome", "the accord"), (None, "Rome")]
+    answers = classifier.predict([Statement(text=text, speaker=s, target=t) for s, t in pairs])
+    assert len({str(answer.stance.probabilities) for answer in answers}) == 3
+
+
+def test_the_threshold_decides_who_abstains(classifier):
+    strict = classifier.settings.model_copy(update={"abstain_below": {"stance": 1.0, "sentiment": 0.0}})
+    [prediction] = StanceClassifier(strict, classifier.runtime).predict(statements(1))
+    assert prediction.stance.abstained
+    assert not prediction.sentiment.abstained
+    assert prediction.abstained
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "\0\0"])
+def test_a_blank_text_abstains(classifier, text):
+    [prediction] = classifier.predict([Statement(text=text, target="the accord")])
+    assert prediction.abstained
+
+
+def test_nothing_in_nothing_out(classifier):
+    assert classifier.predict([]) == []
+
+
+def test_a_run_a_version_and_a_folder_load_the_same_model(classifier, project, champion):
+    import mlflow
+
+    mlflow.set_tracking_uri(project.store)
+    run_id = classifier.settings.run_id
+    row = statements(1)
+    [expected] = classifier.predict(row)
+    for uri in (f"runs:/{run_id}", f"runs:/{run_id}/model", "models:/stance/1", champion, champion.parent.parent):
+        [found] = StanceClassifier.load(uri, device="cpu").predict(row)
+        assert found.stance.probabilities == pytest.approx(expected.stance.probabilities)
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("no/such/folder", "no such folder"),
+        ("models:/stance@nobody", "nobody"),
+        ("runs:/0123", "not found in the tracking store"),
+        ("models:/unknown/1", "unknown"),
+    ],
+)
+def test_a_wrong_uri_is_one_clear_error(project, uri, message):
+    import mlflow
+
+    mlflow.set_tracking_uri(project.store)
+    with pytest.raises(StancewiseError, match=message):
+        StanceClassifier.load(uri)
+
+
+def test_damaged_files_are_named(champion, tmp_path):
+    import shutil
+
+    folder = tmp_path / "model"
+    shutil.copytree(champion, folder)
+    (folder / "model.safetensors").write_bytes(b"cut short")
+    with pytest.raises(StancewiseError, match="weights cannot be read"):
+        StanceClassifier.load(folder)
+    (folder / "stancewise.json").write_text('{"format": 1}')
+    with pytest.raises(StancewiseError, match=r"stancewise\.json: .*kind: Field required"):
+        StanceClassifier.load(folder)
+
+
+def test_loading_stays_light(champion, project):
+    script = f"""
+import sys
+from serving import StanceClassifier, Statement
+heavy = {{"datasets", "sklearn", "matplotlib", "training"}}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+StanceClassifier.load({str(champion)!r}).predict([Statement(text="Oslo left.")])
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=project.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

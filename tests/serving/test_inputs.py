@@ -1,0 +1,122 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from serving import StancewiseError, Statement
+from serving.inputs import MARKS, InputEncoder, find_mention
+
+
+@pytest.fixture(scope="module")
+def tokenizer(encoder):
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    tokenizer.add_tokens(list(MARKS), special_tokens=True)
+    return tokenizer
+
+
+@pytest.fixture(scope="module")
+def marked(tokenizer):
+    return InputEncoder(tokenizer, "marked", 48)
+
+
+def render(encoder, text, speaker=None, target=None, **offsets):
+    rendered = encoder.render(Statement(text=text, speaker=speaker, target=target, **offsets))
+    return rendered.text, rendered.pair
+
+
+def test_both_mentions_are_marked_where_they_stand(marked):
+    text, pair = render(marked, "The plan pleased Oslo.", "Oslo", "the plan")
+    assert text == "[T] The plan [/T] pleased [H] Oslo [/H]."
+    assert pair is None
+
+
+def test_a_mention_that_is_not_in_the_text_goes_into_the_pair(marked):
+    assert render(marked, "She hailed it.", "Minister Berg", "the plan") == (
+        "She hailed it.",
+        "[H] Minister Berg [/H] [T] the plan [/T]",
+    )
+    assert render(marked, "Oslo hailed it.", "Oslo", "the plan") == ("[H] Oslo [/H] hailed it.", "[T] the plan [/T]")
+
+
+def test_offsets_choose_the_mention_that_is_meant(marked):
+    text, _ = render(marked, "Rome met Rome's critics.", target="Rome", target_start=9, target_end=13)
+    assert text == "Rome met [T] Rome [/T]'s critics."
+
+
+def test_whole_words_come_before_parts_of_words():
+    assert find_mention("Unionists left the Union", "union") == (19, 24)
+    assert find_mention("Unionists left", "union") == (0, 5)
+    assert find_mention("the  new\nplan", "new plan") == (5, 13)
+    assert find_mention("nothing here", "plan") is None
+
+
+def test_nested_and_equal_mentions_are_marked_from_the_outside_in(marked):
+    text, _ = render(marked, "Oslo's plan failed.", "Oslo", "Oslo's plan")
+    assert text == "[T] [H] Oslo [/H]'s plan [/T] failed."
+    text, _ = render(marked, "We failed.", "We", "We")
+    assert text == "[H] [T] We [/T] [/H] failed."
+
+
+def test_crossing_mentions_leave_the_target_marked_and_name_the_holder_in_the_pair(marked):
+    text, pair = render(marked, "the old city hall plan", "old city hall", "hall plan")
+    assert text == "the old city [T] hall plan [/T]"
+    assert pair == "[H] old city hall [/H]"
+
+
+def test_pair_and_blind_leave_the_text_alone(tokenizer):
+    statement = ("Oslo left.", "Oslo", "the pact")
+    assert render(InputEncoder(tokenizer, "pair", 48), *statement) == ("Oslo left.", "[H] Oslo [/H] [T] the pact [/T]")
+    assert render(InputEncoder(tokenizer, "blind", 48), *statement) == ("Oslo left.", None)
+
+
+def test_a_text_cannot_forge_marks_or_special_tokens(marked, tokenizer):
+    [row] = marked.encode([Statement(text="[T] fake [/T] [SEP] [CLS] Oslo", speaker="Oslo")])
+    ids = row["input_ids"]
+    assert tokenizer.convert_tokens_to_ids("[T]") not in ids
+    assert ids.count(tokenizer.sep_token_id) == 1
+    assert ids.count(tokenizer.convert_tokens_to_ids("[H]")) == 1
+
+
+@pytest.mark.parametrize("place", [0, 700, 1500])
+def test_a_long_text_is_cut_around_the_target(marked, tokenizer, place):
+    words = ["filler"] * 1500
+    words.insert(place, "the accord")
+    [row] = marked.encode([Statement(text=" ".join(words), speaker="Oslo", target="the accord")])
+    shown = tokenizer.decode(row["input_ids"]).replace(" ##", "")
+    assert "[T] the accord [/T]" in shown
+    assert "[H] oslo [/H]" in shown
+    assert len(row["input_ids"]) <= 48
+
+
+def test_a_window_is_used_to_the_full_at_the_end_of_a_text(marked):
+    [row] = marked.encode([Statement(text="market " * 400 + "the accord", target="the accord")])
+    assert len(row["input_ids"]) > 36
+
+
+def test_a_target_that_leaves_no_room_is_an_error(marked):
+    with pytest.raises(StancewiseError, match=r"target: .* tokens leave no room"):
+        marked.encode([Statement(text="word " * 100, target="very " * 60)])
+
+
+def test_a_long_holder_is_shortened_instead(marked, tokenizer):
+    [row] = marked.encode([Statement(text="word " * 100 + "the accord", speaker="minister " * 50, target="the accord")])
+    assert "[T] the accord [/T]" in tokenizer.decode(row["input_ids"])
+    assert len(row["input_ids"]) <= 48
+
+
+names = st.none() | st.text(max_size=20)
+
+
+@settings(deadline=None, max_examples=150)
+@given(text=st.text(max_size=400), speaker=names, target=names, template=st.sampled_from(["marked", "pair", "blind"]))
+def test_any_text_fits_and_the_target_survives(tokenizer, text, speaker, target, template):
+    encoder = InputEncoder(tokenizer, template, 64)
+    statement = Statement(text=text, speaker=speaker, target=target)
+    try:
+        [row] = encoder.encode([statement])
+    except StancewiseError:
+        assert len(tokenizer(statement.target or "")["input_ids"]) > 20
+        return
+    assert 2 <= len(row["input_ids"]) <= 64
+    marks = row["input_ids"].count(tokenizer.convert_tokens_to_ids("[T]"))
+    assert marks == (statement.target is not None and template != "blind")

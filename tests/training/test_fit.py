@@ -1,0 +1,153 @@
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from tests.conftest import STATEMENTS
+from training.config import Batch, Loss, Optimiser, TrainConfig
+from training.corpus import Corpus, read_corpus
+from training.encoders import load_encoder
+from training.fit import LengthBatches, MaskedLoss, Workspace, balanced_weights, fit, last_checkpoint, parameter_groups
+
+HEADS = ("stance", "sentiment")
+lengths = st.lists(st.integers(1, 40), min_size=1, max_size=60)
+
+
+@given(lengths, st.integers(1, 9), st.integers(0, 3))
+def test_every_row_comes_once_in_batches_of_like_length(lengths, rows, epoch):
+    batches = LengthBatches(lengths, Batch(rows=rows), seed=1)
+    batches.set_epoch(epoch)
+    drawn = list(batches)
+    assert sorted(i for batch in drawn for i in batch) == list(range(len(lengths)))
+    assert len(drawn) == len(batches) == -(-len(lengths) // rows)
+    spans = sorted((min(lengths[i] for i in batch), max(lengths[i] for i in batch)) for batch in drawn)
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+@given(lengths, st.integers(40, 200))
+def test_batches_in_tokens_stay_within_them(lengths, tokens):
+    batches = LengthBatches(lengths, Batch(tokens=tokens), seed=1)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    assert all(len(batch) * max(lengths[i] for i in batch) <= tokens for batch in batches)
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    def order(seed, epoch):
+        batches = LengthBatches([5] * 50, Batch(rows=4), seed)
+        batches.set_epoch(epoch)
+        return list(batches)
+
+    assert order(1, 0) == order(1, 0)
+    assert order(1, 0) != order(1, 1)
+    assert order(1, 0) != order(2, 0)
+
+
+def masked_loss(labels, logits, **loss):
+    train = read_corpus(STATEMENTS / "validation.jsonl")
+    function = MaskedLoss(HEADS, train, Loss(**loss), torch.device("cpu"))
+    return function(SimpleNamespace(logits=logits), torch.tensor(labels))
+
+
+def test_a_row_teaches_only_the_heads_it_is_labelled_for():
+    logits = torch.randn(3, 6, requires_grad=True)
+    masked_loss([[0, 1], [2, -100], [-100, -100]], logits).backward()
+    taught = logits.grad.abs() > 0
+    assert taught.tolist() == [[True] * 6, [True] * 3 + [False] * 3, [False] * 6]
+
+
+def test_a_batch_without_labels_has_no_loss():
+    loss = masked_loss([[-100, -100]], torch.randn(1, 6, requires_grad=True))
+    assert loss.item() == 0
+
+
+def test_the_loss_is_the_sum_of_the_heads():
+    logits = torch.randn(4, 6)
+    labels = torch.tensor([[0, 1], [1, 2], [2, 0], [0, 0]])
+    expected = sum(
+        torch.nn.functional.cross_entropy(logits[:, part], labels[:, i], label_smoothing=0.1)
+        for i, part in enumerate((slice(0, 3), slice(3, 6)))
+    )
+    torch.testing.assert_close(masked_loss(labels.tolist(), logits, label_smoothing=0.1), expected)
+
+
+def test_balanced_weights_have_mean_one_over_the_rows():
+    labels = np.array([0] * 8 + [1] * 2 + [-100] * 5)
+    weights = balanced_weights(labels)
+    assert weights[2] == 0
+    assert weights[1] == pytest.approx(4 * weights[0])
+    assert weights[labels[labels >= 0]].mean() == pytest.approx(1)
+
+
+def test_learning_rates_fall_from_the_head_to_the_embeddings(encoder):
+    from training.config import EncoderSource
+
+    _, model = load_encoder(EncoderSource(folder=encoder), "marked")
+    groups = parameter_groups(model, Optimiser(learning_rate=1.0, layer_decay=0.5, weight_decay=0.1))
+    rate = {id(p): group["lr"] for group in groups for p in group["params"]}
+    decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    named = dict(model.named_parameters())
+    assert len(rate) == len(named)
+    assert rate[id(named["classifier.weight"])] == 1.0
+    assert rate[id(named["bert.encoder.layer.1.output.dense.weight"])] == 0.5
+    assert rate[id(named["bert.encoder.layer.0.output.dense.weight"])] == 0.25
+    assert rate[id(named["bert.embeddings.word_embeddings.weight"])] == 0.125
+    assert decay[id(named["classifier.bias"])] == 0
+    assert decay[id(named["classifier.weight"])] == 0.1
+
+
+@pytest.fixture(scope="module")
+def small(encoder):
+    train, validation = (read_corpus(STATEMENTS / f"{part}.jsonl") for part in ("train", "validation"))
+    config = TrainConfig.model_validate(
+        {
+            "name": "small",
+            "data": {"train": "x", "validation": "x"},
+            "encoder": {"folder": encoder},
+            "epochs": 1,
+            "optimiser": {"learning_rate": 1e-3},
+            "device": "cpu",
+        }
+    )
+    return config, Corpus(train.path, train.rows[:64]), Corpus(validation.path, validation.rows[:32])
+
+
+def test_one_seed_gives_one_result(small, tmp_path):
+    config, train, validation = small
+
+    def weights(name, seed):
+        folder = fit(config, seed, train, validation, Workspace(tmp_path / name, []))
+        return load_file(folder / "model.safetensors")
+
+    first, again, other = weights("a", 1), weights("b", 1), weights("c", 2)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_the_checkpoint_is_a_plain_hugging_face_model(small, tmp_path):
+    from transformers import pipeline
+
+    folder = fit(*small[:1], 1, *small[1:], Workspace(tmp_path, []))
+    classify = pipeline("text-classification", model=str(folder), top_k=None, function_to_apply="none", device="cpu")
+    [answers] = classify(["Oslo left."])
+    assert {answer["label"] for answer in answers} >= {"stance:support", "sentiment:negative"}
+
+
+def test_a_head_that_is_not_trained_is_not_measured(small, tmp_path):
+    config, train, validation = small
+    one = config.model_copy(update={"heads": ("sentiment",), "patience": 1, "batch": Batch(tokens=512)})
+    assert (fit(one, 1, train, validation, Workspace(tmp_path, [])) / "model.safetensors").is_file()
+
+
+def test_a_checkpoint_cut_short_is_passed_over(tmp_path):
+    for step, state in ((5, '{"global_step": 5}'), (10, '{"global_st')):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "trainer_state.json").write_text(state)
+    (tmp_path / "checkpoint-15").mkdir()
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-5"
+    assert last_checkpoint(tmp_path / "nothing") is None

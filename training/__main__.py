@@ -1,0 +1,171 @@
+"""`python -m training`: check data, train, fit the baseline, evaluate, label a sample article."""
+
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from serving.__main__ import run as run_app
+from serving.errors import StancewiseError
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console()
+
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="key=value, such as optimiser.learning_rate=1e-4.")]
+
+
+NEXT_STEPS = """\
+compare experiments   [bold]make ui[/]   then open http://127.0.0.1:5000
+label a file          [bold]python -m serving predict --model {model} --input rows.jsonl --output out.jsonl[/]
+from Python           [bold]from serving import StanceClassifier, Statement[/]
+                      [bold]classifier = StanceClassifier.load("{model}")[/]
+                      [bold]classifier.predict([Statement(text="...", speaker="...", target="...")])[/]"""
+
+
+@app.callback()
+def main() -> None:
+    """Fine-tune, calibrate, evaluate and track stance models."""
+    _quiet()
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="A folder with one .jsonl a split, or a file.")],
+    least_share: Annotated[float, typer.Option(help="Least share of rows each label needs.")] = 0.05,
+    most_share: Annotated[float, typer.Option(help="Most share of rows a label may have.")] = 0.95,
+) -> None:
+    """Validate a corpus: schema, labels, texts, offsets, duplicates, leaks between splits, balance.
+
+    Reports every problem as file:line and exits with 1 if there is one.
+
+    Example: python -m training check data/statements
+    """
+    from training.check import check as check_files
+    from training.check import corpus_files
+
+    files = corpus_files(path)
+    problems = check_files(files, least_share, most_share)
+    for problem in problems:
+        console.print(escape(str(problem)), soft_wrap=True, highlight=False)
+    if problems:
+        console.print(f"[red]{len(problems)} problems[/] in {len(files)} files")
+        raise typer.Exit(1)
+    console.print(f"[green]no problems[/] in {', '.join(file.name for file in files)}")
+
+
+@app.command()
+def train(
+    config: Annotated[Path | None, typer.Argument(help="A YAML config, such as configs/quickstart.yaml.")] = None,
+    overrides: Overrides = None,
+    resume: Annotated[str | None, typer.Option(help="Go on with this killed run, from its last checkpoint.")] = None,
+    reuse: Annotated[bool, typer.Option(help="Do nothing when a run with this config and data is finished.")] = False,
+) -> None:
+    """Fine-tune an encoder, calibrate it, evaluate it, track it in MLflow and register it.
+
+    Examples:
+
+      python -m training train configs/quickstart.yaml
+
+      python -m training train configs/quickstart.yaml --set template=blind --set seeds=[1,2,3]
+
+      python -m training train --resume 0f3c...
+    """
+    from training import run
+    from training.config import TrainConfig, load_config
+
+    if (config is None) == (resume is None):
+        raise StancewiseError("give either a config, such as configs/quickstart.yaml, or --resume RUN_ID")
+    if resume is not None:
+        if overrides or reuse:
+            raise StancewiseError("--resume takes the run's own config; leave out --set and --reuse")
+        run.resume(resume, console)
+    else:
+        assert config is not None
+        run.train(load_config(config, TrainConfig, overrides), console, reuse)
+
+
+@app.command()
+def baseline(
+    config: Annotated[Path, typer.Argument(help="A YAML config, such as configs/baseline.yaml.")],
+    overrides: Overrides = None,
+) -> None:
+    """Fit TF-IDF + logistic regression, tracked and registered like a fine-tuned model.
+
+    Example: python -m training baseline configs/baseline.yaml
+    """
+    from training import run
+    from training.config import BaselineConfig, load_config
+
+    run.baseline(load_config(config, BaselineConfig, overrides), console)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    files: Annotated[list[Path], typer.Argument(help="Labelled statements (.jsonl, .csv or .parquet).")],
+) -> None:
+    """Measure a model on labelled statements, with 95 % intervals clustered on groups.
+
+    Example: python -m training evaluate models:/stance@champion data/statements/validation.jsonl
+    """
+    from serving.classifier import StanceClassifier
+    from training.corpus import read_corpus
+    from training.evaluate import evaluate as evaluate_corpus
+    from training.evaluate import report
+
+    corpora = [read_corpus(file) for file in files]
+    classifier = StanceClassifier.load(model)
+    for corpus in corpora:
+        console.print(report(evaluate_corpus(classifier, corpus), f"{corpus.path}, {len(corpus.rows)} statements"))
+
+
+@app.command()
+def sample(
+    article: Annotated[str, typer.Argument(help="Name of an article in data/articles.")] = "state-visit",
+    model: Annotated[str, typer.Option(help="Folder or MLflow URI.")] = "models:/stance@champion",
+) -> None:
+    """Label the statements of a sample article and say how to go on.
+
+    Example: python -m training sample harbour-strike
+    """
+    from serving.__main__ import show
+    from serving.classifier import StanceClassifier
+    from training.corpus import read_corpus
+
+    folder = Path("data/articles")
+    path = folder / f"{article}.jsonl"
+    if not path.is_file():
+        names = ", ".join(sorted(file.stem for file in folder.glob("*.jsonl")))
+        raise StancewiseError(f"{path}: no such article; there are {names or 'none in the working folder'}")
+    corpus = read_corpus(path)
+    title = (folder / f"{article}.txt").read_text(encoding="utf-8").splitlines()[0]
+    predictions = StanceClassifier.load(model).predict(corpus.statements())
+    show(corpus.statements(), predictions, title)
+    right = sum(
+        p.stance is not None and p.stance.label == r.stance for p, r in zip(predictions, corpus.rows, strict=True)
+    )
+    console.print(
+        f"stance as labelled by hand: {right} of {len(corpus.rows)}; 'unsure' marks where the model abstains\n"
+    )
+    console.print(NEXT_STEPS.format(model=model), soft_wrap=True, highlight=False)
+
+
+def _quiet() -> None:
+    """Libraries' chatter off: the run's own lines are what a user should see."""
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning)
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+
+
+if __name__ == "__main__":
+    run_app(app)

@@ -1,0 +1,267 @@
+"""One experiment from config to registered model: check, fit, calibrate, evaluate, track, register."""
+
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import mlflow
+import numpy as np
+from rich.console import Console
+
+from serving.artifact import ModelSettings, write_settings
+from serving.classifier import StanceClassifier
+from serving.errors import StancewiseError
+from serving.runtimes import EncoderRuntime, load_runtime
+from training import plots, track
+from training.baseline import fit_baseline
+from training.calibrate import calibrate
+from training.check import check
+from training.config import BaselineConfig, ExperimentConfig, TrainConfig
+from training.corpus import Corpus, read_corpus
+from training.evaluate import Evaluation, evaluate, report
+from training.fit import Workspace, fit
+from training.metrics import mean_macro_f1
+from training.progress import ProgressCallback
+
+WORK = Path("runs")  # checkpoints of unfinished runs, one folder per run id
+_SHOWN_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one run works on."""
+
+    config: ExperimentConfig
+    corpora: dict[str, Corpus]
+    console: Console
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that reached its end; `evaluation` is None when an earlier run was reused."""
+
+    run_id: str
+    model_uri: str
+    evaluation: Evaluation | None
+
+
+def read_data(config: ExperimentConfig) -> dict[str, Corpus]:
+    """The parts of the config's data, checked together.
+
+    Raises:
+        StancewiseError: every problem that `python -m training check` would report.
+    """
+    paths = {part: path for part in ("train", "validation", "test") if (path := getattr(config.data, part))}
+    for part, path in paths.items():
+        if not path.is_file():
+            raise StancewiseError(f"data.{part}: {path}: no such file (paths start at the working folder)")
+    if problems := check(list(paths.values())):
+        shown = "\n".join(map(str, problems[:_SHOWN_PROBLEMS]))
+        rest = len(problems) - _SHOWN_PROBLEMS
+        raise StancewiseError(shown + (f"\n... and {rest} more" if rest > 0 else ""))
+    return {part: read_corpus(path) for part, path in paths.items()}
+
+
+def train(config: TrainConfig, console: Console, reuse: bool = False) -> list[Finished]:
+    """Fine-tune once per seed; several seeds are nested runs under one parent that holds their mean.
+
+    With `reuse`, a seed whose experiment is finished already (same config, same data) is not run again. The best
+    seed by validation macro-F1 is registered.
+
+    Raises:
+        StancewiseError: a mistake in the data, or a store that does not answer.
+    """
+    track.open_experiment(config.experiment)
+    corpora = read_data(config)
+    if len(config.seeds) == 1:
+        finished = [_seed_run(config, config.seeds[0], corpora, console, reuse=reuse)]
+    else:
+        with mlflow.start_run(run_name=config.name, tags={"template": config.template, "kind": "seeds"}):
+            finished = [_seed_run(config, seed, corpora, console, reuse=reuse) for seed in config.seeds]
+            _log_mean(finished)
+    if config.register_as:
+        best = max(finished, key=lambda one: _validation_score(one.run_id))
+        uri = track.register(best.run_id, config.register_as, move_alias=best.evaluation is not None)
+        console.print(f"registered as [bold]{uri}[/]")
+    return finished
+
+
+def _seed_run(config: TrainConfig, seed: int, corpora: dict[str, Corpus], console: Console, *, reuse: bool) -> Finished:
+    mark = track.fingerprint(config, seed, corpora)
+    if reuse and (run_id := track.find_finished(config.experiment, mark)):
+        console.print(f"seed {seed}: nothing to do, run {run_id} has this config and data")
+        return Finished(run_id, f"runs:/{run_id}/model", None)
+    nested = len(config.seeds) > 1
+    name = f"{config.name}-{seed}" if nested else config.name
+    with mlflow.start_run(run_name=name, nested=nested, log_system_metrics=True) as run:
+        track.log_setup(config, seed, corpora, mark)
+        return _fine_tune(Job(config, corpora, console, run.info.run_id), config, seed, resume=False)
+
+
+def resume(run_id: str, console: Console) -> Finished:
+    """Go on with a run that was killed, from its last checkpoint, in the same MLflow run.
+
+    Raises:
+        StancewiseError: no such run, a finished one, one that is no fine-tuning, or the data changed since.
+    """
+    values = track.read_config(run_id)
+    run = mlflow.get_run(run_id)
+    if values.pop("kind") != TrainConfig.__name__:
+        raise StancewiseError(f"run {run_id}: only fine-tuning runs can be resumed; start a baseline anew")
+    if run.info.status == "FINISHED":
+        raise StancewiseError(f"run {run_id} is finished; there is nothing to resume")
+    config = TrainConfig.model_validate(values)
+    seed = int(run.data.params["seed"])
+    corpora = read_data(config)
+    for part, corpus in corpora.items():
+        if run.data.tags.get(f"data.{part}.sha256") != corpus.digest():
+            raise StancewiseError(f"{corpus.path}: changed since run {run_id} began; train anew, or restore the file")
+    mlflow.set_experiment(experiment_id=run.info.experiment_id)
+    with mlflow.start_run(run_id=run_id, log_system_metrics=True):
+        finished = _fine_tune(Job(config, corpora, console, run_id), config, seed, resume=True)
+    if config.register_as:
+        console.print(f"registered as [bold]{track.register(run_id, config.register_as)}[/]")
+    return finished
+
+
+def _fine_tune(job: Job, config: TrainConfig, seed: int, resume: bool) -> Finished:
+    progress = ProgressCallback(job.console)
+    train, validation = job.corpora["train"], job.corpora["validation"]
+
+    def build(work: Path) -> Path:
+        return fit(config, seed, train, validation, Workspace(work, [progress, track.MlflowCallback()], resume))
+
+    job.console.print(
+        f"run {job.run_id}: {config.name}, seed {seed}, {len(train.rows):,} training statements "
+        f"(stopped? python -m training train --resume {job.run_id})"
+    )
+    finished = _finish(job, build, ModelForm("encoder", config.max_length, config.device))
+    mlflow.log_figure(plots.loss_curves(progress.train, progress.validation), "plots/loss.png")
+    return finished
+
+
+def baseline(config: BaselineConfig, console: Console) -> Finished:
+    """Fit the TF-IDF baseline; same metrics, same registry form, same serving class as a fine-tuned model.
+
+    Raises:
+        StancewiseError: a mistake in the data, or a store that does not answer.
+    """
+    track.open_experiment(config.experiment)
+    corpora = read_data(config)
+
+    def build(work: Path) -> Path:
+        with console.status("fitting TF-IDF and logistic regression"):
+            return fit_baseline(config, corpora["train"], corpora["validation"], work)
+
+    with mlflow.start_run(run_name=config.name, log_system_metrics=True) as run:
+        track.log_setup(config, 0, corpora, track.fingerprint(config, 0, corpora))
+        finished = _finish(Job(config, corpora, console, run.info.run_id), build, ModelForm("tfidf", 1, "cpu"))
+    if config.register_as:
+        console.print(f"registered as [bold]{track.register(finished.run_id, config.register_as)}[/]")
+    return finished
+
+
+@dataclass(frozen=True)
+class ModelForm:
+    """What the settings need to know of a model that was just built."""
+
+    kind: Literal["encoder", "tfidf"]
+    max_length: int
+    device: str
+
+
+def _finish(job: Job, build: Callable[[Path], Path], form: ModelForm) -> Finished:
+    """Build the model, calibrate and evaluate it the way it will be served, log everything."""
+    config, corpora, console = job.config, job.corpora, job.console
+    work = WORK / job.run_id
+    start = time.perf_counter()
+    with _interruptible(job, form):
+        folder = build(work)
+    minutes = (time.perf_counter() - start) / 60
+    settings = ModelSettings(
+        kind=form.kind,
+        heads=config.heads,
+        temperatures=dict.fromkeys(config.heads, 1.0),
+        abstain_below=dict.fromkeys(config.heads, 0.0),
+        template=config.template,
+        max_length=form.max_length,
+        run_id=job.run_id,
+    )
+    with console.status("calibrating and evaluating"):
+        runtime = load_runtime(folder, settings, form.device)
+        validation = corpora["validation"]
+        logits = runtime.logits(validation.statements())
+        temperatures, thresholds = calibrate(logits, validation, config.heads, config.abstain.accuracy)
+        settings = settings.model_copy(update={"temperatures": temperatures, "abstain_below": thresholds})
+        write_settings(folder, settings)
+        classifier = StanceClassifier(settings, runtime)
+        evaluations = {part: evaluate(classifier, corpora[part]) for part in corpora if part != "train"}
+        shown = evaluations.get("test", evaluations["validation"])
+    with console.status("logging the model and its figures to MLflow"):
+        model = track.log_model(folder, settings)
+        _log_evaluations(evaluations, model.model_id)
+        costs = {"minutes": minutes, "peak_memory_gb": _peak_memory(), "ms_per_statement": shown.milliseconds}
+        if isinstance(runtime, EncoderRuntime):
+            costs["parameters"] = sum(parameter.numel() for parameter in runtime.model.parameters())
+        mlflow.log_metrics({f"cost/{name}": value for name, value in costs.items()})
+        mlflow.log_metrics({f"calibration/{head}_temperature": value for head, value in temperatures.items()})
+        mlflow.log_metrics({f"calibration/{head}_abstain_below": value for head, value in thresholds.items()})
+    for part, evaluation in evaluations.items():
+        console.print(report(evaluation, f"{config.name}: {part}, {len(evaluation.corpus.rows)} statements"))
+    shutil.rmtree(work, ignore_errors=True)
+    return Finished(job.run_id, model.model_uri, shown)
+
+
+@contextmanager
+def _interruptible(job: Job, form: ModelForm) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if form.kind == "encoder":
+            job.console.print(f"stopped; go on with: python -m training train --resume {job.run_id}")
+        raise
+
+
+def _log_evaluations(evaluations: dict[str, Evaluation], model_id: str) -> None:
+    for part, evaluation in evaluations.items():
+        mlflow.log_metrics(evaluation.flat(part), model_id=model_id)
+    shown = evaluations.get("test", evaluations["validation"])
+    for name, figure in (
+        ("confusion_matrices", plots.confusion_matrices(shown)),
+        ("reliability", plots.reliability_diagram(shown)),
+        ("risk_coverage", plots.risk_coverage(shown)),
+    ):
+        mlflow.log_figure(figure, f"plots/{name}.png")
+    part = "test" if "test" in evaluations else "validation"
+    track.log_tables({f"{part}_predictions": shown.table(), f"{part}_worst_errors": shown.worst_errors()})
+
+
+def _log_mean(finished: list[Finished]) -> None:
+    """Mean over the seeds with an interval over seeds and document groups; needs all runs of this call."""
+    evaluations = [one.evaluation for one in finished if one.evaluation]
+    if len(evaluations) < len(finished):
+        return
+    part = "test" if evaluations[0].corpus.path.stem == "test" else "validation"
+    for head, first in evaluations[0].heads.items():
+        predicted = [evaluation.heads[head].predicted for evaluation in evaluations]
+        metric = mean_macro_f1(first.labels, predicted, evaluations[0].corpus.groups())
+        values = {"": metric.value, "_low": metric.low, "_high": metric.high}
+        mlflow.log_metrics({f"{part}/{head}/macro_f1{end}": value for end, value in values.items()})
+
+
+def _validation_score(run_id: str) -> float:
+    metrics = mlflow.get_run(run_id).data.metrics
+    scores = [v for k, v in metrics.items() if k.startswith("validation/") and k.endswith("/macro_f1")]
+    return float(np.mean(scores)) if scores else 0.0
+
+
+def _peak_memory() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
