@@ -69,6 +69,7 @@ class Project:
             capture_output=True,
             text=True,
             timeout=300,
+            check=False,
         )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done

@@ -224,7 +224,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         compute_loss_func=MaskedLoss(config.heads, train, config.loss, arguments.device),
         compute_metrics=lambda evaluation: _scores(config.heads, evaluation),
         callbacks=callbacks,
-        optimizers=(torch.optim.AdamW(parameter_groups(model, config.optimiser)), None),
+        optimizers=(torch.optim.AdamW(parameter_groups(model, config.optimiser), fused=True), None),
     )
     trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(work) if workspace.resume else None

@@ -147,8 +147,10 @@ def _fine_tune(job: Job, config: TrainConfig, seed: int, resume: bool) -> Finish
     return finished
 
 
-def baseline(config: BaselineConfig, console: Console) -> Finished:
+def baseline(config: BaselineConfig, console: Console, reuse: bool = False) -> Finished:
     """Fit the TF-IDF baseline; same metrics, same registry form, same serving class as a fine-tuned model.
+
+    With `reuse`, nothing is done when a run with this config and data is finished already.
 
     Raises:
         StancewiseError: a mistake in the data, or a store that does not answer.
@@ -160,8 +162,12 @@ def baseline(config: BaselineConfig, console: Console) -> Finished:
         with console.status("fitting TF-IDF and logistic regression"):
             return fit_baseline(config, corpora["train"], corpora["validation"], work)
 
+    mark = track.fingerprint(config, 0, corpora)
+    if reuse and (run_id := track.find_finished(config.experiment, mark)):
+        console.print(f"{config.name}: nothing to do, run {run_id} has this config and data")
+        return Finished(run_id, f"runs:/{run_id}/model", None)
     with mlflow.start_run(run_name=config.name, log_system_metrics=True) as run:
-        track.log_setup(config, 0, corpora, track.fingerprint(config, 0, corpora))
+        track.log_setup(config, 0, corpora, mark)
         finished = _finish(Job(config, corpora, console, run.info.run_id), build, ModelForm("tfidf", 1, "cpu"))
     if config.register_as:
         console.print(f"registered as [bold]{track.register(finished.run_id, config.register_as)}[/]")

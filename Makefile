@@ -1,0 +1,61 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-slow check train baseline evidence ui format clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 5000
+export MLFLOW_TRACKING_URI ?= sqlite:///mlflow.db
+
+help: ## List every target with its meaning
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed ## Install, fine-tune, track, register, label a sample article (under 10 minutes)
+	@$(BIN)/python -m training train configs/quickstart.yaml --reuse
+	@$(BIN)/python -m training sample state-visit
+
+test: $(VENV)/installed-test ## Install, then run ruff, mypy and pytest
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/installed-test ## Run the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/installed ## Validate the project's statements
+	$(BIN)/python -m training check data/statements --least-share 0.25 --most-share 0.45
+
+train: $(VENV)/installed ## Fine-tune with configs/quickstart.yaml, whether or not that was done before
+	$(BIN)/python -m training train configs/quickstart.yaml
+
+baseline: $(VENV)/installed ## Fit the TF-IDF baseline
+	$(BIN)/python -m training baseline configs/baseline.yaml
+
+evidence: $(VENV)/installed ## Print the README's result table (five seeds, about an hour; goes on where it stopped)
+	$(BIN)/python -m benchmarks.quickstart
+
+ui: $(VENV)/installed ## Open the MLflow UI on http://127.0.0.1:5000
+	$(BIN)/mlflow server --backend-store-uri $(MLFLOW_TRACKING_URI) --host 127.0.0.1 --port $(PORT)
+
+format: $(VENV)/installed-test ## Format the code and mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove the environment and caches; runs and models stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis stancewise.egg-info
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing into $(VENV) (a few minutes the first time)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[training]'
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[training,test]'
+	@touch $@

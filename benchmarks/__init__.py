@@ -1,0 +1,1 @@
+"""Programs that print the tables in the documents."""
