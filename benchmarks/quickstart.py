@@ -48,8 +48,6 @@ def main() -> None:
             f"{100 * np.mean([metric(run_id, f'test/{head}/ece') for run_id in ids]):.1f}" for ids in runs.values()
         ]
         lines.append(f"| {head} calibration error (ECE) | " + " | ".join(cells) + " |")
-    cells = [f"{np.mean([metric(run_id, 'cost/minutes') for run_id in ids]):.1f}" for ids in runs.values()]
-    lines.append("| training minutes | " + " | ".join(cells) + " |")
     print("\n".join(lines) + "\n")
     everything = chosen_rows(test, "stance", False)
     contrast = chosen_rows(test, "stance", True)

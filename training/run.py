@@ -80,28 +80,35 @@ def train(config: TrainConfig, console: Console, reuse: bool = False) -> list[Fi
     """
     track.open_experiment(config.experiment)
     corpora = read_data(config)
-    if len(config.seeds) == 1:
-        finished = [_seed_run(config, config.seeds[0], corpora, console, reuse=reuse)]
+    finished = _reusable(config, corpora, console) if reuse else {}
+    missing = [seed for seed in config.seeds if seed not in finished]
+    if len(config.seeds) == 1 or not missing:
+        finished |= {seed: _seed_run(config, seed, corpora, console) for seed in missing}
     else:
         with mlflow.start_run(run_name=config.name, tags={"template": config.template, "kind": "seeds"}):
-            finished = [_seed_run(config, seed, corpora, console, reuse=reuse) for seed in config.seeds]
-            _log_mean(finished)
+            finished |= {seed: _seed_run(config, seed, corpora, console) for seed in missing}
+            _log_mean(list(finished.values()))
     if config.register_as:
-        best = max(finished, key=lambda one: _validation_score(one.run_id))
+        best = max(finished.values(), key=lambda one: _validation_score(one.run_id))
         uri = track.register(best.run_id, config.register_as, move_alias=best.evaluation is not None)
         console.print(f"registered as [bold]{uri}[/]")
-    return finished
+    return [finished[seed] for seed in config.seeds]
 
 
-def _seed_run(config: TrainConfig, seed: int, corpora: dict[str, Corpus], console: Console, *, reuse: bool) -> Finished:
-    mark = track.fingerprint(config, seed, corpora)
-    if reuse and (run_id := track.find_finished(config.experiment, mark)):
-        console.print(f"seed {seed}: nothing to do, run {run_id} has this config and data")
-        return Finished(run_id, f"runs:/{run_id}/model", None)
+def _reusable(config: TrainConfig, corpora: dict[str, Corpus], console: Console) -> dict[int, Finished]:
+    found = {}
+    for seed in config.seeds:
+        if run_id := track.find_finished(config.experiment, track.fingerprint(config, seed, corpora)):
+            console.print(f"seed {seed}: nothing to do, run {run_id} has this config and data")
+            found[seed] = Finished(run_id, f"runs:/{run_id}/model", None)
+    return found
+
+
+def _seed_run(config: TrainConfig, seed: int, corpora: dict[str, Corpus], console: Console) -> Finished:
     nested = len(config.seeds) > 1
     name = f"{config.name}-{seed}" if nested else config.name
     with mlflow.start_run(run_name=name, nested=nested, log_system_metrics=True) as run:
-        track.log_setup(config, seed, corpora, mark)
+        track.log_setup(config, seed, corpora, track.fingerprint(config, seed, corpora))
         return _fine_tune(Job(config, corpora, console, run.info.run_id), config, seed, resume=False)
 
 

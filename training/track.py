@@ -111,7 +111,7 @@ class MlflowCallback(TrainerCallback):
     """Step metrics under `curve/`: losses, learning rate, gradient norm, validation macro-F1 of each head."""
 
     NAMES = {"loss": "train_loss", "eval_loss": "validation_loss"}  # noqa: RUF012
-    LEFT_OUT = ("epoch", "runtime", "per_second", "total_flos", "eval_macro_f1_")
+    LEFT_OUT = ("epoch", "runtime", "per_second", "total_flos")
 
     def on_log(
         self,
