@@ -1,1 +1,5 @@
 """Programs that print the tables in the documents."""
+
+from serving.__main__ import quiet
+
+quiet()

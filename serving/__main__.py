@@ -28,6 +28,14 @@ CHUNK = 256  # rows labelled at once: enough to sort by length, few enough to st
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 errors = Console(stderr=True)
 
+# The run's own lines are what a user should see.
+QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
 STYLES = {"support": "green", "positive": "green", "criticism": "red", "negative": "red"}
 
 
@@ -185,9 +193,15 @@ def _cell(head: HeadPrediction | None) -> Any:
     return Text(f"{head.label} {head.probability:.0%}" + ("\nunsure" if head.abstained else ""), style=style)
 
 
+def quiet() -> None:
+    """Switch the libraries' bars and chatter off; to be called before they are imported."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+
+
 def run(application: typer.Typer) -> None:
     """Run a command line: a user's mistake is one line on standard error and exit code 1."""
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # transformers' own bars, between ours
+    quiet()
     try:
         application()
     except StancewiseError as error:

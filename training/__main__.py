@@ -1,7 +1,6 @@
 """`python -m training`: check data, train, fit the baseline, evaluate, label a sample article."""
 
 import logging
-import os
 import warnings
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +11,6 @@ from rich.markup import escape
 
 from serving.__main__ import run as run_app
 from serving.errors import StancewiseError
-
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
@@ -35,7 +29,9 @@ from Python           [bold]from serving import StanceClassifier, Statement[/]
 @app.callback()
 def main() -> None:
     """Fine-tune, calibrate, evaluate and track stance models."""
-    _quiet()
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning)
+    logging.getLogger("alembic").setLevel(logging.ERROR)
 
 
 @app.command()
@@ -158,13 +154,6 @@ def sample(
         f"stance as labelled by hand: {right} of {len(corpus.rows)}; 'unsure' marks where the model abstains\n"
     )
     console.print(NEXT_STEPS.format(model=model), soft_wrap=True, highlight=False)
-
-
-def _quiet() -> None:
-    """Libraries' chatter off: the run's own lines are what a user should see."""
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", category=UserWarning)
-    logging.getLogger("alembic").setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":
