@@ -1,7 +1,9 @@
 """`python -m serving`: label statements from the command line."""
 
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from io import TextIOWrapper
@@ -106,7 +108,11 @@ def _label_rows(classifier: StanceClassifier, input: Path | None, output: Path |
         side: JsonLinesWriter | None = None
         for row, result in _predictions(classifier, rows, bar, task):
             if isinstance(result, Prediction):
-                writer.write({**row.values, **result.row()})
+                answer = result.row()
+                if taken := sorted(answer.keys() & row.values.keys()):
+                    place = f"line {row.line}: column {taken[0]!r}"
+                    raise StancewiseError(f"{place} is in the input already and would be overwritten; rename it")
+                writer.write({**row.values, **answer})
                 done += 1
                 continue
             if side is None:
@@ -153,8 +159,10 @@ def _statement(row: Row) -> Statement | str:
     """The row's statement, or what is wrong with it (never the text itself)."""
     if row.problem:
         return row.problem
+    # An empty CSV cell is a missing value, also where a number is due.
+    fields = {k: v for k, v in row.values.items() if k in Statement.model_fields and (v != "" or k == "text")}
     try:
-        return Statement.model_validate({k: v for k, v in row.values.items() if k in Statement.model_fields})
+        return Statement.model_validate(fields)
     except ValidationError as error:
         return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
 
@@ -197,6 +205,9 @@ def quiet() -> None:
     """Switch the libraries' bars and chatter off; to be called before they are imported."""
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    for category in (FutureWarning, UserWarning):
+        warnings.filterwarnings("ignore", category=category)
+    logging.getLogger("alembic").setLevel(logging.ERROR)
 
 
 def run(application: typer.Typer) -> None:

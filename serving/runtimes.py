@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from safetensors import SafetensorError
 from serving.artifact import ModelSettings
 from serving.errors import StancewiseError
 from serving.statement import Statement
+
+if TYPE_CHECKING:
+    import torch
 
 Logits = npt.NDArray[np.float64]
 
@@ -29,16 +32,13 @@ class EncoderRuntime:
     """A six-logit `AutoModelForSequenceClassification` on PyTorch."""
 
     def __init__(self, folder: Path, settings: ModelSettings, device: str) -> None:
-        import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         from serving.inputs import InputEncoder
 
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = _device(device)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, local_files_only=True)
-        self.device = torch.device(device)
         self.model = model.to(self.device).eval()
         self.inputs = InputEncoder(tokenizer, settings.template, settings.max_length)
 
@@ -54,6 +54,20 @@ class EncoderRuntime:
                 output = self.model(**batch.to(self.device)).logits
             result[chosen] = output.double().cpu().numpy()
         return result
+
+
+def _device(name: str) -> "torch.device":
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise StancewiseError(f"device: {name!r} is none; use auto, cpu or cuda") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise StancewiseError(f"device: {name} asked for, but torch sees no GPU; use auto or cpu")
+    return device
 
 
 def token_batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:

@@ -1,7 +1,5 @@
 """`python -m training`: check data, train, fit the baseline, evaluate, label a sample article."""
 
-import logging
-import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -29,9 +27,6 @@ from Python           [bold]from serving import StanceClassifier, Statement[/]
 @app.callback()
 def main() -> None:
     """Fine-tune, calibrate, evaluate and track stance models."""
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", category=UserWarning)
-    logging.getLogger("alembic").setLevel(logging.ERROR)
 
 
 @app.command()

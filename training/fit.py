@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from serving.artifact import Head
+from serving.errors import StancewiseError
 from serving.inputs import InputEncoder
 from serving.labels import LOGITS
 from training.config import Batch, Loss, Optimiser, TrainConfig
@@ -189,6 +190,8 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     inputs = InputEncoder(tokenizer, config.template, config.max_length)
     rows = encode_corpus(train, inputs, config.heads)
     batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise StancewiseError("device: cuda asked for, but torch sees no GPU; use auto or cpu")
     use_cpu = config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
     steps = math.ceil(len(batches) * config.epochs)
     arguments = TrainingArguments(

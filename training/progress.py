@@ -76,7 +76,8 @@ class ProgressCallback(TrainerCallback):
         train_loss = f"{self.train[-1][1]:.3f}" if self.train else "-"
         self.console.print(
             f"epoch {state.epoch or 0:g}: loss {train_loss}, validation loss {metrics.get('eval_loss', 0):.3f}, "
-            f"macro-F1 {', '.join(heads)}" + (" [green]best so far[/]" if better else "")
+            f"macro-F1 {', '.join(heads)}" + (" [green]best so far[/]" if better else ""),
+            soft_wrap=True,
         )
 
     def on_train_end(

@@ -99,7 +99,7 @@ def _reusable(config: TrainConfig, corpora: dict[str, Corpus], console: Console)
     found = {}
     for seed in config.seeds:
         if run_id := track.find_finished(config.experiment, track.fingerprint(config, seed, corpora)):
-            console.print(f"seed {seed}: nothing to do, run {run_id} has this config and data")
+            console.print(f"seed {seed}: nothing to do, run {run_id} has this config and data", soft_wrap=True)
             found[seed] = Finished(run_id, f"runs:/{run_id}/model", None)
     return found
 
@@ -147,7 +147,8 @@ def _fine_tune(job: Job, config: TrainConfig, seed: int, resume: bool) -> Finish
 
     job.console.print(
         f"run {job.run_id}: {config.name}, seed {seed}, {len(train.rows):,} training statements "
-        f"(stopped? python -m training train --resume {job.run_id})"
+        f"(stopped? python -m training train --resume {job.run_id})",
+        soft_wrap=True,
     )
     finished = _finish(job, build, ModelForm("encoder", config.max_length, config.device))
     mlflow.log_figure(plots.loss_curves(progress.train, progress.validation), "plots/loss.png")
@@ -171,7 +172,7 @@ def baseline(config: BaselineConfig, console: Console, reuse: bool = False) -> F
 
     mark = track.fingerprint(config, 0, corpora)
     if reuse and (run_id := track.find_finished(config.experiment, mark)):
-        console.print(f"{config.name}: nothing to do, run {run_id} has this config and data")
+        console.print(f"{config.name}: nothing to do, run {run_id} has this config and data", soft_wrap=True)
         return Finished(run_id, f"runs:/{run_id}/model", None)
     with mlflow.start_run(run_name=config.name, log_system_metrics=True) as run:
         track.log_setup(config, 0, corpora, mark)

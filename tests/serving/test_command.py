@@ -66,6 +66,13 @@ def test_standard_input_to_standard_output(project, tmp_path):
     assert [list(answer) for answer in answers] == [["text", "id", *ADDED], ["text", *ADDED]]
 
 
+def test_an_empty_csv_cell_is_a_missing_value(project, tmp_path):
+    source = tmp_path / "rows.csv"
+    source.write_text("text,speaker,target,target_start,target_end\nOslo left.,,,,\n", encoding="utf-8")
+    done = project.run("serving", "predict", *MODEL, "--input", str(source))
+    assert json.loads(done.stdout)["speaker"] == ""
+
+
 def test_rows_stream_through_in_pieces(classifier):
     taken = 0
 
@@ -90,6 +97,8 @@ def test_rows_stream_through_in_pieces(classifier):
         (("--text", "a", "--input", "rows.jsonl"), "leave out"),
         (("--speaker", "Oslo"), "go with --text"),
         (("--text", "a", "--model", "models:/stance@nobody"), "nobody"),
+        (("--text", "a", "--device", "abacus"), "use auto, cpu or cuda"),
+        (("--input", "statements/test.jsonl"), "column 'sentiment' is in the input already"),
         (("--input", "tiny.yaml", "--output", "nowhere/out.jsonl"), "unknown extension"),
     ],
 )
