@@ -8,6 +8,7 @@ import pandas as pd
 from rich.table import Table
 
 from serving.classifier import StanceClassifier
+from serving.errors import StancewiseError
 from serving.labels import HEADS
 from training.corpus import UNLABELLED, Corpus
 from training.metrics import (
@@ -84,7 +85,11 @@ class Evaluation:
 
 
 def evaluate(classifier: StanceClassifier, corpus: Corpus) -> Evaluation:
-    """Label the corpus the way a user would, and measure every head that both model and corpus have."""
+    """Label the corpus the way a user would, and measure every head that both model and corpus have.
+
+    Raises:
+        StancewiseError: they have none in common.
+    """
     start = time.perf_counter()
     predictions = classifier.predict(corpus.statements())
     milliseconds = 1000 * (time.perf_counter() - start) / len(corpus.rows)
@@ -101,6 +106,9 @@ def evaluate(classifier: StanceClassifier, corpus: Corpus) -> Evaluation:
         metrics |= _contrast(corpus, labels, probabilities.argmax(axis=1).astype(np.int64), groups)
         metrics |= _selective(labels, probabilities, abstained)
         heads[head] = HeadResult(labels, probabilities, abstained, metrics)
+    if not heads:
+        wanted = " or ".join(classifier.settings.heads)
+        raise StancewiseError(f"{corpus.path}: no row has a {wanted} label, which this model gives")
     return Evaluation(corpus, heads, milliseconds)
 
 

@@ -44,12 +44,14 @@ def test_other_weights_are_refused(tmp_path):
         encoders.check_digest(tmp_path / "model.safetensors", encoders.EMBEDDED_SHA256)
 
 
-def test_a_hub_id_keeps_its_revision_and_fails_clearly_offline(monkeypatch):
+def test_a_hub_id_keeps_its_revision_and_fails_clearly_offline(project):
     source = EncoderSource(hub="nobody/nothing-here", revision="0" * 40)
     assert encoders.locate(source) == ("nobody/nothing-here", "0" * 40)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(StancewiseError, match="nobody/nothing-here cannot be loaded"):
-        encoders.load_encoder(source, "marked")
+    change = f"encoder={{hub: {source.hub}, revision: '{source.revision}'}}"
+    done = project.run("training", "train", "tiny.yaml", "--set", change, check=False)
+    assert done.returncode == 1
+    assert "encoder: nobody/nothing-here cannot be loaded" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_folder_without_a_model_is_an_error(tmp_path):
