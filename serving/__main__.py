@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from serving.classifier import StanceClassifier
-from serving.errors import StancewiseError
+from serving.errors import StancewiseError, describe
 from serving.statement import HeadPrediction, Prediction, Statement
 from serving.tables import JsonLinesWriter, Row, open_writer, read_json_lines, read_rows, table_format
 
@@ -164,7 +164,7 @@ def _statement(row: Row) -> Statement | str:
     try:
         return Statement.model_validate(fields)
     except ValidationError as error:
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return describe(error)
 
 
 def _count(path: Path) -> int | None:

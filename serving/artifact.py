@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from serving.errors import StancewiseError
+from serving.errors import StancewiseError, describe
 from serving.inputs import Template
 
 SETTINGS_FILE = "stancewise.json"
@@ -51,8 +51,7 @@ def read_settings(folder: Path) -> ModelSettings:
     except json.JSONDecodeError as error:
         raise StancewiseError(f"{path}:{error.lineno}: not JSON ({error.msg}); fetch the model again") from None
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise StancewiseError(f"{path}: {problems}; was the model made by a newer stancewise?") from None
+        raise StancewiseError(f"{path}: {describe(error)}; was the model made by a newer stancewise?") from None
 
 
 def find_model(uri: str | Path) -> Path:

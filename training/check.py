@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
-from serving.errors import StancewiseError
+from serving.errors import StancewiseError, describe
 from serving.inputs import find_mention
 from serving.labels import HEADS
 from serving.tables import read_rows
-from training.corpus import LabelledStatement, describe
+from training.corpus import LabelledStatement
 
 LONGEST_TEXT = 2000  # characters; a statement is a sentence or a few, a report has many statements
 NEAR_DUPLICATE = 0.6  # Jaccard similarity of character 5-grams above which two texts are one

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from serving.errors import StancewiseError
+from serving.errors import StancewiseError, describe
 from serving.labels import HEADS
 from serving.statement import Statement
 from serving.tables import read_rows
@@ -77,8 +77,3 @@ def read_corpus(path: Path) -> Corpus:
     if not rows:
         raise StancewiseError(f"{path}: no statements in it")
     return Corpus(path, rows)
-
-
-def describe(error: ValidationError) -> str:
-    """What is wrong with a row, field by field, without repeating its text."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
