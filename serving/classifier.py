@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from serving.artifact import ModelSettings, find_model, read_settings
-from serving.labels import HEADS, LOGITS
-from serving.runtimes import Logits, Runtime, load_runtime
+from serving.labels import HEADS, LOGITS, Logits
+from serving.runtimes import Runtime, load_runtime
 from serving.statement import HeadPrediction, Prediction, Statement
 
 

@@ -1,5 +1,10 @@
 """The labels of both heads and their places among the six logits."""
 
+import numpy as np
+import numpy.typing as npt
+
+Logits = npt.NDArray[np.float64]  # shape (statements, 6) unless said otherwise
+
 STANCES = ("support", "neutrality", "criticism")
 SENTIMENTS = ("positive", "neutral", "negative")
 

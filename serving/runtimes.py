@@ -5,17 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError
 
 from serving.artifact import ModelSettings
 from serving.errors import StancewiseError
+from serving.labels import Logits
 from serving.statement import Statement
 
 if TYPE_CHECKING:
     import torch
-
-Logits = npt.NDArray[np.float64]
 
 BATCH_TOKENS = 4096  # padded tokens in one forward pass; measured flat from 2,048 to 8,192 on 2 cores
 

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from serving.artifact import ModelSettings
 from serving.inputs import HOLDER_MARKS, TARGET_MARKS, find_mention
-from serving.runtimes import Logits
+from serving.labels import Logits
 from serving.statement import Statement
 
 WEIGHTS_FILE = "tfidf.safetensors"
