@@ -218,6 +218,9 @@ def run(application: typer.Typer) -> None:
     except StancewiseError as error:
         errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        errors.print(f"[bold red]error:[/] {error.name} is not installed; install the whole project with: pip install '.\\[training]'")
+        sys.exit(1)
     except KeyboardInterrupt:
         errors.print("stopped")
         sys.exit(130)

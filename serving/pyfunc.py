@@ -4,9 +4,11 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from pydantic import ValidationError
 
 from serving.classifier import StanceClassifier
-from serving.statement import Statement
+from serving.errors import StancewiseError, describe
+from serving.statement import Prediction, Statement
 
 COLUMNS = ("text", "speaker", "target")
 
@@ -19,11 +21,23 @@ class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         self.classifier = StanceClassifier.load(context.artifacts["model"])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """One row per row of `model_input`: stance, sentiment, both with probabilities, and abstained."""
+        """One row per row of `model_input`: stance, sentiment, both with probabilities, and abstained.
+
+        Raises:
+            StancewiseError: a row without text or with a name that is too long, by its number from 0.
+        """
         columns = [column for column in COLUMNS if column in model_input]
         rows = model_input[columns].astype(object).where(model_input[columns].notna(), None)
-        statements = [Statement.model_validate(row) for row in rows.to_dict("records")]
-        return pd.DataFrame([prediction.row() for prediction in self.classifier.predict(statements)])
+        statements = [_statement(number, row) for number, row in enumerate(rows.to_dict("records"))]
+        predictions = self.classifier.predict(statements)
+        return pd.DataFrame([prediction.row() for prediction in predictions], columns=list(Prediction.COLUMNS))
+
+
+def _statement(number: int, row: dict[Any, Any]) -> Statement:
+    try:
+        return Statement.model_validate(row)
+    except ValidationError as error:
+        raise StancewiseError(f"row {number}: {describe(error)}") from None
 
 
 mlflow.models.set_model(StanceModel())

@@ -1,6 +1,6 @@
 """What goes in and what comes out: statements and predictions."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -60,6 +60,8 @@ class Prediction(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    COLUMNS: ClassVar = ("stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained")
+
     stance: HeadPrediction | None
     sentiment: HeadPrediction | None
 
@@ -70,10 +72,6 @@ class Prediction(BaseModel):
 
     def row(self) -> dict[str, Any]:
         """The prediction as flat columns, the form of every table and of the MLflow model."""
-        return {
-            "stance": self.stance.label if self.stance else None,
-            "stance_probabilities": self.stance.probabilities if self.stance else None,
-            "sentiment": self.sentiment.label if self.sentiment else None,
-            "sentiment_probabilities": self.sentiment.probabilities if self.sentiment else None,
-            "abstained": self.abstained,
-        }
+        heads = (self.stance, self.sentiment)
+        answers = [(head.label, head.probabilities) if head else (None, None) for head in heads]
+        return dict(zip(self.COLUMNS, (*answers[0], *answers[1], self.abstained), strict=True))

@@ -111,6 +111,18 @@ HARD = [
 ]
 
 
+def test_pyfunc_names_the_row_that_has_no_text_and_not_what_stands_in_it(project):
+    import pandas as pd
+
+    mlflow.set_tracking_uri(project.store)
+    model = mlflow.pyfunc.load_model("models:/stance@baseline")
+    with pytest.raises(Exception, match="row 1: text: Input should be a valid string") as raised:
+        model.predict(pd.DataFrame({"text": ["a", None], "speaker": ["Oslo", "secret"]}))
+    assert "secret" not in str(raised.value)
+    empty = model.predict(pd.DataFrame({"text": []}, dtype=str))
+    assert next(iter(empty.columns)) == "stance"
+
+
 @pytest.mark.parametrize("alias", ["champion", "baseline"])
 def test_pyfunc_in_a_fresh_process_without_pickle(project, tmp_path, alias):
     (tmp_path / "rows.json").write_text(json.dumps(HARD), encoding="utf-8")
