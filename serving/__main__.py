@@ -219,7 +219,8 @@ def run(application: typer.Typer) -> None:
         errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     except ModuleNotFoundError as error:
-        errors.print(f"[bold red]error:[/] {error.name} is not installed; install the whole project with: pip install '.\\[training]'")
+        remedy = escape("install the whole project with: pip install '.[training]'")
+        errors.print(f"[bold red]error:[/] {error.name} is not installed; {remedy}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         errors.print("stopped")
