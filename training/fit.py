@@ -177,6 +177,9 @@ class Workspace:
 def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, workspace: Workspace) -> Path:
     """Fine-tune and return the folder of the best checkpoint (weights in safetensors, tokenizer).
 
+    Raises:
+        StancewiseError: the encoder cannot be loaded or cannot read `max_length` tokens, or there is no GPU to use.
+
     Args:
         config: the experiment.
         seed: of the head's weights, dropout and the order of batches.
@@ -187,6 +190,11 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     set_seed(seed)
     work, callbacks = workspace.folder, list(workspace.callbacks)
     tokenizer, model = load_encoder(config.encoder, config.template)
+    longest = min(tokenizer.model_max_length, model.config.max_position_embeddings)
+    if config.max_length > longest:
+        raise StancewiseError(
+            f"max_length: {config.max_length} is more than the {longest} tokens this encoder can read"
+        )
     inputs = InputEncoder(tokenizer, config.template, config.max_length)
     rows = encode_corpus(train, inputs, config.heads)
     batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)

@@ -25,7 +25,7 @@ from training.check import check
 from training.config import BaselineConfig, ExperimentConfig, TrainConfig
 from training.corpus import Corpus, read_corpus
 from training.evaluate import Evaluation, evaluate, report
-from training.fit import Workspace, fit
+from training.fit import Workspace, fit, last_checkpoint
 from training.metrics import mean_macro_f1
 from training.progress import ProgressCallback
 
@@ -130,6 +130,8 @@ def resume(run_id: str, console: Console) -> Finished:
     for part, corpus in corpora.items():
         if run.data.tags.get(f"data.{part}.sha256") != corpus.digest():
             raise StancewiseError(f"{corpus.path}: changed since run {run_id} began; train anew, or restore the file")
+    if last_checkpoint(WORK / run_id) is None:
+        console.print(f"no checkpoint of it in {WORK / run_id}: it starts from its first step")
     mlflow.set_experiment(experiment_id=run.info.experiment_id)
     with mlflow.start_run(run_id=run_id, log_system_metrics=True):
         finished = _fine_tune(Job(config, corpora, console, run_id), config, seed, resume=True)

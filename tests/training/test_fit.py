@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from serving import StancewiseError
 from tests.conftest import STATEMENTS
 from training.config import Batch, Loss, Optimiser, TrainConfig
 from training.corpus import Corpus, read_corpus
@@ -135,6 +136,12 @@ def test_the_checkpoint_is_a_plain_hugging_face_model(small, tmp_path):
     classify = pipeline("text-classification", model=str(folder), top_k=None, function_to_apply="none", device="cpu")
     [answers] = classify(["Oslo left."])
     assert {answer["label"] for answer in answers} >= {"stance:support", "sentiment:negative"}
+
+
+def test_a_length_the_encoder_cannot_read_is_an_error(small, tmp_path):
+    config, train, validation = small
+    with pytest.raises(StancewiseError, match="max_length: 1024 is more than the 512 tokens"):
+        fit(config.model_copy(update={"max_length": 1024}), 1, train, validation, Workspace(tmp_path, []))
 
 
 def test_a_head_that_is_not_trained_is_not_measured(small, tmp_path):
