@@ -188,9 +188,12 @@ def show(statements: Iterable[Statement], predictions: Iterable[Prediction], tit
     for header in ("holder → target", "stance", "sentiment"):
         table.add_column(header)
     table.add_column("text", ratio=1)
+    above = None
     for statement, prediction in zip(statements, predictions, strict=True):
         names = Text(f"{statement.speaker or '(author)'} → {statement.target or '(main subject)'}")
-        table.add_row(names, _cell(prediction.stance), _cell(prediction.sentiment), Text(statement.text))
+        text = Text("(same text)", style="dim") if statement.text == above else Text(statement.text)
+        table.add_row(names, _cell(prediction.stance), _cell(prediction.sentiment), text)
+        above = statement.text
     Console().print(table)
 
 

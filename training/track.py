@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import tempfile
+import urllib.request
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,15 @@ def open_experiment(name: str) -> None:
     Raises:
         StancewiseError: the tracking store does not answer.
     """
+    store = mlflow.get_tracking_uri()
     try:
+        if store.startswith(("http://", "https://")):
+            # MLflow itself would try again for minutes before it says so.
+            urllib.request.urlopen(f"{store.rstrip('/')}/health", timeout=10).close()  # noqa: S310
         mlflow.set_experiment(name)
     except (MlflowException, OSError) as error:
         cause = str(error).splitlines()[0]
-        raise StancewiseError(
-            f"MLflow store {mlflow.get_tracking_uri()}: {cause}; start the server, or set MLFLOW_TRACKING_URI"
-        ) from None
+        raise StancewiseError(f"MLflow store {store}: {cause}; start it, or set MLFLOW_TRACKING_URI") from None
 
 
 def fingerprint(config: ExperimentConfig, seed: int, corpora: dict[str, Corpus]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from tests.conftest import read_lines
+from tests.conftest import Project, read_lines
 
 FINAL = ("accuracy", "macro_f1", "macro_f1_low", "macro_f1_high", "ece", "aurc")
 
@@ -229,3 +229,13 @@ def test_evaluate_prints_the_figures(project):
     done = project.run("training", "evaluate", "models:/stance@baseline", "statements/test.jsonl")
     assert "macro f1" in done.stdout
     assert len(read_lines(project.folder / "statements" / "test.jsonl")) == 60
+
+
+def test_a_store_that_does_not_answer_is_an_error_before_any_work(project):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        nowhere = {**project.environment, "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{probe.getsockname()[1]}"}
+        done = Project(project.folder, nowhere).run("training", "train", "tiny.yaml", check=False)
+    assert done.returncode == 1
+    assert "start it, or set MLFLOW_TRACKING_URI" in done.stderr
+    assert "run " not in done.stdout

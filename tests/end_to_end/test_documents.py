@@ -1,0 +1,36 @@
+"""The documents name commands, targets and files that exist."""
+
+import re
+import subprocess
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("data/*.md")])
+
+
+def make_help() -> str:
+    done = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_make_help_lists_every_target_with_its_meaning():
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
+    lines = make_help().splitlines()
+    assert {line.split()[1] for line in lines} == set(targets)
+    assert all(len(line.split()) > 3 for line in lines)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_names_exists(path):
+    text = path.read_text(encoding="utf-8")
+    targets = {line.split()[1] for line in make_help().splitlines()}
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (path.parent / link).exists(), link
+    for config in re.findall(r"configs/[a-z-]+\.yaml", text):
+        assert (REPOSITORY / config).exists(), config
+    for command in re.findall(r"python -m training ([a-z]+)", text):
+        assert f"def {command}(" in (REPOSITORY / "training" / "__main__.py").read_text(encoding="utf-8"), command
