@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 import tempfile
+import urllib.error
 import urllib.request
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,8 +54,9 @@ def open_experiment(name: str) -> None:
     store = mlflow.get_tracking_uri()
     try:
         if store.startswith(("http://", "https://")):
-            # MLflow itself would try again for minutes before it says so.
-            urllib.request.urlopen(f"{store.rstrip('/')}/health", timeout=10).close()  # noqa: S310
+            # MLflow itself would try again for minutes before it says so. Any answer will do, a refusal too.
+            with suppress(urllib.error.HTTPError):
+                urllib.request.urlopen(f"{store.rstrip('/')}/health", timeout=10).close()  # noqa: S310
         mlflow.set_experiment(name)
     except (MlflowException, OSError) as error:
         cause = str(error).splitlines()[0]
