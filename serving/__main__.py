@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from io import TextIOWrapper
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -38,6 +38,8 @@ QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
 }
+NAMES_WIDTH = 38  # of the first column at most, so that the table fits into 80
+HEAD_WIDTH = len("neutrality 100% ?")
 STYLES = {"support": "green", "positive": "green", "criticism": "red", "negative": "red"}
 
 
@@ -183,25 +185,37 @@ def _progress() -> Progress:
 
 
 def show(statements: Iterable[Statement], predictions: Iterable[Prediction], title: str | None = None) -> None:
-    """Print predictions as a table: holder -> target, stance, sentiment, probability, text."""
-    table = Table(title=title, show_lines=True, title_justify="left")
-    for header in ("holder → target", "stance", "sentiment"):
-        table.add_column(header)
-    table.add_column("text", ratio=1)
-    above = None
-    for statement, prediction in zip(statements, predictions, strict=True):
-        names = Text(f"{statement.speaker or '(author)'} → {statement.target or '(main subject)'}")
-        text = Text("(same text)", style="dim") if statement.text == above else Text(statement.text)
-        table.add_row(names, _cell(prediction.stance), _cell(prediction.sentiment), text)
-        above = statement.text
-    Console().print(table)
+    """Print each text with its statements below: holder -> target, both labels with probability, `?` where unsure."""
+    console = Console()
+    pairs = list(zip(statements, predictions, strict=True))
+    width = min(NAMES_WIDTH, max(len(_names(statement)) for statement, _ in pairs))
+    if title:
+        console.print(Text(title, style="bold"))
+    console.print(_rows(width, [("holder → target", "stance", "sentiment")]), style="bold")
+    for text, group in groupby(pairs, key=lambda pair: pair[0].text):
+        console.print(Text(f"\n{text}", style="italic"))
+        cells = [(_names(s), _cell(p.stance), _cell(p.sentiment)) for s, p in group]
+        console.print(_rows(width, cells))
 
 
-def _cell(head: HeadPrediction | None) -> Any:
+def _rows(width: int, rows: Iterable[tuple[Text | str, ...]]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 0, 0, 2))
+    for column in (width, HEAD_WIDTH, HEAD_WIDTH):
+        table.add_column(width=column)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _names(statement: Statement) -> Text:
+    return Text(f"{statement.speaker or '(author)'} → {statement.target or '(main subject)'}")
+
+
+def _cell(head: HeadPrediction | None) -> Text:
     if head is None:
         return Text("not trained", style="dim")
     style = "dim" if head.abstained else STYLES.get(head.label, "yellow")
-    return Text(f"{head.label} {head.probability:.0%}" + ("\nunsure" if head.abstained else ""), style=style)
+    return Text(f"{head.label} {head.probability:.0%}" + (" ?" if head.abstained else ""), style=style)
 
 
 def quiet() -> None:

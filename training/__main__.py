@@ -142,11 +142,12 @@ def sample(
     title = (folder / f"{article}.txt").read_text(encoding="utf-8").splitlines()[0]
     predictions = StanceClassifier.load(model).predict(corpus.statements())
     show(corpus.statements(), predictions, title)
-    right = sum(
-        p.stance is not None and p.stance.label == r.stance for p, r in zip(predictions, corpus.rows, strict=True)
-    )
+    answers = [p.stance for p in predictions if p.stance]
+    right = [answer.label == row.stance for answer, row in zip(answers, corpus.rows, strict=True)]
+    sure = [hit for hit, answer in zip(right, answers, strict=True) if not answer.abstained]
     console.print(
-        f"stance as labelled by hand: {right} of {len(corpus.rows)}; 'unsure' marks where the model abstains\n"
+        f"stance as labelled by hand: {sum(sure)} of the {len(sure)} the model is sure of, "
+        f"{sum(right)} of all {len(right)} ('?': it abstains)\n"
     )
     console.print(NEXT_STEPS.format(model=model), soft_wrap=True, highlight=False)
 
