@@ -110,7 +110,7 @@ class TrainConfig(ExperimentConfig):
     optimiser: Optimiser = Optimiser()
     loss: Loss = Loss()
     seeds: tuple[int, ...] = Field(default=(13,), min_length=1, description="one run each")
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "auto"] = Field(default="fp32", description="auto: bf16 where it is native")
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 

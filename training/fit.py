@@ -217,7 +217,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         greater_is_better=True,
         logging_steps=max(1, min(50, len(batches) // 4)),
         seed=seed,
-        bf16=config.precision == "bf16",
+        bf16=config.precision == "bf16" or (config.precision == "auto" and native_bf16(use_cpu)),
         use_cpu=use_cpu,
         dataloader_pin_memory=not use_cpu,
         disable_tqdm=True,
@@ -244,6 +244,13 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     trainer.model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def native_bf16(use_cpu: bool) -> bool:
+    """Whether the processor multiplies bfloat16 matrices in hardware; elsewhere bf16 would be slower than fp32."""
+    if use_cpu:
+        return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def last_checkpoint(work: Path) -> Path | None:
