@@ -103,6 +103,8 @@ def make_project(folder: Path, encoder: Path) -> Project:
     environment = {
         **os.environ,
         "PYTHONPATH": str(REPOSITORY),
+        # As in an activated environment: `mlflow models serve` looks its server up there.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
         "HF_HUB_OFFLINE": "1",
         "COLUMNS": "160",

@@ -11,8 +11,9 @@ DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *RE
 
 
 def make_help() -> str:
-    done = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    return done.stdout
+    # Run by `make test`, a make inside a make would announce the folders it enters.
+    command = ["make", "--no-print-directory", "help"]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
 
 
 def test_make_help_lists_every_target_with_its_meaning():
