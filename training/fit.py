@@ -249,7 +249,8 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
 def native_bf16(use_cpu: bool) -> bool:
     """Whether the processor multiplies bfloat16 matrices in hardware; elsewhere bf16 would be slower than fp32."""
     if use_cpu:
-        return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
     return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
