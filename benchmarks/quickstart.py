@@ -33,7 +33,7 @@ def main() -> None:
     """Train what is missing, then print the table as Markdown."""
     console = Console()
     runs = train(console)
-    test = read_corpus(load_config(Path("configs/quickstart.yaml"), TrainConfig).data.test or Path())
+    test = read_corpus(Path("data/statements/test.jsonl"))
     predicted = {name: [predictions(run_id, test) for run_id in ids] for name, ids in runs.items()}
     lines = ["| on data/ test | " + " | ".join(runs) + " |", "|---|" + "---|" * len(runs)]
     for title, head, slice_only in (
@@ -117,7 +117,7 @@ def transfer(runs: Runs) -> None:
     for name in TRANSFER:
         corpus = read_corpus(Path(folder) / name)
         rows = chosen_rows(corpus, "stance", False)
-        corpus = Corpus(corpus.path, [row for row, keep in zip(corpus.rows, rows, strict=True) if keep])
+        corpus = corpus.keep(np.flatnonzero(rows).tolist())
         statements, labels, cells = corpus.statements(), corpus.labels("stance"), []
         for ids in runs.values():
             predicted = []

@@ -101,6 +101,43 @@ def baseline(
 
 
 @app.command()
+def benchmark(
+    configs: Annotated[list[Path], typer.Argument(help="YAML benchmarks, such as configs/benchmarks/newsmtsc.yaml.")],
+    only: Annotated[str | None, typer.Option(help="Run these contenders only, comma-separated.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Run these seeds only, comma-separated.")] = None,
+    table: Annotated[bool, typer.Option("--table", help="Print the tables of what is finished; run nothing.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where finished cells are kept.")] = Path("benchmarks/cells"),
+) -> None:
+    """Train and measure recipes and peers on the same rows; print a table with 95 % intervals.
+
+    What is finished is kept in small files and not run again, so a stopped benchmark goes on where it stopped. The
+    public sets are read from STANCE_BENCHMARKS, or from the paths and Hub ids of the config.
+
+    Examples:
+
+      python -m training benchmark configs/benchmarks/*.yaml
+
+      python -m training benchmark configs/benchmarks/newsmtsc.yaml --only marked,blind --seeds 1,2
+
+      python -m training benchmark configs/benchmarks/*.yaml --table
+    """
+    from training.benchmark.cells import open_grid, run_cells
+    from training.benchmark.config import BenchmarkConfig, chosen
+    from training.benchmark.table import tables
+    from training.config import load_config
+
+    wanted = {int(seed) for seed in seeds.split(",")} if seeds else None
+    quiet = Console(stderr=True)  # the tables alone go to standard output
+    loaded = [load_config(config, BenchmarkConfig) for config in configs]
+    for one in loaded:
+        grid = open_grid(one, folder, quiet)
+        if not table:
+            run_cells(grid, chosen(one, only), wanted, quiet)
+        for text in tables(grid, list(one.contenders)):
+            print(text, flush=True)
+
+
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
     files: Annotated[list[Path], typer.Argument(help="Labelled statements (.jsonl, .csv or .parquet).")],

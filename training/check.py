@@ -6,19 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from pydantic import ValidationError
-from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import CountVectorizer
 
 from serving.errors import StancewiseError, describe
 from serving.inputs import find_mention
 from serving.labels import HEADS
 from serving.tables import read_rows
 from training.corpus import LabelledStatement
+from training.similar import NEAR_DUPLICATE, similar_texts
 
 LONGEST_TEXT = 2000  # characters; a statement is a sentence or a few, a report has many statements
-NEAR_DUPLICATE = 0.6  # Jaccard similarity of character 5-grams above which two texts are one
 LEAST_SHARE = 0.05  # of a split's labelled rows that each label needs
 MOST_SHARE = 0.95
 
@@ -176,21 +173,6 @@ def _apart(a: Placed, b: Placed) -> bool:
 
 def _remedy(a: Placed, b: Placed) -> str:
     return "give both one group" if a.path == b.path else "which is in another split: keep both in one"
-
-
-def similar_texts(texts: list[str], least: float, rows_at_once: int = 512) -> Iterator[tuple[int, int, float]]:
-    """Pairs (i, j, similarity), i < j, whose character 5-grams have a Jaccard similarity above `least`."""
-    if len(texts) < 2 or not any(len(text) >= 5 for text in texts):
-        return
-    grams = csr_matrix(CountVectorizer(analyzer="char", ngram_range=(5, 5), binary=True).fit_transform(texts))
-    grams = grams.astype(np.int32)
-    sizes = np.asarray(grams.sum(axis=1)).ravel()
-    for start in range(0, len(texts), rows_at_once):
-        common = (grams[start : start + rows_at_once] @ grams.T).tocoo()
-        rows = common.row + start
-        jaccard = common.data / (sizes[rows] + sizes[common.col] - common.data)
-        keep = (jaccard > least) & (rows < common.col)
-        yield from zip(rows[keep].tolist(), common.col[keep].tolist(), jaccard[keep].tolist(), strict=True)
 
 
 def _balance(path: Path, rows: list[LabelledStatement], least: float, most: float) -> Iterator[Problem]:

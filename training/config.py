@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from serving.artifact import Head
 from serving.errors import StancewiseError
@@ -18,12 +18,72 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Data(Section):
-    """Labelled statements, one JSON Lines file a part."""
+Source = Literal["statements", "table", "newsmtsc", "directed_sentiment", "plv", "semeval2016_stance", "gwsd"]
 
-    train: Path
-    validation: Path
-    test: Path | None = Field(default=None, description="left out while tuning: a test part is read once a claim")
+
+class DataSet(Section):
+    """One set of labelled rows: our own format, a table with a column map, or a public set."""
+
+    source: Source = "statements"
+    path: Path | None = Field(
+        default=None, description="file, or folder of the authors' files; none: STANCE_BENCHMARKS"
+    )
+    part: str = Field(default="train", description="split of a public set, such as rw_test")
+    hub: str | None = Field(default=None, description="Hugging Face Hub id of a public set, instead of `path`")
+    revision: str | None = Field(default=None, description="Hub commit; required with `hub`")
+    columns: dict[str, str] = Field(default={}, description="of a table: our field -> its column")
+    labels: dict[Head, dict[str, str]] = Field(default={}, description="of a table: head -> its label -> ours")
+    weight: float = Field(default=1.0, gt=0, description="factor on the loss of each row")
+    rows: Annotated[int, Field(gt=0)] | None = Field(default=None, description="at most so many, whole groups, drawn")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "DataSet":
+        own = self.source in ("statements", "table")
+        if own and (self.path is None or self.hub is not None):
+            raise ValueError(f"source {self.source} needs path: a file")
+        if (self.hub is None) != (self.revision is None):
+            raise ValueError("hub and revision go together, so that the same rows are loaded every time")
+        if self.hub is not None and self.path is not None:
+            raise ValueError("give either path or hub")
+        if self.source != "table" and (self.columns or self.labels):
+            raise ValueError("columns and labels belong to source: table")
+        return self
+
+    def __str__(self) -> str:
+        place = self.path or self.hub
+        name = (
+            str(place) if self.source == "statements" else f"{self.source}/{self.part}" + (f" {place}" if place else "")
+        )
+        return name + (f" x{self.weight:g}" if self.weight != 1 else "") + (f" :{self.rows}" if self.rows else "")
+
+    @property
+    def name(self) -> str:
+        """What metrics call the set."""
+        return self.path.stem if self.source in ("statements", "table") and self.path else f"{self.source}_{self.part}"
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _as_set(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str | Path) else value
+
+
+Sets = Annotated[
+    tuple[Annotated[DataSet, BeforeValidator(_as_set)], ...], BeforeValidator(_listed), Field(min_length=1)
+]
+
+
+class Data(Section):
+    """Where the rows come from; each part is one set or a list, and a bare path is a file of our own format."""
+
+    train: Sets
+    validation: Sets
+    test: Sets | None = Field(default=None, description="left out while tuning: a test part is read once a claim")
+    leaks: Literal["error", "drop", "allow"] = Field(
+        default="error", description="rows that share a group or a text with a later part: refuse, drop, or only count"
+    )
 
 
 class EncoderSource(Section):
@@ -72,6 +132,7 @@ class Loss(Section):
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
+    votes: bool = Field(default=False, description="aim at the shares of the annotators' votes where a row has them")
 
 
 class Abstain(Section):
@@ -87,20 +148,25 @@ class Register(Section):
     alias: str | None = None
 
 
-class ExperimentConfig(Section):
+class Reading(Section):
+    """How a statement reaches the model."""
+
+    template: Template = Field(default="marked", description="how holder and target are shown; blind: not at all")
+
+
+class ExperimentConfig(Reading):
     """What every experiment has, fine-tuned or not."""
 
     name: str = Field(description="the run's name in MLflow")
     experiment: str = Field(default="stance", description="the MLflow experiment")
     data: Data
-    template: Template = Field(default="marked", description="how holder and target reach the model")
     heads: tuple[Head, ...] = Field(default=("stance", "sentiment"), min_length=1)
     abstain: Abstain = Abstain()
     register_as: Register | None = Field(default=None, alias="register")
 
 
-class TrainConfig(ExperimentConfig):
-    """A fine-tuning experiment."""
+class Recipe(Reading):
+    """How an encoder is fine-tuned."""
 
     encoder: EncoderSource
     max_length: int = Field(default=128, ge=16, le=8192, description="tokens")
@@ -109,9 +175,14 @@ class TrainConfig(ExperimentConfig):
     patience: int | None = Field(default=None, gt=0, description="epochs without a better validation score; none: all")
     optimiser: Optimiser = Optimiser()
     loss: Loss = Loss()
-    seeds: tuple[int, ...] = Field(default=(13,), min_length=1, description="one run each")
     precision: Literal["fp32", "bf16", "auto"] = Field(default="fp32", description="auto: bf16 where it is native")
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class TrainConfig(Recipe, ExperimentConfig):
+    """A fine-tuning experiment."""
+
+    seeds: tuple[int, ...] = Field(default=(13,), min_length=1, description="one run each")
 
 
 class BaselineConfig(ExperimentConfig):
@@ -123,7 +194,7 @@ class BaselineConfig(ExperimentConfig):
     min_documents: int = Field(default=2, gt=0, description="an n-gram in fewer training texts is dropped")
 
 
-C = TypeVar("C", bound=ExperimentConfig)
+C = TypeVar("C", bound=Section)
 
 
 def load_config(path: Path, kind: type[C], overrides: list[str] | None = None) -> C:
@@ -232,5 +303,9 @@ def flatten(config: BaseModel) -> dict[str, Any]:
         elif value is not None:
             flat[prefix] = ",".join(map(str, value)) if isinstance(value, list) else value
 
-    walk("", config.model_dump(mode="json", by_alias=True))
+    walk("", config.model_dump(mode="json", by_alias=True, exclude={"data"}))
+    if isinstance(config, ExperimentConfig):
+        sets = {part: getattr(config.data, part) or () for part in ("train", "validation", "test")}
+        flat |= {f"data.{part}": ", ".join(map(str, wanted)) for part, wanted in sets.items() if wanted}
+        flat["data.leaks"] = config.data.leaks
     return flat

@@ -1,7 +1,9 @@
 """Labelled statements on disk: one JSON object a line."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -14,15 +16,19 @@ from serving.labels import HEADS
 from serving.statement import Statement
 from serving.tables import read_rows
 
-UNLABELLED = -100  # the index that cross-entropy leaves out
+UNLABELLED = -100  # the label index of a row that its head leaves out
+
+Stance = Literal["support", "neutrality", "criticism"]
+Sentiment = Literal["positive", "neutral", "negative"]
 
 
 class LabelledStatement(Statement):
     """A statement with its labels; a head without a label is None and teaches nothing."""
 
     id: str
-    stance: Literal["support", "neutrality", "criticism"] | None = None
-    sentiment: Literal["positive", "neutral", "negative"] | None = None
+    stance: Stance | None = None
+    sentiment: Sentiment | None = None
+    stance_votes: tuple[Stance, ...] | None = None  # one per annotator; training then aims at their shares
     domain: str | None = None
     group: str | None = None
     note: str | None = None
@@ -33,11 +39,30 @@ class LabelledStatement(Statement):
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """Where a set comes from."""
+
+    name: str
+    url: str
+    licence: str  # as its authors state it
+    reference: str  # the paper to cite
+
+
+@dataclass(frozen=True)
 class Corpus:
-    """One part of a data set, and the file it was read from."""
+    """Labelled rows, the file and lines they were read from, and what each row weighs in training."""
 
     path: Path
     rows: list[LabelledStatement]
+    lines: list[int] = field(default_factory=list)  # of each row in its file; empty where there are none
+    provenance: Provenance | None = None
+    weight: float = 1.0
+    members: tuple["Corpus", ...] = ()  # the sets this one was joined from
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.provenance.name} ({self.path.stem})" if self.provenance else self.path.stem
 
     def statements(self) -> list[Statement]:
         """The statements without labels, in order."""
@@ -49,14 +74,56 @@ class Corpus:
         labels = (getattr(row, head) for row in self.rows)
         return np.array([names.index(label) if label else UNLABELLED for label in labels], dtype=np.int64)
 
+    def weights(self) -> npt.NDArray[np.float64]:
+        """What each row weighs in training, shape (rows,)."""
+        sets = self.members or (self,)
+        return np.concatenate([np.full(len(one.rows), one.weight) for one in sets])
+
     def groups(self) -> npt.NDArray[np.int64]:
         """Group numbers, shape (rows,): rows of one group are not independent. Without groups: the same text."""
-        keys = {key: i for i, key in enumerate(dict.fromkeys(row.group or row.text for row in self.rows))}
-        return np.array([keys[row.group or row.text] for row in self.rows], dtype=np.int64)
+        keys = {key: i for i, key in enumerate(dict.fromkeys(map(group_key, self.rows)))}
+        return np.array([keys[group_key(row)] for row in self.rows], dtype=np.int64)
 
+    def keep(self, chosen: Iterable[int]) -> "Corpus":
+        """The rows at these places, in order."""
+        places = sorted(chosen)
+        lines = [self.lines[i] for i in places] if self.lines else []
+        return replace(self, rows=[self.rows[i] for i in places], lines=lines)
+
+    def place(self, row: int) -> str:
+        """`file:line` of a row."""
+        return f"{self.path.name}:{self.lines[row]}" if self.lines else f"{self.path.name}, row {row + 1}"
+
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 of the file, in hexadecimal."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        """SHA-256 of rows and weights, in hexadecimal."""
+        content = hashlib.sha256()
+        for one in self.members or (self,):
+            content.update(f"{one.weight}\n".encode())
+            for row in one.rows:
+                content.update(row.model_dump_json(exclude_none=True).encode() + b"\n")
+        return content.hexdigest()
+
+
+def group_key(row: LabelledStatement) -> str:
+    """The story a row belongs to; without one, its text."""
+    return row.group or row.text
+
+
+def join(sets: list[Corpus]) -> Corpus:
+    """Several sets as one corpus."""
+    if len(sets) == 1:
+        return sets[0]
+    name = Path("+".join(dict.fromkeys(str(one.path) for one in sets)))
+    return Corpus(name, [row for one in sets for row in one.rows], members=tuple(sets))
+
+
+def draw(corpus: Corpus, rows: int) -> Corpus:
+    """At most `rows` rows in whole groups; a smaller draw is part of a larger one."""
+    groups = corpus.groups()
+    order = np.random.default_rng(0).permutation(groups.max() + 1)
+    sizes = np.bincount(groups)[order].cumsum()
+    return corpus.keep(np.flatnonzero(np.isin(groups, order[sizes <= rows])).tolist())
 
 
 def read_corpus(path: Path) -> Corpus:
@@ -65,7 +132,7 @@ def read_corpus(path: Path) -> Corpus:
     Raises:
         StancewiseError: the first row that is not a labelled statement, as file:line.
     """
-    rows = []
+    rows, lines = [], []
     for row in read_rows(path):
         if row.problem:
             raise StancewiseError(f"{path}:{row.line}: {row.problem}")
@@ -74,6 +141,7 @@ def read_corpus(path: Path) -> Corpus:
             rows.append(LabelledStatement.model_validate(known))
         except ValidationError as error:
             raise StancewiseError(f"{path}:{row.line}: {describe(error)}") from None
+        lines.append(row.line)
     if not rows:
         raise StancewiseError(f"{path}: no statements in it")
-    return Corpus(path, rows)
+    return Corpus(path, rows, lines)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Sampler
 from transformers import (
     DataCollatorWithPadding,
@@ -27,7 +26,7 @@ from transformers import (
 from serving.artifact import Head
 from serving.errors import StancewiseError
 from serving.inputs import InputEncoder
-from serving.labels import LOGITS
+from serving.labels import HEADS, LOGITS
 from training.config import Batch, Loss, Optimiser, TrainConfig
 from training.corpus import UNLABELLED, Corpus
 from training.encoders import load_encoder
@@ -82,25 +81,47 @@ class MaskedLoss:
     def __init__(self, heads: tuple[Head, ...], train: Corpus, loss: Loss, device: torch.device) -> None:
         self.heads = heads
         self.smoothing = loss.label_smoothing
-        balanced = loss.class_weights == "balanced"
-        self.weights = {
+        self.class_weights = {
             head: torch.tensor(balanced_weights(train.labels(head)), dtype=torch.float32, device=device)
-            if balanced
-            else None
             for head in heads
+            if loss.class_weights == "balanced"
         }
 
     def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
-        """Loss of a batch: logits of shape (rows, 6), labels of shape (rows, heads)."""
+        """Loss of a batch: logits of shape (rows, 6), labels the target masses of `target_masses`, of the same shape.
+
+        Divided by the rows labelled, not by their weights: a light row stays light in a batch of light rows.
+        """
         total = outputs.logits.new_zeros(())
-        for column, head in enumerate(self.heads):
-            known = labels[:, column] != UNLABELLED
-            if known.any():
-                logits = outputs.logits[known, LOGITS[head]].float()
-                total = total + cross_entropy(
-                    logits, labels[known, column], weight=self.weights[head], label_smoothing=self.smoothing
-                )
+        for head in self.heads:
+            mass = labels[:, LOGITS[head]]
+            known = (mass.sum(dim=1) > 0).sum()
+            if known == 0:
+                continue
+            mass = (1 - self.smoothing) * mass + self.smoothing * mass.mean(dim=1, keepdim=True)
+            if head in self.class_weights:
+                mass = mass * self.class_weights[head]
+            total = total - (mass * outputs.logits[:, LOGITS[head]].float().log_softmax(dim=1)).sum() / known
         return total
+
+
+def target_masses(corpus: Corpus, heads: tuple[Head, ...], votes: bool) -> Floats:
+    """What the loss aims at, shape (rows, 6): the row's weight on its label, zeros for a head without one.
+
+    With `votes`, a row with annotators' votes spreads its weight over their shares (Peterson et al. 2019, "Human
+    uncertainty makes classification more robust").
+    """
+    masses = np.zeros((len(corpus.rows), 6))
+    for head in heads:
+        labels = corpus.labels(head)
+        known = np.flatnonzero(labels != UNLABELLED)
+        masses[known, LOGITS[head].start + labels[known]] = 1
+    if votes and "stance" in heads:
+        for i, row in enumerate(corpus.rows):
+            if row.stance_votes:
+                masses[i, LOGITS["stance"]] = [row.stance_votes.count(label) for label in HEADS["stance"]]
+                masses[i, LOGITS["stance"]] /= len(row.stance_votes)
+    return masses * corpus.weights()[:, None]
 
 
 def balanced_weights(labels: Ints) -> Floats:
@@ -146,22 +167,23 @@ class StanceTrainer(Trainer):
         return prepared
 
 
-def encode_corpus(corpus: Corpus, inputs: InputEncoder, heads: tuple[Head, ...]) -> Dataset:
-    """Token ids and labels: columns of the tokenizer plus `labels` of shape (rows, heads)."""
+def encode_corpus(corpus: Corpus, inputs: InputEncoder, heads: tuple[Head, ...], votes: bool = False) -> Dataset:
+    """Token ids and labels: columns of the tokenizer plus `labels`, the target masses of shape (rows, 6)."""
     encoded = inputs.encode(corpus.statements())
     columns: dict[str, Any] = {key: [row[key] for row in encoded] for key in encoded[0]}
-    columns["labels"] = np.stack([corpus.labels(head) for head in heads], axis=1).tolist()
+    columns["labels"] = target_masses(corpus, heads, votes).tolist()
     return Dataset.from_dict(columns)
 
 
 def _scores(heads: tuple[Head, ...], evaluation: EvalPrediction) -> dict[str, float]:
     scores = {}
-    for column, head in enumerate(heads):
-        labels = np.asarray(evaluation.label_ids)[:, column]
-        known = labels != UNLABELLED
+    for head in heads:
+        masses = np.asarray(evaluation.label_ids)[:, LOGITS[head]]
+        known = masses.sum(axis=1) > 0
         if known.any():
             predicted = np.asarray(evaluation.predictions)[known, LOGITS[head]].argmax(axis=1)
-            scores[f"{head}_macro_f1"] = float(macro_f1(labels[known], predicted, np.ones((1, known.sum())))[0])
+            labels = masses[known].argmax(axis=1)
+            scores[f"{head}_macro_f1"] = float(macro_f1(labels, predicted, np.ones((1, known.sum())))[0])
     return {**scores, SELECTION_METRIC: float(np.mean(list(scores.values()))) if scores else 0.0}
 
 
@@ -196,7 +218,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
             f"max_length: {config.max_length} is more than the {longest} tokens this encoder can read"
         )
     inputs = InputEncoder(tokenizer, config.template, config.max_length)
-    rows = encode_corpus(train, inputs, config.heads)
+    rows = encode_corpus(train, inputs, config.heads, config.loss.votes)
     batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise StancewiseError("device: cuda asked for, but torch sees no GPU; use auto or cpu")

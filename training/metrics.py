@@ -5,7 +5,9 @@ was drawn gives one resample. Rows of one document group are drawn together (clu
 Hinkley 1997, ch. 3.8), because statements of one story are not independent.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -137,11 +139,17 @@ def mean_macro_f1(labels: Ints, predictions: list[Ints], groups: Ints, seed: int
         labels: shape (rows,), the same for every run.
         predictions: one array of shape (rows,) per run.
         groups: shape (rows,).
+        seed: of the resamples.
     """
-    weights = group_weights(dense(groups), seed=seed)
-    scores = np.stack([macro_f1(labels, predicted, weights) for predicted in predictions], axis=1)
-    value = np.mean([macro_f1(labels, predicted, np.ones((1, len(labels))))[0] for predicted in predictions])
-    return _metric(float(value), _redrawn_mean(scores, seed))
+    scores = [partial(macro_f1, labels, predicted) for predicted in predictions]
+    return mean_over_runs(scores, dense(groups), seed)
+
+
+def mean_over_runs(scores: Sequence[Callable[[Floats], Floats]], groups: Ints, seed: int = 0) -> Metric:
+    """A figure averaged over runs; each score maps weights (resamples, rows) to the run's figure per resample."""
+    weights, once = group_weights(groups, seed=seed), np.ones((1, len(groups)))
+    value = np.mean([score(once)[0] for score in scores])
+    return _metric(float(value), _redrawn_mean(np.stack([score(weights) for score in scores], axis=1), seed))
 
 
 def difference_macro_f1(labels: Ints, ours: list[Ints], theirs: list[Ints], groups: Ints, seed: int = 0) -> Metric:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,23 +14,22 @@ import mlflow
 import numpy as np
 from rich.console import Console
 
-from serving.artifact import ModelSettings, write_settings
+from serving.artifact import Head, ModelSettings, write_settings
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.runtimes import EncoderRuntime, load_runtime
 from training import plots, track
 from training.baseline import fit_baseline
 from training.calibrate import calibrate
-from training.check import check
 from training.config import BaselineConfig, ExperimentConfig, TrainConfig
-from training.corpus import Corpus, read_corpus
+from training.corpus import UNLABELLED, Corpus
+from training.data import read_data
 from training.evaluate import Evaluation, evaluate, report
 from training.fit import Workspace, fit, last_checkpoint
 from training.metrics import mean_macro_f1
 from training.progress import ProgressCallback
 
 WORK = Path("runs")  # checkpoints of unfinished runs, one folder per run id
-_SHOWN_PROBLEMS = 20
 
 
 @dataclass(frozen=True)
@@ -41,32 +40,17 @@ class Job:
     corpora: dict[str, Corpus]
     console: Console
     run_id: str
+    keep_model: bool = True  # log the model, not only its figures
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that reached its end; `evaluation` is None when an earlier run was reused."""
+    """A run that reached its end; `evaluations` (part -> figures) is None when an earlier run was reused."""
 
     run_id: str
-    model_uri: str
-    evaluation: Evaluation | None
-
-
-def read_data(config: ExperimentConfig) -> dict[str, Corpus]:
-    """The parts of the config's data, checked together.
-
-    Raises:
-        StancewiseError: every problem that `python -m training check` would report.
-    """
-    paths = {part: path for part in ("train", "validation", "test") if (path := getattr(config.data, part))}
-    for part, path in paths.items():
-        if not path.is_file():
-            raise StancewiseError(f"data.{part}: {path}: no such file (paths start at the working folder)")
-    if problems := check(list(paths.values())):
-        shown = "\n".join(map(str, problems[:_SHOWN_PROBLEMS]))
-        rest = len(problems) - _SHOWN_PROBLEMS
-        raise StancewiseError(shown + (f"\n... and {rest} more" if rest > 0 else ""))
-    return {part: read_corpus(path) for part, path in paths.items()}
+    evaluations: dict[str, Evaluation] | None
+    temperatures: dict[Head, float] = field(default_factory=dict)
+    minutes: float = 0.0  # of training
 
 
 def train(config: TrainConfig, console: Console, reuse: bool = False) -> list[Finished]:
@@ -79,18 +63,18 @@ def train(config: TrainConfig, console: Console, reuse: bool = False) -> list[Fi
         StancewiseError: a mistake in the data, or a store that does not answer.
     """
     track.open_experiment(config.experiment)
-    corpora = read_data(config)
+    corpora = read_data(config.data, console)
     finished = _reusable(config, corpora, console) if reuse else {}
     missing = [seed for seed in config.seeds if seed not in finished]
     if len(config.seeds) == 1 or not missing:
-        finished |= {seed: _seed_run(config, seed, corpora, console) for seed in missing}
+        finished |= {seed: fine_tune(config, seed, corpora, console) for seed in missing}
     else:
         with mlflow.start_run(run_name=config.name, tags={"template": config.template, "kind": "seeds"}):
-            finished |= {seed: _seed_run(config, seed, corpora, console) for seed in missing}
+            finished |= {seed: fine_tune(config, seed, corpora, console, nested=True) for seed in missing}
             _log_mean(list(finished.values()))
     if config.register_as:
         best = max(finished.values(), key=lambda one: _validation_score(one.run_id))
-        uri = track.register(best.run_id, config.register_as, move_alias=best.evaluation is not None)
+        uri = track.register(best.run_id, config.register_as, move_alias=best.evaluations is not None)
         console.print(f"registered as [bold]{uri}[/]")
     return [finished[seed] for seed in config.seeds]
 
@@ -100,16 +84,23 @@ def _reusable(config: TrainConfig, corpora: dict[str, Corpus], console: Console)
     for seed in config.seeds:
         if run_id := track.find_finished(config.experiment, track.fingerprint(config, seed, corpora)):
             console.print(f"seed {seed}: nothing to do, run {run_id} has this config and data", soft_wrap=True)
-            found[seed] = Finished(run_id, f"runs:/{run_id}/model", None)
+            found[seed] = Finished(run_id, None)
     return found
 
 
-def _seed_run(config: TrainConfig, seed: int, corpora: dict[str, Corpus], console: Console) -> Finished:
-    nested = len(config.seeds) > 1
+def fine_tune(
+    config: TrainConfig,
+    seed: int,
+    corpora: dict[str, Corpus],
+    console: Console,
+    nested: bool = False,
+    keep_model: bool = True,
+) -> Finished:
+    """One run: fine-tune with this seed, calibrate, evaluate, log."""
     name = f"{config.name}-{seed}" if nested else config.name
     with mlflow.start_run(run_name=name, nested=nested, log_system_metrics=True) as run:
         track.log_setup(config, seed, corpora, track.fingerprint(config, seed, corpora))
-        return _fine_tune(Job(config, corpora, console, run.info.run_id), config, seed, resume=False)
+        return _fine_tune(Job(config, corpora, console, run.info.run_id, keep_model), config, seed, resume=False)
 
 
 def resume(run_id: str, console: Console) -> Finished:
@@ -126,9 +117,9 @@ def resume(run_id: str, console: Console) -> Finished:
         raise StancewiseError(f"run {run_id} is finished; there is nothing to resume")
     config = TrainConfig.model_validate(values)
     seed = int(run.data.params["seed"])
-    corpora = read_data(config)
+    corpora = read_data(config.data, console)
     for part, corpus in corpora.items():
-        if run.data.tags.get(f"data.{part}.sha256") != corpus.digest():
+        if run.data.tags.get(f"data.{part}.sha256") != corpus.digest:
             raise StancewiseError(f"{corpus.path}: changed since run {run_id} began; train anew, or restore the file")
     if last_checkpoint(WORK / run_id) is None:
         console.print(f"no checkpoint of it in {WORK / run_id}: it starts from its first step")
@@ -166,22 +157,33 @@ def baseline(config: BaselineConfig, console: Console, reuse: bool = False) -> F
         StancewiseError: a mistake in the data, or a store that does not answer.
     """
     track.open_experiment(config.experiment)
-    corpora = read_data(config)
+    corpora = read_data(config.data, console)
+    if reuse and (run_id := track.find_finished(config.experiment, track.fingerprint(config, 0, corpora))):
+        console.print(f"{config.name}: nothing to do, run {run_id} has this config and data", soft_wrap=True)
+        return Finished(run_id, None)
+    finished = baseline_run(config, corpora, console)
+    if config.register_as:
+        console.print(f"registered as [bold]{track.register(finished.run_id, config.register_as)}[/]")
+    return finished
+
+
+def baseline_run(
+    config: BaselineConfig,
+    corpora: dict[str, Corpus],
+    console: Console,
+    nested: bool = False,
+    keep_model: bool = True,
+) -> Finished:
+    """One run: fit the baseline, calibrate, evaluate, log."""
 
     def build(work: Path) -> Path:
         with console.status("fitting TF-IDF and logistic regression"):
             return fit_baseline(config, corpora["train"], corpora["validation"], work)
 
-    mark = track.fingerprint(config, 0, corpora)
-    if reuse and (run_id := track.find_finished(config.experiment, mark)):
-        console.print(f"{config.name}: nothing to do, run {run_id} has this config and data", soft_wrap=True)
-        return Finished(run_id, f"runs:/{run_id}/model", None)
-    with mlflow.start_run(run_name=config.name, log_system_metrics=True) as run:
-        track.log_setup(config, 0, corpora, mark)
-        finished = _finish(Job(config, corpora, console, run.info.run_id), build, ModelForm("tfidf", 1, "cpu"))
-    if config.register_as:
-        console.print(f"registered as [bold]{track.register(finished.run_id, config.register_as)}[/]")
-    return finished
+    with mlflow.start_run(run_name=config.name, nested=nested, log_system_metrics=True) as run:
+        track.log_setup(config, 0, corpora, track.fingerprint(config, 0, corpora))
+        job = Job(config, corpora, console, run.info.run_id, keep_model)
+        return _finish(job, build, ModelForm("tfidf", 1, "cpu"))
 
 
 @dataclass(frozen=True)
@@ -218,12 +220,17 @@ def _finish(job: Job, build: Callable[[Path], Path], form: ModelForm) -> Finishe
         settings = settings.model_copy(update={"temperatures": temperatures, "abstain_below": thresholds})
         write_settings(folder, settings)
         classifier = StanceClassifier(settings, runtime)
-        evaluations = {part: evaluate(classifier, corpora[part]) for part in corpora if part != "train"}
-        shown = evaluations.get("test", evaluations["validation"])
+        measured = [part for part in corpora if part != "train" and _shares(corpora[part], config.heads)]
+        evaluations = {part: evaluate(classifier, corpora[part]) for part in measured}
+        shown = shown_part(evaluations)
     with console.status("logging the model and its figures to MLflow"):
-        model = track.log_model(folder, settings)
-        _log_evaluations(evaluations, model.model_id)
-        costs = {"minutes": minutes, "peak_memory_gb": _peak_memory(), "ms_per_statement": shown.milliseconds}
+        model = track.log_model(folder, settings) if job.keep_model else None
+        _log_evaluations(evaluations, model.model_id if model else None)
+        costs = {
+            "minutes": minutes,
+            "peak_memory_gb": _peak_memory(),
+            "ms_per_statement": evaluations[shown].milliseconds,
+        }
         if isinstance(runtime, EncoderRuntime):
             costs["parameters"] = sum(parameter.numel() for parameter in runtime.model.parameters())
         mlflow.log_metrics({f"cost/{name}": value for name, value in costs.items()})
@@ -232,7 +239,12 @@ def _finish(job: Job, build: Callable[[Path], Path], form: ModelForm) -> Finishe
     for part, evaluation in evaluations.items():
         console.print(report(evaluation, f"{config.name}: {part}, {len(evaluation.corpus.rows)} statements"))
     shutil.rmtree(work, ignore_errors=True)
-    return Finished(job.run_id, model.model_uri, shown)
+    return Finished(job.run_id, evaluations, temperatures, minutes)
+
+
+def _shares(corpus: Corpus, heads: tuple[Head, ...]) -> bool:
+    """Whether a head of the model is labelled in it: a set of another head is not measured."""
+    return any((corpus.labels(head) != UNLABELLED).any() for head in heads)
 
 
 @contextmanager
@@ -245,31 +257,37 @@ def _interruptible(job: Job, form: ModelForm) -> Iterator[None]:
         raise
 
 
-def _log_evaluations(evaluations: dict[str, Evaluation], model_id: str) -> None:
+def _log_evaluations(evaluations: dict[str, Evaluation], model_id: str | None) -> None:
     for part, evaluation in evaluations.items():
         mlflow.log_metrics(evaluation.flat(part), model_id=model_id)
-    shown = evaluations.get("test", evaluations["validation"])
+    shown = evaluations[shown_part(evaluations)]
     for name, figure in (
         ("confusion_matrices", plots.confusion_matrices(shown)),
         ("reliability", plots.reliability_diagram(shown)),
         ("risk_coverage", plots.risk_coverage(shown)),
     ):
         mlflow.log_figure(figure, f"plots/{name}.png")
-    part = "test" if "test" in evaluations else "validation"
-    track.log_tables({f"{part}_predictions": shown.table(), f"{part}_worst_errors": shown.worst_errors()})
+    measured = {part: one for part, one in evaluations.items() if part != "validation"} or evaluations
+    for part, one in measured.items():
+        track.log_tables({f"{part}_predictions": one.table(), f"{part}_worst_errors": one.worst_errors()})
+
+
+def shown_part(evaluations: dict[str, Evaluation]) -> str:
+    """The part whose plots a run shows: the first test part, else validation."""
+    return next((part for part in evaluations if part != "validation"), "validation")
 
 
 def _log_mean(finished: list[Finished]) -> None:
     """Mean over the seeds with an interval over seeds and document groups; needs all runs of this call."""
-    evaluations = [one.evaluation for one in finished if one.evaluation]
-    if len(evaluations) < len(finished):
+    runs = [one.evaluations for one in finished if one.evaluations]
+    if len(runs) < len(finished):
         return
-    part = "test" if evaluations[0].corpus.path.stem == "test" else "validation"
-    for head, first in evaluations[0].heads.items():
-        predicted = [evaluation.heads[head].predicted for evaluation in evaluations]
-        metric = mean_macro_f1(first.labels, predicted, evaluations[0].corpus.groups())
-        values = {"": metric.value, "_low": metric.low, "_high": metric.high}
-        mlflow.log_metrics({f"{part}/{head}/macro_f1{end}": value for end, value in values.items()})
+    for part, first in runs[0].items():
+        for head, result in first.heads.items():
+            predicted = [evaluations[part].heads[head].predicted for evaluations in runs]
+            metric = mean_macro_f1(result.labels, predicted, first.corpus.groups())
+            values = {"": metric.value, "_low": metric.low, "_high": metric.high}
+            mlflow.log_metrics({f"{part}/{head}/macro_f1{end}": value for end, value in values.items()})
 
 
 def _validation_score(run_id: str) -> float:

@@ -8,6 +8,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def open_experiment(name: str) -> None:
 def fingerprint(config: ExperimentConfig, seed: int, corpora: dict[str, Corpus]) -> str:
     """What decides a run's result: config, seed and data; two runs with the same one are the same experiment."""
     settings = config.model_dump(mode="json", exclude={"name", "experiment", "data", "register_as", "seeds"})
-    digests = {part: corpus.digest() for part, corpus in corpora.items()}
+    digests = {part: corpus.digest for part, corpus in corpora.items()}
     content = json.dumps([type(config).__name__, settings, seed, digests], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
@@ -91,12 +92,14 @@ def log_setup(config: ExperimentConfig, seed: int, corpora: dict[str, Corpus], m
     mlflow.log_dict({"kind": type(config).__name__, **config.model_dump(mode="json", by_alias=True)}, CONFIG_FILE)
     tags = {FINGERPRINT: mark, "template": config.template, **git_state()}
     for part, corpus in corpora.items():
-        tags[f"data.{part}.sha256"] = corpus.digest()
-        frame = pd.DataFrame([row.model_dump(include=set(LOGGED_FIELDS)) for row in corpus.rows])
-        dataset = mlflow.data.from_pandas(
-            frame, source=str(corpus.path), name=corpus.path.stem, digest=corpus.digest()[:16]
-        )
-        mlflow.log_input(dataset, context={"train": "training"}.get(part, part))
+        tags[f"data.{part}.sha256"] = corpus.digest
+        for one in corpus.members or (corpus,):
+            frame = pd.DataFrame([row.model_dump(include=set(LOGGED_FIELDS)) for row in one.rows])
+            dataset = mlflow.data.from_pandas(frame, source=str(one.path), name=one.name, digest=one.digest[:16])
+            about = {"weight": str(one.weight)}
+            if one.provenance:
+                about |= {f"provenance.{key}": value for key, value in asdict(one.provenance).items()}
+            mlflow.log_input(dataset, context={"train": "training"}.get(part, part), tags=about)
     mlflow.set_tags(tags)
 
 

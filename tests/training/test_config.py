@@ -25,7 +25,7 @@ def load(tmp_path, text, *overrides):
     [
         ("epoch: 3\n", r"my\.yaml:7: epoch: unknown key; did you mean 'epochs'\?"),
         ("optimiser:\n  learning_rat: 1\n", r"my\.yaml:8: optimiser\.learning_rat: .*did you mean 'learning_rate'"),
-        ("zzz: 3\n", r"my\.yaml:7: zzz: unknown key; known here: name, "),
+        ("zzz: 3\n", r"my\.yaml:7: zzz: unknown key; known here: template, name, "),
         ("epochs: many\n", r"my\.yaml:7: epochs: .*number.*'many'"),
         ("epochs: 0\n", r"my\.yaml:7: epochs: .*greater than 0"),
         ("template: marks\n", r"my\.yaml:7: template: .*'marked', 'pair' or 'blind'"),

@@ -1,4 +1,5 @@
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,9 +12,18 @@ from safetensors.torch import load_file
 from serving import StancewiseError
 from tests.conftest import STATEMENTS
 from training.config import Batch, Loss, Optimiser, TrainConfig
-from training.corpus import Corpus, read_corpus
+from training.corpus import Corpus, LabelledStatement, read_corpus
 from training.encoders import load_encoder
-from training.fit import LengthBatches, MaskedLoss, Workspace, balanced_weights, fit, last_checkpoint, parameter_groups
+from training.fit import (
+    LengthBatches,
+    MaskedLoss,
+    Workspace,
+    balanced_weights,
+    fit,
+    last_checkpoint,
+    parameter_groups,
+    target_masses,
+)
 
 HEADS = ("stance", "sentiment")
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=60)
@@ -48,10 +58,15 @@ def test_the_order_depends_on_seed_and_epoch_alone():
     assert order(1, 0) != order(2, 0)
 
 
-def masked_loss(labels, logits, **loss):
+def masked_loss(labels, logits, weights=None, **loss):
     train = read_corpus(STATEMENTS / "validation.jsonl")
     function = MaskedLoss(HEADS, train, Loss(**loss), torch.device("cpu"))
-    return function(SimpleNamespace(logits=logits), torch.tensor(labels))
+    masses = torch.zeros(len(labels), 6)
+    for i, row in enumerate(labels):
+        for column, label in enumerate(row):
+            if label >= 0:
+                masses[i, 3 * column + label] = 1.0 if weights is None else weights[i]
+    return function(SimpleNamespace(logits=logits), masses)
 
 
 def test_a_row_teaches_only_the_heads_it_is_labelled_for():
@@ -74,6 +89,25 @@ def test_the_loss_is_the_sum_of_the_heads():
         for i, part in enumerate((slice(0, 3), slice(3, 6)))
     )
     torch.testing.assert_close(masked_loss(labels.tolist(), logits, label_smoothing=0.1), expected)
+
+
+def test_a_light_row_stays_light_in_a_batch_of_light_rows():
+    logits = torch.randn(2, 6)
+    full, light = (masked_loss([[0, 1], [2, 1]], logits, weights) for weights in ([1.0, 1.0], [0.25, 0.25]))
+    torch.testing.assert_close(light, full / 4)
+
+
+def test_targets_are_labels_times_weight_or_shares_of_the_votes():
+    rows = [
+        LabelledStatement(id="1", text="a", stance="support", sentiment="negative"),
+        LabelledStatement(
+            id="2", text="b", stance="criticism", stance_votes=("criticism", "criticism", "neutrality", "support")
+        ),
+    ]
+    corpus = Corpus(Path("x"), rows, weight=0.5)
+    assert target_masses(corpus, HEADS, votes=False).tolist() == [[0.5, 0, 0, 0, 0, 0.5], [0, 0, 0.5, 0, 0, 0]]
+    assert target_masses(corpus, HEADS, votes=True).tolist()[1] == [0.125, 0.125, 0.25, 0, 0, 0]
+    assert target_masses(corpus, ("sentiment",), votes=True).tolist() == [[0, 0, 0, 0, 0, 0.5], [0] * 6]
 
 
 def test_balanced_weights_have_mean_one_over_the_rows():
@@ -114,7 +148,7 @@ def small(encoder):
             "device": "cpu",
         }
     )
-    return config, Corpus(train.path, train.rows[:64]), Corpus(validation.path, validation.rows[:32])
+    return config, train.keep(range(64)), validation.keep(range(32))
 
 
 def test_one_seed_gives_one_result(small, tmp_path):
