@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check train baseline evidence ui format clean
+.PHONY: help demo test test-slow check train baseline benchmark tables ui format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -33,8 +33,11 @@ train: $(VENV)/installed ## Fine-tune with configs/quickstart.yaml, whether or n
 baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 	$(BIN)/python -m training baseline configs/baseline.yaml
 
-evidence: $(VENV)/installed ## Print the README's result table (five seeds, about an hour; goes on where it stopped)
-	$(BIN)/python -m benchmarks.quickstart
+benchmark: $(VENV)/installed-benchmark ## Train and measure what is missing of every benchmark (hours on 2 cores; goes on where it stopped)
+	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml
+
+tables: $(VENV)/installed ## Print the benchmark tables from the finished cells, training nothing
+	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml --table
 
 ui: $(VENV)/installed ## Open the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow server --backend-store-uri $(MLFLOW_TRACKING_URI) --host 127.0.0.1 --port $(PORT)
@@ -54,6 +57,10 @@ $(VENV)/bin/python:
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing into $(VENV) (a few minutes the first time)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[training]'
+	@touch $@
+
+$(VENV)/installed-benchmark: $(VENV)/installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[training,benchmark]'
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

@@ -162,7 +162,9 @@ def _statement(row: Row) -> Statement | str:
     if row.problem:
         return row.problem
     # An empty CSV cell is a missing value, also where a number is due.
-    fields = {k: v for k, v in row.values.items() if k in Statement.model_fields and (v != "" or k == "text")}
+    # A column named scheme is the user's own affair; the scheme is chosen from Python.
+    known = Statement.model_fields.keys() - {"scheme"}
+    fields = {k: v for k, v in row.values.items() if k in known and (v != "" or k == "text")}
     try:
         return Statement.model_validate(fields)
     except ValidationError as error:

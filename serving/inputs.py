@@ -86,10 +86,11 @@ class InputEncoder:
     A holder's name may be shortened to a quarter of `max_length`, the target's never.
     """
 
-    def __init__(self, tokenizer: Any, template: Template, max_length: int) -> None:
+    def __init__(self, tokenizer: Any, template: Template, max_length: int, schemes: Sequence[str] = ()) -> None:
         self.tokenizer = tokenizer
         self.template = template
         self.max_length = max_length
+        self.schemes = schemes
         self._reserved = [token for token in tokenizer.get_added_vocab() if len(token) > 1]
 
     def render(self, statement: Statement) -> Rendered:
@@ -100,7 +101,8 @@ class InputEncoder:
         """Token ids (and masks) of every statement, unpadded, each at most `max_length` long.
 
         Raises:
-            StancewiseError: a target has so many tokens that no text would remain beside it.
+            StancewiseError: a target has so many tokens that no text would remain beside it, or the model does not
+                know the statement's scheme.
         """
         rendered = [self._fit(s) if self._too_wide(s) else self.render(s) for s in statements]
         encoded = self._tokenize(rendered)
@@ -126,8 +128,9 @@ class InputEncoder:
     def _render(self, statement: Statement, window: Span | None) -> Rendered:
         window = window or (0, len(statement.text))
         text = _neutralise(statement.text[slice(*window)], self._reserved)
+        opening = self._opening(statement)
         if self.template == "blind":
-            return Rendered(text, None)
+            return Rendered(opening + text, None)
         names = {HOLDER_MARKS: statement.speaker, TARGET_MARKS: statement.target}
         spans = _inside(self._spans(statement), window) if self.template == "marked" else {}
         absent = [
@@ -135,7 +138,16 @@ class InputEncoder:
             for marks, name in names.items()
             if name and marks not in spans
         ]
-        return Rendered(_mark(text, spans), " ".join(absent) or None)
+        return Rendered(opening + _mark(text, spans), " ".join(absent) or None)
+
+    def _opening(self, statement: Statement) -> str:
+        """The scheme, said in words before the text; nothing for a model of one scheme."""
+        if not self.schemes:
+            return ""
+        scheme = statement.scheme or self.schemes[0]
+        if scheme not in self.schemes:
+            raise StancewiseError(f"scheme: this model knows {', '.join(self.schemes)}; name one of them, or none")
+        return f"{scheme}: "
 
     def _spans(self, statement: Statement) -> dict[tuple[str, str], Span]:
         text = statement.text
@@ -152,13 +164,14 @@ class InputEncoder:
     def _fit(self, statement: Statement) -> Rendered:
         """Render the window of the text that leaves room for the marks and names."""
         if self.template == "blind":
-            return self._render(statement, self._window(statement.text, [], self.max_length - _SPECIALS))
+            budget = self.max_length - _SPECIALS - self._count(self._opening(statement))
+            return self._render(statement, self._window(statement.text, [], budget))
         if statement.speaker and self._count(statement.speaker) > self.max_length // 4:
             start = end = None  # a shortened name is no longer the marked mention
             name = self._shorten(statement.speaker, self.max_length // 4)
             statement = statement.model_copy(update={"speaker": name, "speaker_start": start, "speaker_end": end})
         names = sum(self._count(name) for name in (statement.speaker, statement.target) if name)
-        budget = self.max_length - _SPECIALS - len(MARKS) - names
+        budget = self.max_length - _SPECIALS - len(MARKS) - names - self._count(self._opening(statement))
         if budget < _LEAST_TEXT:
             raise StancewiseError(
                 f"target: {self._count(statement.target or '')} tokens leave no room for the text in the model's "

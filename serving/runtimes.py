@@ -38,7 +38,7 @@ class EncoderRuntime:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, local_files_only=True)
         self.model = model.to(self.device).eval()
-        self.inputs = InputEncoder(tokenizer, settings.template, settings.max_length)
+        self.inputs = InputEncoder(tokenizer, settings.template, settings.max_length, settings.schemes)
 
     def logits(self, statements: Sequence[Statement]) -> Logits:
         """Raw logits, shape (statements, 6): batches of like length, counted in padded tokens."""

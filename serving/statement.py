@@ -27,6 +27,7 @@ class Statement(BaseModel):
 
     `speaker=None` asks for the position of the text's author, `target=None` for the text's main subject.
     The offsets are characters into `text` and say which mention is meant; without them the first one is.
+    `scheme` names the annotation scheme whose labels are wanted, for a model trained on several; None: its first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +39,7 @@ class Statement(BaseModel):
     speaker_end: Offset = None
     target_start: Offset = None
     target_end: Offset = None
+    scheme: str | None = Field(default=None, max_length=40)
 
 
 class HeadPrediction(BaseModel):

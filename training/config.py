@@ -33,6 +33,7 @@ class DataSet(Section):
     revision: str | None = Field(default=None, description="Hub commit; required with `hub`")
     columns: dict[str, str] = Field(default={}, description="of a table: our field -> its column")
     labels: dict[Head, dict[str, str]] = Field(default={}, description="of a table: head -> its label -> ours")
+    scheme: str | None = Field(default=None, max_length=40, description="annotation scheme, told to the model")
     weight: float = Field(default=1.0, gt=0, description="factor on the loss of each row")
     rows: Annotated[int, Field(gt=0)] | None = Field(default=None, description="at most so many, whole groups, drawn")
 

@@ -84,6 +84,10 @@ class Corpus:
         keys = {key: i for i, key in enumerate(dict.fromkeys(map(group_key, self.rows)))}
         return np.array([keys[group_key(row)] for row in self.rows], dtype=np.int64)
 
+    def schemes(self) -> tuple[str, ...]:
+        """The annotation schemes of its rows, in order of appearance."""
+        return tuple(dict.fromkeys(row.scheme for row in self.rows if row.scheme))
+
     def keep(self, chosen: Iterable[int]) -> "Corpus":
         """The rows at these places, in order."""
         places = sorted(chosen)

@@ -217,7 +217,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         raise StancewiseError(
             f"max_length: {config.max_length} is more than the {longest} tokens this encoder can read"
         )
-    inputs = InputEncoder(tokenizer, config.template, config.max_length)
+    inputs = InputEncoder(tokenizer, config.template, config.max_length, train.schemes())
     rows = encode_corpus(train, inputs, config.heads, config.loss.votes)
     batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
     if config.device == "cuda" and not torch.cuda.is_available():

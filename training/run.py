@@ -210,6 +210,7 @@ def _finish(job: Job, build: Callable[[Path], Path], form: ModelForm) -> Finishe
         abstain_below=dict.fromkeys(config.heads, 0.0),
         template=config.template,
         max_length=form.max_length,
+        schemes=corpora["train"].schemes() if form.kind == "encoder" else (),
         run_id=job.run_id,
     )
     with console.status("calibrating and evaluating"):

@@ -120,3 +120,24 @@ def test_any_text_fits_and_the_target_survives(tokenizer, text, speaker, target,
     assert 2 <= len(row["input_ids"]) <= 64
     marks = row["input_ids"].count(tokenizer.convert_tokens_to_ids("[T]"))
     assert marks == (statement.target is not None and template != "blind")
+
+
+def test_a_model_of_several_schemes_is_told_which_one(tokenizer):
+    inputs = InputEncoder(tokenizer, "marked", 64, schemes=("own", "news"))
+    statement = Statement(text="Oslo hailed the accord.", speaker="Oslo", target="the accord")
+    assert inputs.render(statement).text == "own: [H] Oslo [/H] hailed [T] the accord [/T]."
+    assert inputs.render(statement.model_copy(update={"scheme": "news"})).text.startswith("news: [H] Oslo")
+    assert (
+        InputEncoder(tokenizer, "blind", 64, schemes=("own", "news")).render(statement).text == f"own: {statement.text}"
+    )
+    with pytest.raises(StancewiseError, match="scheme: this model knows own, news"):
+        inputs.encode([statement.model_copy(update={"scheme": "tweets"})])
+    one = InputEncoder(tokenizer, "marked", 64)
+    assert one.render(statement.model_copy(update={"scheme": "tweets"})) == one.render(statement)
+
+
+@pytest.mark.parametrize("template", ["marked", "pair", "blind"])
+def test_the_scheme_counts_in_the_length(tokenizer, template):
+    inputs = InputEncoder(tokenizer, template, 32, schemes=("directed sentiment", "own"))
+    [row] = inputs.encode([Statement(text="word " * 400 + "the accord " + "word " * 400, target="the accord")])
+    assert len(row["input_ids"]) <= 32

@@ -104,3 +104,11 @@ def test_several_test_sets_are_measured_each_by_itself(tmp_path, shown):
     sets["w"] = own_table(tmp_path, "w", ["ferry"])
     data = Data.model_validate({"train": sets["x"], "validation": sets["y"], "test": [sets["z"], sets["w"]]})
     assert list(read_data(data, shown)) == ["train", "validation", "test_z", "test_w"]
+
+
+def test_the_scheme_of_a_set_reaches_its_statements(tmp_path, shown):
+    sets = {name: own_table(tmp_path, name, [story]) for name, story in (("x", "dam"), ("y", "radar"), ("z", "donor"))}
+    data = {"train": [sets["x"] | {"scheme": "own"}, sets["y"] | {"scheme": "wire"}], "validation": sets["z"]}
+    corpus = read_data(Data.model_validate(data), shown)["train"]
+    assert corpus.schemes() == ("own", "wire")
+    assert [statement.scheme for statement in corpus.statements()] == ["own", "wire"]

@@ -1,0 +1,40 @@
+"""Sets of labelled rows: our own files, a user's table, public sets as their authors publish them."""
+
+from dataclasses import replace
+
+from serving.errors import StancewiseError
+from training.config import DataSet
+from training.corpus import Corpus, draw, read_corpus
+from training.sources import directed_sentiment, gwsd, newsmtsc, plv, public, semeval2016_stance, table
+
+PUBLIC: dict[str, public.PublicSet] = {
+    "newsmtsc": newsmtsc,
+    "directed_sentiment": directed_sentiment,
+    "plv": plv,
+    "semeval2016_stance": semeval2016_stance,
+    "gwsd": gwsd,
+}
+
+
+def read_set(wanted: DataSet) -> Corpus:
+    """Read one set: labelled rows only, at the weight and number wanted.
+
+    Raises:
+        StancewiseError: the set is not there, or a row of it cannot be read; with file, line and fix.
+    """
+    if wanted.source == "statements":
+        assert wanted.path is not None  # the config sees to it
+        corpus = read_corpus(wanted.path)
+    elif wanted.source == "table":
+        corpus = table.read(wanted)
+    else:
+        corpus = public.read(wanted, PUBLIC[wanted.source])
+    corpus = replace(corpus, weight=wanted.weight)
+    if wanted.scheme is not None:
+        corpus = replace(corpus, rows=[row.model_copy(update={"scheme": wanted.scheme}) for row in corpus.rows])
+    if wanted.rows is None:
+        return corpus
+    drawn = draw(corpus, wanted.rows)
+    if not drawn.rows:
+        raise StancewiseError(f"{corpus.path}: rows: {wanted.rows} is less than its first group; raise it")
+    return drawn
