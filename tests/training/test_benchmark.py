@@ -17,14 +17,14 @@ from training.corpus import UNLABELLED, read_corpus
 
 @pytest.fixture(scope="module")
 def work(project, tmp_path_factory, encoder):
-    """A project with a benchmark of five cells over two test sets."""
+    """A project with a benchmark of seven cells over two test sets."""
     rows = read_lines(STATEMENTS / "test.jsonl")
     for name, part in (("first", rows[:60]), ("second", rows[60:140])):
         write_lines(project.folder / f"{name}.jsonl", part)
     config = {
         "name": "small",
         "title": "A small benchmark",
-        "heads": ["stance"],
+        "heads": ["sentiment"],
         "data": {
             "train": {"path": "statements/train.jsonl"},
             "validation": {"path": "statements/validation.jsonl"},
@@ -36,6 +36,8 @@ def work(project, tmp_path_factory, encoder):
             {"name": "blind", "change": {"template": "blind"}},
             {"name": "TF-IDF", "kind": "tfidf"},
             {"name": "run_classification", "kind": "run_classification"},
+            {"name": "SetFit-2", "kind": "setfit", "rows_a_class": 2},
+            {"name": "VADER", "kind": "vader"},
         ],
     }
     (project.folder / "small.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -47,14 +49,18 @@ def test_it_prints_a_table_for_each_test_part(work):
     _, done = work
     assert "### A small benchmark" in done.stdout
     for part, rows in (("test_first", 60), ("test_second", 80)):
-        assert f"**{part}, stance** ({rows} rows" in done.stdout
+        assert f"**{part}, sentiment** ({rows} rows" in done.stdout
     lines = [line for line in done.stdout.splitlines() if line.startswith("|")]
     head = lines[0].strip("| ").split(" | ")
     assert head[:4] == ["contender", "seeds", "macro-F1", "minus the first"]
     marked = dict(zip(head, lines[2].strip("|").split("|"), strict=True))
     assert marked["seeds"].strip() == "2"
     assert marked["minus the first"].strip() == ""
-    assert {line.split("|")[1].strip() for line in lines[2:6]} == {"marked", "blind", "TF-IDF", "run_classification"}
+    names = ["marked", "blind", "TF-IDF", "run_classification", "SetFit-2", "VADER"]
+    assert [line.split("|")[1].strip() for line in lines[2:8]] == names
+    vader = dict(zip(head, lines[7].strip("|").split("|"), strict=True))
+    assert vader["macro-F1"].strip()
+    assert not vader["ECE after"].strip()  # it gives labels, no probabilities
 
 
 def test_every_cell_is_a_run_under_one_parent_without_a_model(work):
@@ -66,9 +72,9 @@ def test_every_cell_is_a_run_under_one_parent_without_a_model(work):
     parents = [run for run in runs if run.data.tags.get("benchmark") == "small"]
     cells = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
     assert len(parents) == 1
-    assert len(cells) == 5
+    assert len(cells) == 7
     assert {run.data.tags["mlflow.parentRunId"] for run in cells} == {parents[0].info.run_id}
-    assert all("test_first/stance/macro_f1" in run.data.metrics for run in cells)
+    assert all("test_first/sentiment/macro_f1" in run.data.metrics for run in cells)
     assert not any(run.outputs and run.outputs.model_outputs for run in cells)
 
 
@@ -78,7 +84,7 @@ def test_what_is_finished_is_not_run_again_and_the_table_stays(work):
     before = kept.stat().st_mtime_ns
     (project.folder / "cells" / "small" / "blind-1.json").unlink()
     again = project.run("training", "benchmark", "small.yaml", "--folder", "cells")
-    assert "4 of 5 cells are done" in again.stderr
+    assert "6 of 7 cells are done" in again.stderr
     assert kept.stat().st_mtime_ns == before
     assert [line for line in again.stdout.splitlines() if "blind" not in line and "minutes" not in line] == [
         line for line in done.stdout.splitlines() if "blind" not in line and "minutes" not in line
@@ -100,7 +106,7 @@ def test_a_kept_cell_holds_no_row_of_the_data(work):
     text = (project.folder / "cells" / "small" / "marked-1.json").read_text()
     cell = json.loads(text)
     assert not any(row["text"][:30] in text for row in read_lines(project.folder / "first.jsonl"))
-    probabilities = np.array(cell["probabilities"]["test_first"]["stance"])
+    probabilities = np.array(cell["probabilities"]["test_first"]["sentiment"])
     assert probabilities.shape == (60, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=2e-4)
 

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
 import numpy as np
+import torch
 from pydantic import BaseModel
 from rich.console import Console
 
@@ -28,6 +31,7 @@ class Cell(BaseModel):
     key: str  # digest of what decides the result
     run_id: str
     minutes: float  # of training
+    threads: int  # it trained with: minutes times threads can be compared, however many ran at once
     temperatures: dict[str, float]  # empty: the contender gives labels without probabilities
     rows: dict[str, str]  # part -> digest of its row ids
     probabilities: dict[str, dict[str, list[tuple[float, float, float]]]]  # part -> calibrated, in order of the rows
@@ -137,7 +141,8 @@ def _run(grid: Grid, contender: Contender, seed: int, console: Console) -> Cell:
     task = Task(grid.benchmark, contender, seed, grid.corpora, ("validation", *grid.parts()))
     with mlflow.start_run(run_name=f"{grid.benchmark.name}/{contender.name}-{seed}", nested=True) as run:
         mlflow.log_params({"contender": contender.name, "kind": contender.kind, "seed": seed})
-        with console.status(f"{contender.name}, seed {seed}"):
+        # Standard output is for the tables; the peers' libraries print there too.
+        with console.status(f"{contender.name}, seed {seed}"), redirect_stdout(sys.stderr):
             answers = peer(task)
         cell = _peer_cell(grid, contender, seed, run.info.run_id, answers)
         mlflow.log_metrics(_scores(grid, cell))
@@ -151,6 +156,7 @@ def _kept(grid: Grid, contender: Contender, seed: int, finished: Finished) -> Ce
         key=grid.key(contender, seed),
         run_id=finished.run_id,
         minutes=round(finished.minutes, 2),
+        threads=torch.get_num_threads(),
         temperatures={str(head): value for head, value in finished.temperatures.items()},
         rows=_row_digests(grid),
         probabilities={
@@ -173,6 +179,7 @@ def _peer_cell(grid: Grid, contender: Contender, seed: int, run_id: str, answers
         key=grid.key(contender, seed),
         run_id=run_id,
         minutes=round(answers.minutes, 2),
+        threads=torch.get_num_threads(),
         temperatures=temperatures,
         rows=_row_digests(grid),
         probabilities={part: {head: _rounded(probabilities[part])} for part in grid.parts()},

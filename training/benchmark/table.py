@@ -44,7 +44,7 @@ COLUMNS = (
     "AURC",
     "accuracy",
     "accuracy at 80 % coverage",
-    "minutes",
+    "core-minutes",
 )
 
 
@@ -120,7 +120,7 @@ def _table(grid: Grid, part: str, head: Head, cells: dict[str, list[Cell]]) -> s
             figures["ECE after"] = _cell(whole.mean(_ece, runs))
             figures["AURC"] = _cell(whole.mean(_aurc, runs))
             figures["accuracy at 80 % coverage"] = _cell(whole.mean(_accuracy_at_80, runs))
-        figures["minutes"] = f"{np.median([cell.minutes for cell in found]):.1f}"
+        figures["core-minutes"] = f"{np.median([cell.minutes * cell.threads for cell in found]):.1f}"
         lines.append(figures)
     columns = [column for column in COLUMNS if any(line.get(column) for line in lines)]
     rows = [f"| {' | '.join(line.get(column, '') for column in columns)} |" for line in lines]

@@ -1,5 +1,0 @@
-"""Programs that print the tables in the documents."""
-
-from serving.__main__ import quiet
-
-quiet()
