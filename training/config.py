@@ -36,6 +36,7 @@ class DataSet(Section):
     scheme: str | None = Field(default=None, max_length=40, description="annotation scheme, told to the model")
     weight: float = Field(default=1.0, gt=0, description="factor on the loss of each row")
     rows: Annotated[int, Field(gt=0)] | None = Field(default=None, description="at most so many, whole groups, drawn")
+    teacher: Path | None = Field(default=None, description="another model's predictions for these rows, by id")
 
     @model_validator(mode="after")
     def _complete(self) -> "DataSet":
@@ -133,6 +134,7 @@ class Loss(Section):
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
+    teacher_share: float = Field(default=0.7, ge=0, le=1, description="of a teacher's probabilities beside a label")
     votes: bool = Field(default=False, description="aim at the shares of the annotators' votes where a row has them")
 
 

@@ -29,6 +29,7 @@ class LabelledStatement(Statement):
     stance: Stance | None = None
     sentiment: Sentiment | None = None
     stance_votes: tuple[Stance, ...] | None = None  # one per annotator; training then aims at their shares
+    taught: dict[str, tuple[float, float, float]] | None = None  # head -> probabilities of a teacher model
     domain: str | None = None
     group: str | None = None
     note: str | None = None

@@ -105,22 +105,27 @@ class MaskedLoss:
         return total
 
 
-def target_masses(corpus: Corpus, heads: tuple[Head, ...], votes: bool) -> Floats:
+def target_masses(corpus: Corpus, heads: tuple[Head, ...], loss: Loss) -> Floats:
     """What the loss aims at, shape (rows, 6): the row's weight on its label, zeros for a head without one.
 
     With `votes`, a row with annotators' votes spreads its weight over their shares (Peterson et al. 2019, "Human
-    uncertainty makes classification more robust").
+    uncertainty makes classification more robust"). Where a teacher gave probabilities, they take `teacher_share` of the
+    weight, and all of it where there is no label (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network").
     """
     masses = np.zeros((len(corpus.rows), 6))
     for head in heads:
         labels = corpus.labels(head)
         known = np.flatnonzero(labels != UNLABELLED)
         masses[known, LOGITS[head].start + labels[known]] = 1
-    if votes and "stance" in heads:
-        for i, row in enumerate(corpus.rows):
-            if row.stance_votes:
-                masses[i, LOGITS["stance"]] = [row.stance_votes.count(label) for label in HEADS["stance"]]
-                masses[i, LOGITS["stance"]] /= len(row.stance_votes)
+    for i, row in enumerate(corpus.rows):
+        if loss.votes and row.stance_votes and "stance" in heads:
+            counts = [row.stance_votes.count(label) for label in HEADS["stance"]]
+            masses[i, LOGITS["stance"]] = np.array(counts) / len(row.stance_votes)
+        for head in heads:
+            if row.taught and head in row.taught:
+                own = masses[i, LOGITS[head]]
+                share = loss.teacher_share if own.any() else 1.0
+                masses[i, LOGITS[head]] = (1 - share) * own + share * np.array(row.taught[head])
     return masses * corpus.weights()[:, None]
 
 
@@ -167,11 +172,11 @@ class StanceTrainer(Trainer):
         return prepared
 
 
-def encode_corpus(corpus: Corpus, inputs: InputEncoder, heads: tuple[Head, ...], votes: bool = False) -> Dataset:
+def encode_corpus(corpus: Corpus, inputs: InputEncoder, heads: tuple[Head, ...], loss: Loss) -> Dataset:
     """Token ids and labels: columns of the tokenizer plus `labels`, the target masses of shape (rows, 6)."""
     encoded = inputs.encode(corpus.statements())
     columns: dict[str, Any] = {key: [row[key] for row in encoded] for key in encoded[0]}
-    columns["labels"] = target_masses(corpus, heads, votes).tolist()
+    columns["labels"] = target_masses(corpus, heads, loss).tolist()
     return Dataset.from_dict(columns)
 
 
@@ -218,7 +223,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
             f"max_length: {config.max_length} is more than the {longest} tokens this encoder can read"
         )
     inputs = InputEncoder(tokenizer, config.template, config.max_length, train.schemes())
-    rows = encode_corpus(train, inputs, config.heads, config.loss.votes)
+    rows = encode_corpus(train, inputs, config.heads, config.loss)
     batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
     if config.device == "cuda" and not torch.cuda.is_available():
         raise StancewiseError("device: cuda asked for, but torch sees no GPU; use auto or cpu")
@@ -253,7 +258,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         args=arguments,
         data_collator=DataCollatorWithPadding(tokenizer),
         train_dataset=rows,
-        eval_dataset=encode_corpus(validation, inputs, config.heads),
+        eval_dataset=encode_corpus(validation, inputs, config.heads, Loss()),
         compute_loss_func=MaskedLoss(config.heads, train, config.loss, arguments.device),
         compute_metrics=lambda evaluation: _scores(config.heads, evaluation),
         callbacks=callbacks,

@@ -66,7 +66,10 @@ def open_experiment(name: str) -> None:
 
 def fingerprint(config: ExperimentConfig, seed: int, corpora: dict[str, Corpus]) -> str:
     """What decides a run's result: config, seed and data; two runs with the same one are the same experiment."""
-    settings = config.model_dump(mode="json", exclude={"name", "experiment", "data", "register_as", "seeds"})
+    # Without what stands at its default, so that a key added later does not make every finished run another one.
+    settings = config.model_dump(
+        mode="json", exclude={"name", "experiment", "data", "register_as", "seeds"}, exclude_defaults=True
+    )
     digests = {part: corpus.digest for part, corpus in corpora.items()}
     content = json.dumps([type(config).__name__, settings, seed, digests], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

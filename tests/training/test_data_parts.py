@@ -8,10 +8,11 @@ from rich.console import Console
 
 from serving import StancewiseError
 from tests.conftest import write_lines
-from training.config import Data
+from training.config import Data, DataSet
 from training.corpus import Corpus, LabelledStatement, draw, join
 from training.data import read_data
 from training.leaks import find_leaks
+from training.sources import read_set
 
 STORIES = {
     "ferry": "The island council cheered the second ferry before it had sailed once.",
@@ -112,3 +113,20 @@ def test_the_scheme_of_a_set_reaches_its_statements(tmp_path, shown):
     corpus = read_data(Data.model_validate(data), shown)["train"]
     assert corpus.schemes() == ("own", "wire")
     assert [statement.scheme for statement in corpus.statements()] == ["own", "wire"]
+
+
+def test_a_teachers_answers_are_found_by_id(tmp_path):
+    own = {
+        "source": "statements",
+        "path": str(write_lines(tmp_path / "s.jsonl", [{"id": "a", "text": "x y", "stance": "support"}])),
+    }
+    answer = {"id": "a", "stance_probabilities": {"support": 0.7, "neutrality": 0.2, "criticism": 0.1}}
+    taught = write_lines(tmp_path / "taught.jsonl", [answer])
+    [row] = read_set(DataSet.model_validate(own | {"teacher": str(taught)})).rows
+    assert row.taught == {"stance": (0.7, 0.2, 0.1)}
+    write_lines(taught, [answer | {"id": "b"}])
+    with pytest.raises(StancewiseError, match=r"s\.jsonl:1 is not in it"):
+        read_set(DataSet.model_validate(own | {"teacher": str(taught)}))
+    write_lines(taught, [{"id": "a", "stance_probabilities": {"support": 1.0}}])
+    with pytest.raises(StancewiseError, match=r"taught\.jsonl:1: stance_probabilities"):
+        read_set(DataSet.model_validate(own | {"teacher": str(taught)}))

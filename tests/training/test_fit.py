@@ -105,9 +105,17 @@ def test_targets_are_labels_times_weight_or_shares_of_the_votes():
         ),
     ]
     corpus = Corpus(Path("x"), rows, weight=0.5)
-    assert target_masses(corpus, HEADS, votes=False).tolist() == [[0.5, 0, 0, 0, 0, 0.5], [0, 0, 0.5, 0, 0, 0]]
-    assert target_masses(corpus, HEADS, votes=True).tolist()[1] == [0.125, 0.125, 0.25, 0, 0, 0]
-    assert target_masses(corpus, ("sentiment",), votes=True).tolist() == [[0, 0, 0, 0, 0, 0.5], [0] * 6]
+    assert target_masses(corpus, HEADS, Loss()).tolist() == [[0.5, 0, 0, 0, 0, 0.5], [0, 0, 0.5, 0, 0, 0]]
+    assert target_masses(corpus, HEADS, Loss(votes=True)).tolist()[1] == [0.125, 0.125, 0.25, 0, 0, 0]
+    assert target_masses(corpus, ("sentiment",), Loss(votes=True)).tolist() == [[0, 0, 0, 0, 0, 0.5], [0] * 6]
+
+
+def test_a_teacher_takes_its_share_beside_a_label_and_all_where_there_is_none():
+    row = LabelledStatement(
+        id="1", text="a", stance="support", taught={"stance": (0.5, 0.5, 0), "sentiment": (0, 1, 0)}
+    )
+    [masses] = target_masses(Corpus(Path("x"), [row]), HEADS, Loss(teacher_share=0.5))
+    assert masses.tolist() == [0.75, 0.25, 0, 0, 1, 0]
 
 
 def test_balanced_weights_have_mean_one_over_the_rows():

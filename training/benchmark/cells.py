@@ -63,8 +63,8 @@ class Grid:
         """Digest of contender, seed and data: a kept cell with another one is run anew."""
         if contender.kind == "recipe":
             return track.fingerprint(recipe_config(self.benchmark, contender), seed, self.read_by(contender))
-        settings = contender.model_dump(mode="json", exclude={"name", "seeds"})
-        encoder = self.benchmark.recipe.encoder.model_dump(mode="json")
+        settings = contender.model_dump(mode="json", exclude={"name", "seeds"}, exclude_defaults=True)
+        encoder = self.benchmark.recipe.encoder.model_dump(mode="json", exclude_defaults=True)
         digests = {part: corpus.digest for part, corpus in self.corpora.items()}
         content = json.dumps([settings, encoder, self.benchmark.heads[0], seed, digests], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()

@@ -6,6 +6,7 @@ from serving.errors import StancewiseError
 from training.config import DataSet
 from training.corpus import Corpus, draw, read_corpus
 from training.sources import directed_sentiment, gwsd, newsmtsc, plv, public, semeval2016_stance, table
+from training.sources.teacher import teach
 
 PUBLIC: dict[str, public.PublicSet] = {
     "newsmtsc": newsmtsc,
@@ -32,6 +33,8 @@ def read_set(wanted: DataSet) -> Corpus:
     corpus = replace(corpus, weight=wanted.weight)
     if wanted.scheme is not None:
         corpus = replace(corpus, rows=[row.model_copy(update={"scheme": wanted.scheme}) for row in corpus.rows])
+    if wanted.teacher is not None:
+        corpus = teach(corpus, wanted.teacher)
     if wanted.rows is None:
         return corpus
     drawn = draw(corpus, wanted.rows)

@@ -1,0 +1,46 @@
+"""Another model's answers beside the labels: the output of `python -m serving predict` on the same rows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from serving.errors import StancewiseError
+from serving.labels import HEADS
+from serving.tables import read_rows
+from training.corpus import Corpus
+
+Taught = dict[str, tuple[float, float, float]]
+
+
+def teach(corpus: Corpus, path: Path) -> Corpus:
+    """The corpus with the teacher's probabilities on its rows, found by id.
+
+    Raises:
+        StancewiseError: the file cannot be read, or a row of the corpus is not in it.
+    """
+    answers: dict[str, Taught] = {}
+    for row in read_rows(path):
+        if row.problem or "id" not in row.values:
+            problem = row.problem or "no id; label a file whose rows have ids"
+            raise StancewiseError(f"{path}:{row.line}: {problem}")
+        answers[str(row.values["id"])] = _taught(row.values, f"{path}:{row.line}")
+    rows = []
+    for i, statement in enumerate(corpus.rows):
+        if statement.id not in answers:
+            raise StancewiseError(f"{path}: {corpus.place(i)} is not in it; label that file with the teacher again")
+        rows.append(statement.model_copy(update={"taught": answers[statement.id]}))
+    return replace(corpus, rows=rows)
+
+
+def _taught(values: dict[str, object], place: str) -> Taught:
+    taught: Taught = {}
+    for head, labels in HEADS.items():
+        given = values.get(f"{head}_probabilities")
+        if given is None:
+            continue
+        if not isinstance(given, dict) or set(given) != set(labels):
+            raise StancewiseError(
+                f"{place}: {head}_probabilities: one probability for each of {', '.join(labels)} needed"
+            )
+        first, second, third = (float(given[label]) for label in labels)
+        taught[head] = (first, second, third)
+    return taught
