@@ -126,6 +126,8 @@ def benchmark(
     from training.benchmark.table import tables
     from training.config import load_config
 
+    if seeds and not all(seed.strip().isdigit() for seed in seeds.split(",")):
+        raise StancewiseError(f"--seeds {seeds}: write whole numbers and commas, such as 1,2,3")
     wanted = {int(seed) for seed in seeds.split(",")} if seeds else None
     quiet = Console(stderr=True)  # the tables alone go to standard output
     loaded = [load_config(config, BenchmarkConfig) for config in configs]

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from serving import StancewiseError
-from tests.conftest import STATEMENTS, read_lines, write_lines
+from tests.conftest import REPOSITORY, STATEMENTS, read_lines, write_lines
+from training.benchmark.cells import Cell
 from training.benchmark.config import BenchmarkConfig, recipe_config
 from training.benchmark.peers import few, joined_text
 from training.config import load_config
@@ -120,6 +121,10 @@ def test_a_damaged_cell_and_an_unknown_contender_are_named(work):
     assert "blind-1.json: not a cell" in done.stderr
     done = project.run("training", "benchmark", "small.yaml", "--only", "bert", check=False)
     assert "no such contender in small; there are marked, blind" in done.stderr
+    done = project.run("training", "benchmark", "small.yaml", "--seeds", "1,x", check=False)
+    assert "--seeds 1,x: write whole numbers" in done.stderr
+    done = project.run("training", "benchmark", "small.yaml", "--folder", "nothing", "--table")
+    assert "No cell is finished yet." in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -160,3 +165,16 @@ def test_peers_see_text_holder_and_target_joined_by_a_blank():
     corpus = read_corpus(STATEMENTS / "train.jsonl")
     row, text = corpus.rows[0], joined_text(corpus)[0]
     assert text == f"{row.text} {row.speaker} {row.target}"
+
+
+def test_the_kept_cells_are_of_contenders_that_the_configs_name():
+    configs = [
+        load_config(path, BenchmarkConfig) for path in sorted((REPOSITORY / "configs/benchmarks").glob("*.yaml"))
+    ]
+    known = {f"{one.name}/{c.name}-{seed}" for one in configs for c in one.contenders for seed in c.seeds}
+    kept = sorted((REPOSITORY / "benchmarks" / "cells").glob("*/*.json"))
+    assert {f"{path.parent.name}/{path.stem}" for path in kept} <= known
+    for path in kept:
+        cell = Cell.model_validate_json(path.read_text(encoding="utf-8"))
+        assert cell.probabilities
+        assert cell.minutes >= 0

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from serving.artifact import Head
 from serving.classifier import softmax
-from serving.errors import StancewiseError
 from training.benchmark.cells import Cell, Grid, rows_digest
 from training.benchmark.config import Contender
 from training.corpus import UNLABELLED, Corpus
@@ -66,15 +65,12 @@ class Slice:
 
 
 def tables(grid: Grid, contenders: list[Contender]) -> Iterator[str]:
-    """One Markdown table per part and head measured; contenders without a finished cell are left out.
-
-    Raises:
-        StancewiseError: nothing is finished yet.
-    """
+    """One Markdown table per part and head measured; contenders without a finished cell are left out."""
     cells = {one.name: [cell for seed in one.seeds if (cell := grid.read(one, seed))] for one in contenders}
+    yield f"### {grid.benchmark.title}\n"
     if not any(cells.values()):
-        raise StancewiseError(f"{grid.benchmark.name}: no cell is finished; run it without --table first")
-    yield f"### {grid.benchmark.title}"
+        yield "No cell is finished yet.\n"
+        return
     for part, corpus in grid.parts().items():
         for head in grid.benchmark.heads:
             labels = corpus.labels(head)
