@@ -87,6 +87,13 @@ class Data(Section):
         default="error", description="rows that share a group or a text with a later part: refuse, drop, or only count"
     )
 
+    @model_validator(mode="after")
+    def _distinct_tests(self) -> "Data":
+        names = [one.name for one in self.test or ()]
+        if same := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"test: two sets are called {same[0]}; each is measured under its name, rename a file")
+        return self
+
 
 class EncoderSource(Section):
     """A pretrained encoder: exactly one of `package`, `folder` and `hub`."""

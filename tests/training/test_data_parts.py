@@ -105,6 +105,8 @@ def test_several_test_sets_are_measured_each_by_itself(tmp_path, shown):
     sets["w"] = own_table(tmp_path, "w", ["ferry"])
     data = Data.model_validate({"train": sets["x"], "validation": sets["y"], "test": [sets["z"], sets["w"]]})
     assert list(read_data(data, shown)) == ["train", "validation", "test_z", "test_w"]
+    with pytest.raises(ValueError, match="two sets are called z"):
+        Data.model_validate({"train": sets["x"], "validation": sets["y"], "test": [sets["z"], sets["z"]]})
 
 
 def test_the_scheme_of_a_set_reaches_its_statements(tmp_path, shown):

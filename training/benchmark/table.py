@@ -86,17 +86,20 @@ def _table(grid: Grid, part: str, head: Head, cells: dict[str, list[Cell]]) -> s
         "target not in training": known & unseen_targets(corpus, grid.corpora["train"]),
     }
     lines = []
-    reference: list[Floats] = []
+    answers = {
+        name: [np.array(cell.probabilities[part][head]) for cell in found if head in cell.probabilities.get(part, {})]
+        for name, found in cells.items()
+    }
+    reference = next(iter(answers.values()))
     for name, found in cells.items():
-        runs = [np.array(cell.probabilities[part][head]) for cell in found if head in cell.probabilities.get(part, {})]
+        runs = answers[name]
         if not runs:
             continue
         assert all(cell.rows[part] == rows_digest(corpus) for cell in found), f"{name}: measured on other rows"
-        reference = reference or runs
         whole = Slice(labels, groups, known)
         figures: dict[str, str] = {"contender": name, "seeds": str(len(runs))}
         figures["macro-F1"] = _cell(whole.mean(_macro_f1, runs))
-        if runs is not reference:
+        if reference and runs is not reference:
             ours, first = ([run.argmax(axis=1)[known] for run in side] for side in (runs, reference))
             figures["minus the first"] = str(difference_macro_f1(labels[known], ours, first, groups[known]))
             chosen = slices["several labels in the text"]
