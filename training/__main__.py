@@ -160,6 +160,28 @@ def evaluate(
 
 
 @app.command()
+def teach(
+    model: Annotated[str, typer.Argument(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    config: Annotated[Path, typer.Argument(help="A YAML config; the rows of its data.train are labelled.")],
+    output: Annotated[Path, typer.Option(help="Where its probabilities go (.jsonl).")],
+) -> None:
+    """Label a config's training rows with a model, so that a smaller one can learn from its answers.
+
+    The file goes into another config as the `teacher` of the same set.
+
+    Example: python -m training teach models:/large@champion configs/newsmtsc-110m.yaml --output taught.jsonl
+    """
+    from serving.classifier import StanceClassifier
+    from training.config import TrainConfig, load_config
+    from training.data import read_data
+    from training.sources.teacher import ask
+
+    corpora = read_data(load_config(config, TrainConfig).data, console)
+    ask(StanceClassifier.load(model), corpora["train"], output, console)
+    console.print(f"{len(corpora['train'].rows):,} rows labelled: {output}")
+
+
+@app.command()
 def sample(
     article: Annotated[str, typer.Argument(help="Name of an article in data/articles.")] = "state-visit",
     model: Annotated[str, typer.Option(help="Folder or MLflow URI.")] = "models:/stance@champion",

@@ -86,3 +86,22 @@ def test_the_model_knows_its_schemes(mixed, project):
         [statement, *(statement.model_copy(update={"scheme": name}) for name in classifier.settings.schemes)]
     )
     assert plain == own != news
+
+
+def test_a_model_teaches_another(project):
+    done = project.run("training", "teach", "models:/stance@champion", "tiny.yaml", "--output", "taught.jsonl")
+    assert "160 rows labelled: taught.jsonl" in done.stdout
+    answers = read_lines(project.folder / "taught.jsonl")
+    assert [one["id"] for one in answers] == [
+        row["id"] for row in read_lines(project.folder / "statements" / "train.jsonl")
+    ]
+    assert all(sum(one["sentiment_probabilities"].values()) == pytest.approx(1, abs=1e-3) for one in answers)
+    values = yaml.safe_load((project.folder / "tiny.yaml").read_text())
+    data = values["data"] | {"train": {"path": "statements/train.jsonl", "teacher": "taught.jsonl"}}
+    config = project.config("taught", data=data, epochs=1, register=None, loss={"teacher_share": 1.0})
+    assert "macro-F1" in project.run("training", "train", config).stdout
+    done = project.run(
+        "training", "teach", "models:/stance@champion", "tiny.yaml", "--output", "no/t.jsonl", check=False
+    )
+    assert done.returncode == 1
+    assert "the folder no does not exist" in done.stderr

@@ -40,6 +40,7 @@ COLUMNS = (
     "(F1 support + F1 criticism)/2",
     "ECE before",
     "ECE after",
+    "ECE if calibrated",
     "AURC",
     "accuracy",
     "accuracy at 80 % coverage",
@@ -117,6 +118,7 @@ def _table(grid: Grid, part: str, head: Head, cells: dict[str, list[Cell]]) -> s
             raw = [softmax(np.log(p + 1e-9) * t) for p, t in zip(runs, temperatures, strict=True) if t]
             figures["ECE before"] = _cell(whole.mean(_ece, raw))
             figures["ECE after"] = _cell(whole.mean(_ece, runs))
+            figures["ECE if calibrated"] = f"{100 * np.mean([_ece_of_chance(run[known]) for run in runs]):.1f}"
             figures["AURC"] = _cell(whole.mean(_aurc, runs))
             figures["accuracy at 80 % coverage"] = _cell(whole.mean(_accuracy_at_80, runs))
         figures["core-minutes"] = f"{np.median([cell.minutes * cell.threads for cell in found]):.1f}"
@@ -159,6 +161,14 @@ def _accuracy(labels: Ints, probabilities: Floats, weights: Floats) -> Floats:
 
 def _ece(labels: Ints, probabilities: Floats, weights: Floats) -> Floats:
     return expected_calibration_error(_hits(labels, probabilities), probabilities.max(axis=1), weights)
+
+
+def _ece_of_chance(probabilities: Floats, draws: int = 50) -> float:
+    """What the ECE of these confidences would be were they exactly true: chance alone opens gaps in small bins."""
+    confidence, once = probabilities.max(axis=1), np.ones((1, len(probabilities)))
+    rng = np.random.default_rng(0)
+    hits = (rng.random((draws, len(confidence))) < confidence).astype(np.float64)
+    return float(np.mean([expected_calibration_error(drawn, confidence, once)[0] for drawn in hits]))
 
 
 def _aurc(labels: Ints, probabilities: Floats, weights: Floats) -> Floats:

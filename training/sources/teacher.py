@@ -1,14 +1,40 @@
-"""Another model's answers beside the labels: the output of `python -m serving predict` on the same rows."""
+"""Another model's answers beside the labels: `python -m training teach` writes them, `teacher:` reads them."""
 
 from dataclasses import replace
 from pathlib import Path
 
+from rich.console import Console
+from rich.progress import track
+
+from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.labels import HEADS
-from serving.tables import read_rows
+from serving.tables import open_writer, read_rows
 from training.corpus import Corpus
 
+_CHUNK = 256  # rows between two movements of the progress bar
+
 Taught = dict[str, tuple[float, float, float]]
+
+
+def ask(classifier: StanceClassifier, corpus: Corpus, path: Path, console: Console) -> None:
+    """Write the classifier's probabilities for every row, with the row's id, as JSON Lines.
+
+    Raises:
+        StancewiseError: the file cannot be written, or the model cannot read a row.
+    """
+    statements = corpus.statements()
+    with open_writer(path) as writer:
+        for start in track(range(0, len(statements), _CHUNK), "labelling", console=console):
+            answers = classifier.predict(statements[start : start + _CHUNK])
+            for row, answer in zip(corpus.rows[start:], answers, strict=False):
+                heads = {"stance": answer.stance, "sentiment": answer.sentiment}
+                shares = {
+                    f"{head}_probabilities": {label: round(p, 4) for label, p in one.probabilities.items()}
+                    for head, one in heads.items()
+                    if one
+                }
+                writer.write({"id": row.id, **shares})
 
 
 def teach(corpus: Corpus, path: Path) -> Corpus:
