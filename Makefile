@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check train baseline benchmark tables ui format clean
+.PHONY: help demo test test-slow check train baseline benchmark levers tables ui format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -36,8 +36,12 @@ baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 benchmark: $(VENV)/installed-benchmark ## Train and measure what is missing of every benchmark (hours on 2 cores; goes on where it stopped)
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml
 
+levers: $(VENV)/installed ## Try levers of training on a third of NewsMTSC (goes on where it stopped)
+	$(BIN)/python benchmarks/levers.py
+
 tables: $(VENV)/installed ## Print the benchmark tables from the finished cells, training nothing
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml --table
+	$(BIN)/python benchmarks/levers.py --table
 
 ui: $(VENV)/installed ## Open the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow server --backend-store-uri $(MLFLOW_TRACKING_URI) --host 127.0.0.1 --port $(PORT)

@@ -160,6 +160,38 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Run ids, models:/NAME@ALIAS or models:/NAME/VERSION.")],
+    part: Annotated[
+        str | None, typer.Option(help="Part to compare on; the first test part they share if left out.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the HTML report here, too.")] = None,
+) -> None:
+    """Compare runs with the first one, on the same test rows: differences, intervals, p values, flipped rows, cost.
+
+    A run of several seeds is named by its parent. The HTML report is logged to every run, under comparisons/.
+
+    Examples:
+
+      python -m training compare 0f3c... 91ab...
+
+      python -m training compare models:/stance@champion models:/stance/7 --output report.html
+    """
+    from training.compare import compare as compare_sides
+    from training.compare import log_report, read_sides
+    from training.comparison import html, show, write
+
+    sides = read_sides(runs, part)
+    with console.status("resampling"):
+        comparisons = compare_sides(sides)
+    show(comparisons, sides, console)
+    report = html(comparisons, sides)
+    if output:
+        write(report, output)
+    console.print(f"report: {log_report(report, sides)} of every run" + (f", {output}" if output else ""))
+
+
+@app.command()
 def teach(
     model: Annotated[str, typer.Argument(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
     config: Annotated[Path, typer.Argument(help="A YAML config; the rows of its data.train are labelled.")],

@@ -17,6 +17,7 @@ from training.corpus import UNLABELLED
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Score = Callable[[Floats], Floats]  # weights (resamples, rows) -> figure per resample
 
 RESAMPLES = 1000
 ECE_BINS = 10
@@ -145,7 +146,7 @@ def mean_macro_f1(labels: Ints, predictions: list[Ints], groups: Ints, seed: int
     return mean_over_runs(scores, dense(groups), seed)
 
 
-def mean_over_runs(scores: Sequence[Callable[[Floats], Floats]], groups: Ints, seed: int = 0) -> Metric:
+def mean_over_runs(scores: Sequence[Score], groups: Ints, seed: int = 0) -> Metric:
     """A figure averaged over runs; each score maps weights (resamples, rows) to the run's figure per resample."""
     weights, once = group_weights(groups, seed=seed), np.ones((1, len(groups)))
     value = np.mean([score(once)[0] for score in scores])
@@ -154,14 +155,18 @@ def mean_over_runs(scores: Sequence[Callable[[Floats], Floats]], groups: Ints, s
 
 def difference_macro_f1(labels: Ints, ours: list[Ints], theirs: list[Ints], groups: Ints, seed: int = 0) -> Metric:
     """Mean macro-F1 of our runs minus theirs on the same rows, paired: both see the same resample of groups."""
-    weights = group_weights(dense(groups), seed=seed)
-    once = np.ones((1, len(labels)))
-    sides = []
-    for number, runs in enumerate((ours, theirs)):
-        scores = np.stack([macro_f1(labels, predicted, weights) for predicted in runs], axis=1)
-        value = np.mean([macro_f1(labels, predicted, once)[0] for predicted in runs])
-        sides.append((float(value), _redrawn_mean(scores, seed + number)))
-    return _metric(sides[0][0] - sides[1][0], sides[0][1] - sides[1][1])
+    one, two = ([partial(macro_f1, labels, predicted) for predicted in side] for side in (ours, theirs))
+    return difference_over_runs(one, two, dense(groups), seed)
+
+
+def difference_over_runs(ours: Sequence[Score], theirs: Sequence[Score], groups: Ints, seed: int = 0) -> Metric:
+    """Mean of a figure over our runs minus its mean over theirs, paired by resample of groups."""
+    weights, once = group_weights(groups, seed=seed), np.ones((1, len(groups)))
+    values, resampled = [], []
+    for number, scores in enumerate((ours, theirs)):
+        values.append(float(np.mean([score(once)[0] for score in scores])))
+        resampled.append(_redrawn_mean(np.stack([score(weights) for score in scores], axis=1), seed + number))
+    return _metric(values[0] - values[1], resampled[0] - resampled[1])
 
 
 def _redrawn_mean(scores: Floats, seed: int) -> Floats:

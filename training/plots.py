@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from serving.labels import HEADS
 from training.corpus import UNLABELLED
 from training.evaluate import Evaluation, HeadResult, risk_coverage_curve
-from training.metrics import ECE_BINS, confusion
+from training.metrics import ECE_BINS, Metric, confusion
 
 Curve = list[tuple[float, float]]  # (epoch, value)
 
@@ -72,6 +72,21 @@ def loss_curves(train: Curve, validation: Curve) -> Figure:
             axes[0].plot(*zip(*curve, strict=True), label=name, marker="o" if name == "validation" else None)
     axes[0].set(xlabel="epoch", ylabel="loss")
     axes[0].legend()
+    return figure
+
+
+def differences(rows: list[tuple[str, Metric]]) -> Figure:
+    """One line per difference of F1 in points: the value and its 95 % interval, beside the line of no difference."""
+    figure = Figure(figsize=(8, 0.8 + 0.32 * len(rows)), layout="constrained")
+    axis = figure.subplots()
+    for place, (_, metric) in enumerate(rows):
+        low, value, high = (100 * end for end in (metric.low, metric.value, metric.high))
+        axis.plot([low, high], [place, place], color="tab:blue")
+        axis.plot(value, place, "o", color="tab:blue")
+    axis.axvline(0, color="grey", linestyle=":")
+    axis.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axis.invert_yaxis()
+    axis.set(xlabel="points of F1, with 95 % interval")
     return figure
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
@@ -209,6 +210,27 @@ def _new_version(run_id: str, name: str) -> str:
     if not models:
         raise StancewiseError(f"run {run_id}: it has no model to register; did it finish?")
     return str(mlflow.register_model(models[0].model_uri, name).version)
+
+
+def find_run(name: str) -> Run:
+    """The run behind a run id, `runs:/RUN_ID`, `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+
+    Raises:
+        StancewiseError: there is none in the tracking store.
+    """
+    client = mlflow.MlflowClient()
+    try:
+        if name.startswith("models:/"):
+            model, at, alias = name.removeprefix("models:/").partition("@")
+            model, _, number = (model, "", "") if at else model.partition("/")
+            version = client.get_model_version_by_alias(model, alias) if at else client.get_model_version(model, number)
+            name = version.run_id
+        return client.get_run(name.removeprefix("runs:/"))
+    except MlflowException as error:
+        store, cause = mlflow.get_tracking_uri(), str(error).splitlines()[0]
+        raise StancewiseError(
+            f"{name}: no such run in {store} ({cause}); give a run id, models:/NAME@ALIAS or models:/NAME/VERSION"
+        ) from None
 
 
 def read_config(run_id: str) -> dict[str, Any]:
