@@ -60,6 +60,7 @@ def train(
     overrides: Overrides = None,
     resume: Annotated[str | None, typer.Option(help="Go on with this killed run, from its last checkpoint.")] = None,
     reuse: Annotated[bool, typer.Option(help="Do nothing when a run with this config and data is finished.")] = False,
+    folds: Annotated[int | None, typer.Option(help="Cross-validate on train and validation in so many parts.")] = None,
 ) -> None:
     """Fine-tune an encoder, calibrate it, evaluate it, track it in MLflow and register it.
 
@@ -69,6 +70,8 @@ def train(
 
       python -m training train configs/quickstart.yaml --set template=blind --set seeds=[1,2,3]
 
+      python -m training train configs/quickstart.yaml --folds 5 --reuse
+
       python -m training train --resume 0f3c...
     """
     from training import run
@@ -77,9 +80,14 @@ def train(
     if (config is None) == (resume is None):
         raise StancewiseError("give either a config, such as configs/quickstart.yaml, or --resume RUN_ID")
     if resume is not None:
-        if overrides or reuse:
-            raise StancewiseError("--resume takes the run's own config; leave out --set and --reuse")
+        if overrides or reuse or folds:
+            raise StancewiseError("--resume takes the run's own config; leave out --set, --reuse and --folds")
         run.resume(resume, console)
+    elif folds is not None:
+        from training.folds import cross_validate
+
+        assert config is not None
+        cross_validate(load_config(config, TrainConfig, overrides), folds, console, reuse)
     else:
         assert config is not None
         run.train(load_config(config, TrainConfig, overrides), console, reuse)
@@ -157,6 +165,26 @@ def evaluate(
     classifier = StanceClassifier.load(model)
     for corpus in corpora:
         console.print(report(evaluate_corpus(classifier, corpus), f"{corpus.path}, {len(corpus.rows)} statements"))
+
+
+@app.command()
+def audit(
+    run: Annotated[str, typer.Argument(help="A finished cross-validation: the run that --folds names at its end.")],
+    output: Annotated[Path, typer.Option(help="Where the doubtful rows go (.csv).")] = Path("doubts.csv"),
+) -> None:
+    """List the rows whose label the out-of-fold probabilities speak against, most doubtful first.
+
+    Fill the column `corrected` where the label is wrong and name the file as data.corrections of a config.
+
+    Example: python -m training audit 0f3c... --output doubts.csv
+    """
+    from training.audit import audit as audit_run
+    from training.audit import log, write
+
+    doubts = audit_run(run)
+    write(doubts, output)
+    log(run, doubts)
+    console.print(f"{len(doubts):,} doubtful labels: {output}, and the table doubtful_labels of the run")
 
 
 @app.command()

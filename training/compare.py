@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
@@ -31,7 +30,7 @@ from training.metrics import (
     mean_over_runs,
 )
 from training.paired import McNemar, holm, mcnemar, randomisation_p
-from training.track import find_run
+from training.track import find_run, measured_parts, read_predictions
 
 LEAST_ROWS = 30  # a domain with fewer rows is not shown by itself
 COSTS = {"minutes": "training minutes", "parameters": "parameters", "ms_per_statement": "milliseconds a statement"}
@@ -156,34 +155,15 @@ def _members(run: Run) -> list[Run]:
     return members
 
 
-def _parts(run: Run) -> list[str]:
-    tags = [key.removeprefix("data.").removesuffix(".sha256") for key in run.data.tags if key.startswith("data.")]
-    return sorted(part for part in tags if part != "train")
-
-
 def _shared_part(runs: list[Run]) -> str:
-    shared = set.intersection(*(set(_parts(run)) for run in runs))
+    shared = set.intersection(*(set(measured_parts(run)) for run in runs))
     if not shared:
         raise StancewiseError("compare: these runs share no measured part; they had different data")
     return min(shared, key=lambda part: (not part.startswith("test"), part))
 
 
 def _read_side(run: Run, members: list[Run], part: str) -> Side:
-    return Side(run.info.run_id, run.info.run_name, members, part, [_table(one, part) for one in members])
-
-
-def _table(run: Run, part: str) -> pd.DataFrame:
-    path = f"tables/{part}_predictions.json"
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            file = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=path, dst_path=folder)
-        except (MlflowException, OSError):
-            there = ", ".join(_parts(run)) or "none"
-            raise StancewiseError(
-                f"run {run.info.run_id} ({run.info.run_name}): no {path}; parts it was given: {there}. "
-                "Predictions are kept of the test parts, and of validation where there is no test part"
-            ) from None
-        return pd.read_json(file, orient="split", dtype=False, convert_dates=False)
+    return Side(run.info.run_id, run.info.run_name, members, part, [read_predictions(one, part) for one in members])
 
 
 def _same_rows(one: Side, other: Side) -> None:

@@ -83,6 +83,7 @@ class Data(Section):
     train: Sets
     validation: Sets
     test: Sets | None = Field(default=None, description="left out while tuning: a test part is read once a claim")
+    corrections: Path | None = Field(default=None, description="labels put right: an audit's CSV, `corrected` filled")
     leaks: Literal["error", "drop", "allow"] = Field(
         default="error", description="rows that share a group or a text with a later part: refuse, drop, or only count"
     )
@@ -318,4 +319,6 @@ def flatten(config: BaseModel) -> dict[str, Any]:
         sets = {part: getattr(config.data, part) or () for part in ("train", "validation", "test")}
         flat |= {f"data.{part}": ", ".join(map(str, wanted)) for part, wanted in sets.items() if wanted}
         flat["data.leaks"] = config.data.leaks
+        if config.data.corrections:
+            flat["data.corrections"] = str(config.data.corrections)
     return flat

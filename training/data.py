@@ -8,6 +8,7 @@ from serving.errors import StancewiseError
 from training.check import check
 from training.config import Data, DataSet
 from training.corpus import Corpus, join
+from training.corrections import correct, read_corrections
 from training.leaks import find_leaks
 from training.sources import read_set
 from training.sources.summary import summary
@@ -21,7 +22,7 @@ def read_data(data: Data, console: Console) -> dict[str, Corpus]:
     Says what it found when the data is more than files of our own format, which have passed the full check.
 
     Raises:
-        StancewiseError: a set that cannot be read, every problem of `python -m training check`, leaks between parts.
+        StancewiseError: a set or corrections that cannot be read, every problem of `training check`, leaks.
     """
     wanted = {"train": data.train, "validation": data.validation}
     if data.test:
@@ -29,6 +30,9 @@ def read_data(data: Data, console: Console) -> dict[str, Corpus]:
         wanted |= {f"test_{one.name}" if several else "test": (one,) for one in data.test}
     _check_statements(wanted)
     parts = {part: [read_set(one) for one in sets] for part, sets in wanted.items()}
+    if data.corrections:
+        parts, changed = correct(parts, read_corrections(data.corrections))
+        console.print(f"{data.corrections}: {changed:,} labels corrected", soft_wrap=True)
     if any(one.source != "statements" for sets in wanted.values() for one in sets):
         parts = _without_leaks(parts, data, console)
         console.print(summary(parts))

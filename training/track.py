@@ -94,6 +94,8 @@ def log_setup(config: ExperimentConfig, seed: int, corpora: dict[str, Corpus], m
     params.pop("seeds", None)
     mlflow.log_params({**params, "seed": seed})
     mlflow.log_dict({"kind": type(config).__name__, **config.model_dump(mode="json", by_alias=True)}, CONFIG_FILE)
+    if config.data.corrections:
+        mlflow.log_artifact(str(config.data.corrections), "corrections")
     tags = {FINGERPRINT: mark, "template": config.template, **git_state()}
     for part, corpus in corpora.items():
         tags[f"data.{part}.sha256"] = corpus.digest
@@ -180,10 +182,35 @@ def log_model(folder: Path, settings: ModelSettings) -> Any:
             os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = previous
 
 
-def log_tables(tables: dict[str, pd.DataFrame]) -> None:
-    """Log tables as MLflow tables (shown in the UI), under `tables/`."""
+def log_tables(tables: dict[str, pd.DataFrame], run_id: str | None = None) -> None:
+    """Log tables as MLflow tables (shown in the UI), under `tables/`, to the active run or the one named."""
     for name, table in tables.items():
-        mlflow.log_table(table.astype(object).where(table.notna(), None), f"tables/{name}.json")
+        mlflow.log_table(table.astype(object).where(table.notna(), None), f"tables/{name}.json", run_id=run_id)
+
+
+def read_predictions(run: Run, part: str) -> pd.DataFrame:
+    """The table of a run's predictions on a part.
+
+    Raises:
+        StancewiseError: the run keeps none.
+    """
+    path = f"tables/{part}_predictions.json"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            file = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=path, dst_path=folder)
+        except (MlflowException, OSError):
+            raise StancewiseError(
+                f"run {run.info.run_id} ({run.info.run_name}): no {path}; parts it was given: "
+                f"{', '.join(measured_parts(run)) or 'none'}. Predictions are kept of test parts, and of "
+                "validation where there is no test part"
+            ) from None
+        return pd.read_json(file, orient="split", dtype=False, convert_dates=False)
+
+
+def measured_parts(run: Run) -> list[str]:
+    """The parts a run was given beside its training rows."""
+    parts = [key.removeprefix("data.").removesuffix(".sha256") for key in run.data.tags if key.startswith("data.")]
+    return sorted(part for part in parts if part != "train")
 
 
 def register(run_id: str, where: Register, move_alias: bool = True) -> str:

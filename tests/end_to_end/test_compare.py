@@ -1,6 +1,5 @@
 """Compare finished runs of a real store: the same rows, figures that agree with scikit-learn, a report in every run."""
 
-
 import mlflow
 import pytest
 from sklearn.metrics import f1_score
