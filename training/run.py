@@ -4,7 +4,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Literal
 import mlflow
 import numpy as np
 from rich.console import Console
+from transformers import TrainerCallback
 
 from serving.artifact import Head, ModelSettings, write_settings
 from serving.classifier import StanceClassifier
@@ -41,6 +42,7 @@ class Job:
     console: Console
     run_id: str
     keep_model: bool = True  # log the model, not only its figures
+    callbacks: tuple[TrainerCallback, ...] = ()  # beside progress and tracking
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,14 @@ def fine_tune(
     console: Console,
     nested: bool = False,
     keep_model: bool = True,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Finished:
     """One run: fine-tune with this seed, calibrate, evaluate, log."""
     name = f"{config.name}-{seed}" if nested else config.name
     with mlflow.start_run(run_name=name, nested=nested, log_system_metrics=True) as run:
         track.log_setup(config, seed, corpora, track.fingerprint(config, seed, corpora))
-        return _fine_tune(Job(config, corpora, console, run.info.run_id, keep_model), config, seed, resume=False)
+        job = Job(config, corpora, console, run.info.run_id, keep_model, tuple(callbacks))
+        return _fine_tune(job, config, seed, resume=False)
 
 
 def resume(run_id: str, console: Console) -> Finished:
@@ -136,7 +140,9 @@ def _fine_tune(job: Job, config: TrainConfig, seed: int, resume: bool) -> Finish
     train, validation = job.corpora["train"], job.corpora["validation"]
 
     def build(work: Path) -> Path:
-        return fit(config, seed, train, validation, Workspace(work, [progress, track.MlflowCallback()], resume))
+        return fit(
+            config, seed, train, validation, Workspace(work, [progress, track.MlflowCallback(), *job.callbacks], resume)
+        )
 
     job.console.print(
         f"run {job.run_id}: {config.name}, seed {seed}, {len(train.rows):,} training statements "

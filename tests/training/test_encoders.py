@@ -2,6 +2,7 @@ import importlib.util
 
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification
 
 from serving import StancewiseError
 from serving.labels import LOGIT_NAMES
@@ -52,6 +53,17 @@ def test_a_hub_id_keeps_its_revision_and_fails_clearly_offline(project):
     assert done.returncode == 1
     assert "encoder: nobody/nothing-here cannot be loaded" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_tracked_model_is_gone_on_from_with_its_head_and_marks(champion, project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", project.store)
+    tokenizer, model = encoders.load_encoder(EncoderSource(model="models:/stance@champion"), "marked")
+    earlier = AutoModelForSequenceClassification.from_pretrained(champion)
+    torch.testing.assert_close(model.classifier.weight, earlier.classifier.weight)
+    torch.testing.assert_close(model.get_input_embeddings().weight, earlier.get_input_embeddings().weight)
+    assert len(tokenizer) == earlier.get_input_embeddings().num_embeddings
+    with pytest.raises(StancewiseError, match="models:/stance@nobody: not found"):
+        encoders.locate(EncoderSource(model="models:/stance@nobody"))
 
 
 def test_a_folder_without_a_model_is_an_error(tmp_path):
