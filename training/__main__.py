@@ -10,6 +10,8 @@ from rich.markup import escape
 from serving.__main__ import run as run_app
 from serving.errors import StancewiseError
 
+EXIT_NOT_PROMOTED = 3
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console()
 
@@ -235,6 +237,36 @@ def compare(
     if output:
         write(report, output)
     console.print(f"report: {log_report(report, sides)} of every run" + (f", {output}" if output else ""))
+
+
+@app.command()
+def promote(
+    candidate: Annotated[str | None, typer.Argument(help="Run id, models:/NAME/VERSION or models:/NAME@ALIAS.")] = None,
+    gate: Annotated[Path, typer.Option(help="The conditions, as YAML.")] = Path("configs/promotion.yaml"),
+    back: Annotated[bool, typer.Option("--rollback", help="Restore the champion before the present one.")] = False,
+) -> None:
+    """Make a candidate the champion if it is not worse, calibrated and served; else it becomes the challenger.
+
+    Says which condition failed, with the figures, and exits with 3. Every decision is a tag of the version.
+
+    Examples:
+
+      python -m training promote 0f3c...
+
+      python -m training promote models:/stance/7
+
+      python -m training promote --rollback
+    """
+    from training import promote as promotion
+    from training.config import load_config
+
+    if (candidate is None) != back:
+        raise StancewiseError("give either a candidate, such as a run id, or --rollback")
+    config = load_config(gate, promotion.PromotionConfig)
+    decision = promotion.promote(candidate, config, console) if candidate else promotion.rollback(config.model)
+    promotion.show(decision, config.model, console)
+    if not decision.promoted:
+        raise typer.Exit(EXIT_NOT_PROMOTED)
 
 
 @app.command()
