@@ -22,6 +22,7 @@ from serving.runtimes import EncoderRuntime, load_runtime
 from training import plots, track
 from training.baseline import fit_baseline
 from training.calibrate import calibrate
+from training.card import model_card
 from training.config import BaselineConfig, ExperimentConfig, TrainConfig
 from training.corpus import UNLABELLED, Corpus
 from training.data import read_data
@@ -231,6 +232,8 @@ def _finish(job: Job, build: Callable[[Path], Path], form: ModelForm) -> Finishe
         evaluations = {part: evaluate(classifier, corpora[part]) for part in measured}
         shown = shown_part(evaluations)
     with console.status("logging the model and its figures to MLflow"):
+        if job.keep_model:
+            mlflow.log_text(model_card(config, settings, corpora, evaluations, minutes), track.CARD_FILE)
         model = track.log_model(folder, settings) if job.keep_model else None
         _log_evaluations(evaluations, model.model_id if model else None)
         costs = {

@@ -25,12 +25,15 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from serving.artifact import ModelSettings
 from serving.errors import StancewiseError
 from serving.labels import HEADS
+from training.card import NAME_DESCRIPTION
 from training.config import ExperimentConfig, Register, flatten
 from training.corpus import Corpus
 
 SERVING = Path(__file__).parent.parent / "serving"
 CONFIG_FILE = "config.json"
+CARD_FILE = "model_card.md"
 FINGERPRINT = "stancewise.fingerprint"
+_DESCRIPTION = 5000  # characters of a description in MLflow's tables
 
 # Exact versions of these go into the model's requirements; the rest follows from them.
 REQUIREMENTS = {
@@ -221,11 +224,23 @@ def register(run_id: str, where: Register, move_alias: bool = True) -> str:
     client = mlflow.MlflowClient()
     versions = client.search_model_versions(f"name = '{where.name}' and run_id = '{run_id}'")
     number = versions[0].version if versions else _new_version(run_id, where.name)
+    if not versions:
+        client.update_registered_model(where.name, NAME_DESCRIPTION)
+        with suppress(StancewiseError):  # a run of an earlier stancewise has no card
+            client.update_model_version(where.name, number, _shortened(_read_text(run_id, CARD_FILE)))
     if where.alias is None:
         return f"models:/{where.name}/{number}"
     if move_alias or where.alias not in client.get_registered_model(where.name).aliases:
         client.set_registered_model_alias(where.name, where.alias, number)
     return f"models:/{where.name}@{where.alias}"
+
+
+def _shortened(card: str) -> str:
+    """The card within what a registry keeps as a description; the whole of it is among the run's artifacts."""
+    if len(card) <= _DESCRIPTION:
+        return card
+    end = f"\n\n(the rest: `{CARD_FILE}` of the run)\n"
+    return card[: card.rindex("\n", 0, _DESCRIPTION - len(end))] + end
 
 
 def _new_version(run_id: str, name: str) -> str:
@@ -266,13 +281,17 @@ def read_config(run_id: str) -> dict[str, Any]:
     Raises:
         StancewiseError: there is no such run, or it is not ours.
     """
+    values: dict[str, Any] = json.loads(_read_text(run_id, CONFIG_FILE))
+    return values
+
+
+def _read_text(run_id: str, path: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=CONFIG_FILE, dst_path=folder)
-            values: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+            file = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path, dst_path=folder)
+            return Path(file).read_text(encoding="utf-8")
         except (MlflowException, OSError) as error:
             raise StancewiseError(
-                f"run {run_id}: no {CONFIG_FILE} in {mlflow.get_tracking_uri()} ({str(error).splitlines()[0]}); "
+                f"run {run_id}: no {path} in {mlflow.get_tracking_uri()} ({str(error).splitlines()[0]}); "
                 "see the run's id in the MLflow UI"
             ) from None
-    return values

@@ -78,6 +78,25 @@ def test_the_logged_model_has_signature_example_requirements_and_metrics(finishe
     assert any(line.startswith("torch==") for line in requirements)
 
 
+def test_the_registered_version_carries_its_model_card(finished):
+    client = mlflow.MlflowClient()
+    version = client.get_model_version_by_alias("stance", "champion")
+    for part in (
+        "# tiny",
+        "| test, 60 rows | stance | sentiment |",
+        "| macro-F1 |",
+        "| train | train | 160",
+        "## Use and",
+    ):
+        assert part in version.description
+    assert f'StanceClassifier.load("runs:/{finished.info.run_id}")' in version.description
+    assert f"{100 * finished.data.metrics['test/stance/ece']:.1f} [" in version.description
+    assert len(version.description) <= 5000
+    assert "calibrated probabilities" in client.get_registered_model("stance").description
+    card = Path(mlflow.artifacts.download_artifacts(run_id=finished.info.run_id, artifact_path="model_card.md"))
+    assert card.read_text(encoding="utf-8").startswith(version.description[:4000])
+
+
 def test_the_terminal_shows_epochs_figures_and_where_the_model_went(project):
     log = (project.folder / "train.log").read_text(encoding="utf-8")
     assert "epoch 2" in log
