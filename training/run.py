@@ -140,17 +140,17 @@ def _fine_tune(job: Job, config: TrainConfig, seed: int, resume: bool) -> Finish
     progress = ProgressCallback(job.console)
     train, validation = job.corpora["train"], job.corpora["validation"]
 
+    tracking = track.MlflowCallback(job.run_id, job.console)
+
     def build(work: Path) -> Path:
-        return fit(
-            config, seed, train, validation, Workspace(work, [progress, track.MlflowCallback(), *job.callbacks], resume)
-        )
+        return fit(config, seed, train, validation, Workspace(work, [progress, tracking, *job.callbacks], resume))
 
     job.console.print(
         f"run {job.run_id}: {config.name}, seed {seed}, {len(train.rows):,} training statements "
         f"(stopped? python -m training train --resume {job.run_id})",
         soft_wrap=True,
     )
-    finished = _finish(job, build, ModelForm("encoder", config.max_length, config.device))
+    finished = _finish(job, build, ModelForm("encoder", config.max_length, config.device), tracking.send_all)
     mlflow.log_figure(plots.loss_curves(progress.train, progress.validation), "plots/loss.png")
     return finished
 
@@ -202,14 +202,17 @@ class ModelForm:
     device: str
 
 
-def _finish(job: Job, build: Callable[[Path], Path], form: ModelForm) -> Finished:
-    """Build the model, calibrate and evaluate it the way it will be served, log everything."""
+def _finish(
+    job: Job, build: Callable[[Path], Path], form: ModelForm, settle: Callable[[], None] = lambda: None
+) -> Finished:
+    """Build the model, settle what tracking still owes, calibrate, evaluate as it will be served, log everything."""
     config, corpora, console = job.config, job.corpora, job.console
     work = WORK / job.run_id
     start = time.perf_counter()
     with _interruptible(job, form):
         folder = build(work)
-    minutes = (time.perf_counter() - start) / 60
+        minutes = (time.perf_counter() - start) / 60
+        settle()
     settings = ModelSettings(
         kind=form.kind,
         heads=config.heads,

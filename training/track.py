@@ -5,9 +5,11 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -15,11 +17,14 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from mlflow.entities import Run
+from filelock import FileLock
+from mlflow.entities import Metric, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import Object, Property
+from rich.console import Console
+from rich.markup import escape
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from serving.artifact import ModelSettings
@@ -62,10 +67,21 @@ def open_experiment(name: str) -> None:
             # MLflow itself would try again for minutes before it says so. Any answer will do, a refusal too.
             with suppress(urllib.error.HTTPError):
                 urllib.request.urlopen(f"{store.rstrip('/')}/health", timeout=10).close()  # noqa: S310
-        mlflow.set_experiment(name)
+        with _created_once(store):
+            mlflow.set_experiment(name)
     except (MlflowException, OSError) as error:
         cause = str(error).splitlines()[0]
         raise StancewiseError(f"MLflow store {store}: {cause}; start it, or set MLFLOW_TRACKING_URI") from None
+
+
+@contextmanager
+def _created_once(store: str) -> Iterator[None]:
+    """Two processes that both find no SQLite file would both create its tables, and both fail."""
+    if not store.startswith("sqlite:///"):
+        yield
+        return
+    with FileLock(f"{store.removeprefix('sqlite:///')}.lock", timeout=120):
+        yield
 
 
 def fingerprint(config: ExperimentConfig, seed: int, corpora: dict[str, Corpus]) -> str:
@@ -126,10 +142,21 @@ def git_state() -> dict[str, str]:
 
 
 class MlflowCallback(TrainerCallback):
-    """Step metrics under `curve/`: losses, learning rate, gradient norm, validation macro-F1 of each head."""
+    """Step metrics under `curve/`: losses, learning rate, gradient norm, validation macro-F1 of each head.
+
+    A store that stops answering does not stop the training: metrics are kept with their times and sent when it is back.
+    """
 
     NAMES = {"loss": "train_loss", "eval_loss": "validation_loss"}  # noqa: RUF012
     LEFT_OUT = ("epoch", "runtime", "per_second", "total_flos")
+    PAUSE = 10  # seconds between two attempts to reach a store that did not answer
+
+    def __init__(self, run_id: str, console: Console) -> None:
+        self.run_id = run_id
+        self.console = console
+        self.kept: list[Metric] = []
+        self.silent_since: float | None = None
+        self.last_attempt = 0.0
 
     def on_log(
         self,
@@ -145,8 +172,64 @@ class MlflowCallback(TrainerCallback):
             if name.startswith("train_") or any(part in name for part in self.LEFT_OUT):
                 continue
             metrics[f"curve/{self.NAMES.get(name, name.removeprefix('eval_'))}"] = float(value)
-        if metrics:
-            mlflow.log_metrics(metrics, step=state.global_step)
+        now = round(1000 * time.time())
+        self.kept += [Metric(name, value, now, state.global_step) for name, value in metrics.items()]
+        if self.silent_since is None or time.monotonic() - self.last_attempt > self.PAUSE:
+            self.send()
+
+    def send(self) -> bool:
+        """Send what is kept; False when the store does not answer."""
+        self.last_attempt = time.monotonic()
+        try:
+            with _impatient():
+                for start in range(0, len(self.kept), _BATCH):
+                    mlflow.MlflowClient().log_batch(self.run_id, self.kept[start : start + _BATCH])
+        except (MlflowException, OSError) as error:
+            if self.silent_since is None:
+                self.silent_since = time.monotonic()
+                cause = str(error).splitlines()[0][:200]
+                self.console.print(
+                    f"[yellow]the MLflow store does not answer[/]; training goes on, its metrics are kept "
+                    f"({escape(cause)})",
+                    soft_wrap=True,
+                )
+            return False
+        self.kept.clear()
+        if self.silent_since is not None:
+            minutes = (time.monotonic() - self.silent_since) / 60
+            self.console.print(f"the MLflow store is back after {minutes:.1f} minutes; nothing is lost", soft_wrap=True)
+            self.silent_since = None
+        return True
+
+    def send_all(self) -> None:
+        """Wait until the store has everything; a user who stops the wait goes on with `--resume` later."""
+        if self.send():
+            return
+        store = mlflow.get_tracking_uri()
+        with self.console.status(
+            f"trained; waiting for the MLflow store {store} (stopped? train --resume {self.run_id})"
+        ):
+            while not self.send():
+                time.sleep(self.PAUSE)
+
+
+_BATCH = 1000  # metrics that MLflow takes at once
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """MLflow tries a request again for minutes; while training, one failure is enough to try later."""
+    wanted = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def signature() -> ModelSignature:
