@@ -116,6 +116,9 @@ class EncoderSource(Section):
             raise ValueError("hub and revision go together, so that the same weights are loaded every time")
         return self
 
+    def __str__(self) -> str:
+        return self.package or self.model or (f"{self.hub}@{self.revision}" if self.hub else str(self.folder))
+
 
 class Batch(Section):
     """Size of a training batch: `rows`, or padded `tokens` (rows times the longest row)."""
@@ -318,7 +321,9 @@ def flatten(config: BaseModel) -> dict[str, Any]:
         elif value is not None:
             flat[prefix] = ",".join(map(str, value)) if isinstance(value, list) else value
 
-    walk("", config.model_dump(mode="json", by_alias=True, exclude={"data"}))
+    walk("", config.model_dump(mode="json", by_alias=True, exclude={"data", "encoder"}))
+    if isinstance(config, Recipe):
+        flat["encoder"] = str(config.encoder)
     if isinstance(config, ExperimentConfig):
         sets = {part: getattr(config.data, part) or () for part in ("train", "validation", "test")}
         flat |= {f"data.{part}": ", ".join(map(str, wanted)) for part, wanted in sets.items() if wanted}

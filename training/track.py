@@ -95,6 +95,12 @@ def fingerprint(config: ExperimentConfig, seed: int, corpora: dict[str, Corpus])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+def dataset_digest(corpora: dict[str, Corpus]) -> str:
+    """The first 16 hexadecimal digits of a digest over all parts: runs with the same one saw the same rows."""
+    content = json.dumps({part: corpus.digest for part, corpus in corpora.items()}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
 def find_finished(experiment: str, mark: str) -> str | None:
     """The newest finished run with this fingerprint."""
     runs = mlflow.search_runs(
@@ -115,7 +121,7 @@ def log_setup(config: ExperimentConfig, seed: int, corpora: dict[str, Corpus], m
     mlflow.log_dict({"kind": type(config).__name__, **config.model_dump(mode="json", by_alias=True)}, CONFIG_FILE)
     if config.data.corrections:
         mlflow.log_artifact(str(config.data.corrections), "corrections")
-    tags = {FINGERPRINT: mark, "template": config.template, **git_state()}
+    tags = {FINGERPRINT: mark, "template": config.template, "dataset_digest": dataset_digest(corpora), **git_state()}
     for part, corpus in corpora.items():
         tags[f"data.{part}.sha256"] = corpus.digest
         for one in corpus.members or (corpus,):

@@ -39,6 +39,8 @@ def test_a_run_holds_what_a_reader_needs(finished):
     low, value, high = (finished.data.metrics[f"test/stance/macro_f1{end}"] for end in ("_low", "", "_high"))
     assert low <= value <= high
     assert len(finished.data.tags["data.test.sha256"]) == 64
+    assert len(finished.data.tags["dataset_digest"]) == 16
+    assert finished.data.params["encoder"].endswith("encoder0")
     contexts = {i.dataset.name: i.tags[0].value for i in finished.inputs.dataset_inputs}
     assert contexts == {"train": "training", "validation": "validation", "test": "test"}
     client = mlflow.MlflowClient()

