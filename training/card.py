@@ -88,4 +88,4 @@ def _data(corpora: dict[str, Corpus]) -> str:
 
 def _settings(config: ExperimentConfig) -> dict[str, str]:
     flat = flatten(config)
-    return {key: str(flat[key]) for key in sorted(flat) if not key.startswith(("register", "experiment", "name"))}
+    return {key: str(flat[key]) for key in sorted(flat)}

@@ -310,6 +310,9 @@ def _types(annotation: Any) -> list[type]:
     return [option for option in options if isinstance(option, type)]
 
 
+_NAMES = ("name", "experiment", "register_as")  # where a run goes, not what it does
+
+
 def flatten(config: BaseModel) -> dict[str, Any]:
     """`{"optimiser.learning_rate": 5e-05, ...}`: the config as MLflow parameters, unset keys left out."""
     flat: dict[str, Any] = {}
@@ -321,7 +324,7 @@ def flatten(config: BaseModel) -> dict[str, Any]:
         elif value is not None:
             flat[prefix] = ",".join(map(str, value)) if isinstance(value, list) else value
 
-    walk("", config.model_dump(mode="json", by_alias=True, exclude={"data", "encoder"}))
+    walk("", config.model_dump(mode="json", by_alias=True, exclude={"data", "encoder", *_NAMES}))
     if isinstance(config, Recipe):
         flat["encoder"] = str(config.encoder)
     if isinstance(config, ExperimentConfig):

@@ -38,6 +38,7 @@ SERVING = Path(__file__).parent.parent / "serving"
 CONFIG_FILE = "config.json"
 CARD_FILE = "model_card.md"
 FINGERPRINT = "stancewise.fingerprint"
+EXPERIMENT_KIND = "mlflow.experimentKind"  # without it the UI opens at traces of language models, not at runs
 _DESCRIPTION = 5000  # characters of a description in MLflow's tables
 
 # Exact versions of these go into the model's requirements; the rest follows from them.
@@ -68,7 +69,9 @@ def open_experiment(name: str) -> None:
             with suppress(urllib.error.HTTPError):
                 urllib.request.urlopen(f"{store.rstrip('/')}/health", timeout=10).close()  # noqa: S310
         with _created_once(store):
-            mlflow.set_experiment(name)
+            experiment = mlflow.set_experiment(name)
+        if EXPERIMENT_KIND not in experiment.tags:
+            mlflow.set_experiment_tags({EXPERIMENT_KIND: "custom_model_development"})
     except (MlflowException, OSError) as error:
         cause = str(error).splitlines()[0]
         raise StancewiseError(f"MLflow store {store}: {cause}; start it, or set MLFLOW_TRACKING_URI") from None

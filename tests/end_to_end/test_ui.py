@@ -1,0 +1,142 @@
+"""The MLflow UI in a real browser: what a user sees of three runs. Screenshots go to SCREENSHOTS, if it is set."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+import mlflow
+import pytest
+
+from tests.conftest import make_project
+from tests.end_to_end.stores import free_port, mlflow_server
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+SIZE = {"width": 1500, "height": 1000}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, encoder):
+    """Three runs behind a server: its address, the experiment's id, the runs by name."""
+    folder = tmp_path_factory.mktemp("ui")
+    project = make_project(folder, encoder)
+    optimiser = {"learning_rate": 3e-3}
+    project.run("training", "train", project.config("marked", epochs=4, optimiser=optimiser))
+    for template in ("pair", "blind"):
+        config = project.config(template, template=template, epochs=4, optimiser=optimiser, register=None)
+        project.run("training", "train", config)
+    mlflow.set_tracking_uri(project.store)
+    runs = mlflow.search_runs(experiment_names=["stance"], output_format="list")
+    port = free_port()
+    with mlflow_server(folder, project.store, port):
+        yield (
+            f"http://127.0.0.1:{port}",
+            runs[0].info.experiment_id,
+            {run.info.run_name: run.info.run_id for run in runs},
+        )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport=SIZE)
+    page.set_default_timeout(60_000)
+    yield page
+    page.close()
+
+
+def visit(page, address, wanted):
+    """Open an address of the UI and wait for a text on it; the assistant's panel is closed."""
+    page.goto(address)
+    page.get_by_text(wanted).first.wait_for()
+    panel = page.get_by_role("heading", name="MLflow Assistant")
+    if panel.count():
+        panel.locator("xpath=following::button[last()]").first.page.keyboard.press("Escape")
+
+
+def keep(page, name):
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.wait_for_timeout(1500)  # charts are drawn with a transition
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_the_experiment_opens_at_its_runs_and_is_filtered_by_tag_and_parameter(served, page):
+    address, experiment, runs = served
+    visit(page, f"{address}/#/experiments/{experiment}/runs", "3 matching runs")
+    for name in runs:
+        page.get_by_text(name, exact=True).first.wait_for()
+    keep(page, "runs")
+    search = page.get_by_placeholder("metrics.rmse < 1")
+    search.fill("tags.template = 'blind' and params.epochs = '4.0'")
+    search.press("Enter")
+    page.get_by_text("1 matching run").wait_for()
+    assert page.get_by_text("blind", exact=True).count()
+    assert not page.get_by_text("pair", exact=True).count()
+
+
+def test_charts_line_up_by_group_and_step(served, page):
+    address, experiment, _ = served
+    visit(page, f"{address}/#/experiments/{experiment}/runs?compareRunsMode=CHART", "3 matching runs")
+    search = page.get_by_placeholder("Search metric charts")
+    search.wait_for()
+    search.fill("test/.*/macro_f1$")
+    page.get_by_text("test/stance").first.wait_for()
+    page.locator(".js-plotly-plot .bars").first.wait_for()
+    keep(page, "charts")
+    search.fill("curve/validation_loss")
+    page.locator(".js-plotly-plot .scatterlayer .trace").nth(2).wait_for(state="attached")
+    legend = page.locator(".js-plotly-plot").first.locator("xpath=ancestor::div[contains(., 'marked')][1]")
+    assert all(name in legend.inner_text() for name in ("marked", "pair", "blind")), "one line per run"
+    keep(page, "curves")
+
+
+def test_the_compare_view_shows_metrics_a_chart_and_images(served, page):
+    address, experiment, runs = served
+    ids = quote(json.dumps(list(runs.values())))
+    visit(
+        page, f"{address}/#/compare-runs?runs={ids}&experiments={quote(json.dumps([experiment]))}", "Comparing 3 Runs"
+    )
+    page.locator(".js-plotly-plot").first.wait_for()
+    keep(page, "compare")
+    for name in runs:
+        assert page.get_by_text(name, exact=True).count(), name
+    page.get_by_text("test/sentiment/accuracy", exact=True).first.wait_for(state="attached")
+    shown = page.inner_text("body")
+    assert "template\t" in shown
+    assert "optimiser.learning_rate\t0.003\t0.003\t0.003" in shown
+    assert "register" not in shown.partition("Metrics")[0], "parameters are those that matter"
+
+
+def test_plots_tables_and_the_card_render(served, page):
+    address, experiment, runs = served
+    artifacts = f"{address}/#/experiments/{experiment}/runs/{runs['marked']}/artifacts"
+    visit(page, f"{artifacts}/plots/confusion_matrices.png", "confusion_matrices.png")
+    image = page.locator("img[src^='blob:'], img[src*='confusion_matrices']").first
+    image.wait_for()
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
+    keep(page, "plot")
+    page.get_by_text("tables", exact=True).click()
+    page.get_by_text("test_worst_errors.json").click()
+    page.get_by_text("probability").first.wait_for()
+    keep(page, "table")
+    page.get_by_text("model_card.md").click()
+    page.get_by_text("Use and limits").wait_for()
+
+
+def test_the_registered_version_shows_its_card(served, page):
+    address, _, _ = served
+    visit(page, f"{address}/#/models/stance/versions/1", "Use and limits")
+    assert page.get_by_text("champion").count()
+    assert page.locator("table", has_text="macro-F1").count(), "the figures are a table"
+    keep(page, "version")
