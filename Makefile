@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check train baseline benchmark levers tables ui format clean
+.PHONY: help demo test test-slow check train baseline benchmark levers tables ui screenshots format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,6 +45,9 @@ tables: $(VENV)/installed ## Print the benchmark tables from the finished cells,
 
 ui: $(VENV)/installed ## Open the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow server --backend-store-uri $(MLFLOW_TRACKING_URI) --host 127.0.0.1 --port $(PORT)
+
+screenshots: $(VENV)/installed-test ## Look at the MLflow UI in Chromium and keep what is seen in docs/images
+	SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest tests/end_to_end/test_ui.py
 
 format: $(VENV)/installed-test ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix .

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from training.config import Section, TrainConfig, load_config
 from training.corpus import Corpus
 from training.data import read_data
 from training.fit import SELECTION_METRIC
-from training.run import fine_tune
+from training.run import WORK, fine_tune
 
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 _HEARTBEAT = 60  # seconds; a trial silent for twice as long was killed, and is tried again
@@ -92,6 +93,7 @@ class Pruning(TrainerCallback):
 
     def __init__(self, trial: optuna.Trial) -> None:
         self.trial = trial
+        self.run_id: str | None = None  # of the trial, once it is pruned
 
     def on_evaluate(
         self,
@@ -105,6 +107,8 @@ class Pruning(TrainerCallback):
         epoch = round(state.epoch or 0)
         self.trial.report(metrics[f"eval_{SELECTION_METRIC}"], epoch)
         if self.trial.should_prune():
+            if run := mlflow.active_run():
+                self.run_id = run.info.run_id
             raise TrialPruned(f"after epoch {epoch}")
 
 
@@ -208,13 +212,18 @@ def _try(one: Sweep, trial: optuna.Trial) -> float:
     values = {key: _suggest(trial, key, wanted) for key, wanted in one.config.space.items()}
     config = _trial_config(one.config, one.base, values, trial.number)
     one.console.print(f"[bold]trial {trial.number}[/]: {', '.join(f'{k} {v}' for k, v in values.items())}")
-    start = time.perf_counter()
+    start, pruning = time.perf_counter(), Pruning(trial)
     try:
         finished = fine_tune(
-            config, config.seeds[0], one.corpora, one.console, nested=True, keep_model=False, callbacks=[Pruning(trial)]
+            config, config.seeds[0], one.corpora, one.console, nested=True, keep_model=False, callbacks=[pruning]
         )
     except TrialPruned as reason:
         one.console.print(f"trial {trial.number}: stopped {reason}, behind the median")
+        if pruning.run_id:
+            # An exception left it as failed, but nothing failed; and its checkpoints are of no use.
+            mlflow.MlflowClient().set_terminated(pruning.run_id, "KILLED")
+            mlflow.MlflowClient().set_tag(pruning.run_id, "pruned", str(reason))
+            shutil.rmtree(WORK / pruning.run_id, ignore_errors=True)
         raise
     finally:
         trial.set_user_attr("minutes", (time.perf_counter() - start) / 60)

@@ -61,6 +61,19 @@ def test_a_sweep_leaves_plots_costs_and_a_config_that_train_takes(project):
     assert len(found(project, "search")[1]) == 3
 
 
+def test_a_hopeless_trial_is_stopped_early_and_leaves_nothing_behind(project):
+    # With this seed the first two trials learn, and two with a hopeless rate come after them.
+    space = {"optimiser.learning_rate": {"choices": [1e-2, 1e-9]}, "epochs": {"choices": [9, 10]}}
+    done = project.run("training", "sweep", sweep_file(project, "pruned", 4, space=space, seed=4))
+    parent, trials = found(project, "pruned")
+    stopped = [trial for trial in trials if "pruned" in trial.data.tags]
+    assert stopped, done.stdout
+    assert all(trial.info.status == "KILLED" for trial in stopped)
+    assert parent.data.metrics["sweep/pruned"] == len(stopped)
+    assert done.stdout.count("behind the median") == len(stopped)
+    assert not any((project.folder / "runs" / trial.info.run_id).exists() for trial in trials)
+
+
 def test_mlflow_still_reads_the_database_that_holds_the_trials(project):
     done = subprocess.run(
         [sys.executable, "-m", "mlflow", "experiments", "search"],
