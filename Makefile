@@ -34,6 +34,7 @@ baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 	$(BIN)/python -m training baseline configs/baseline.yaml
 
 benchmark: $(VENV)/installed-benchmark ## Train and measure what is missing of every benchmark (hours on 2 cores; goes on where it stopped)
+	$(BIN)/python -m training train configs/first.yaml --reuse
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml
 
 levers: $(VENV)/installed ## Try levers of training on a third of NewsMTSC (goes on where it stopped)

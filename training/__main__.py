@@ -227,7 +227,7 @@ def compare(
     """
     from training.compare import compare as compare_sides
     from training.compare import log_report, read_sides
-    from training.comparison import html, show, write
+    from training.compare_report import html, show, write
 
     sides = read_sides(runs, part)
     with console.status("resampling"):

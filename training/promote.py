@@ -27,7 +27,7 @@ from serving.labels import HEADS
 from serving.tables import read_rows
 from training import track
 from training.compare import compare, read_sides
-from training.comparison import points
+from training.compare_report import points
 from training.config import Register, Section
 
 CHAMPION, CHALLENGER = "champion", "challenger"

@@ -6,7 +6,7 @@ from sklearn.metrics import f1_score
 
 from tests.conftest import STATEMENTS, read_lines, write_lines
 from training.compare import LEAST_ROWS, compare, differing_params, read_sides
-from training.comparison import html
+from training.compare_report import html
 
 
 @pytest.fixture(scope="module")

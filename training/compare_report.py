@@ -84,7 +84,7 @@ def html(comparisons: list[Comparison], sides: list[Side]) -> str:
     """The report as HTML; every text from the data is escaped."""
     environment = Environment(loader=PackageLoader("training"), autoescape=select_autoescape(), trim_blocks=True)
     environment.filters |= {"points": points, "p": p_value}
-    template = environment.get_template("comparison.html")
+    template = environment.get_template("compare_report.html")
     return template.render(
         sides=sides,
         comparisons=[(one, _plot(one), one.flips.head(MOST_FLIPS)) for one in comparisons],
