@@ -102,10 +102,10 @@ def test_mistakes_are_named(project, runs):
         assert "Traceback" not in done.stderr
 
 
-def test_other_rows_are_refused_and_counted(project, runs):
+def test_other_rows_are_refused_and_counted(project, runs, tmp_path):
     rows = read_lines(STATEMENTS / "test.jsonl")[10:70]
-    write_lines(project.folder / "statements" / "other.jsonl", rows)
-    data = {part: f"statements/{part}.jsonl" for part in ("train", "validation")} | {"test": "statements/other.jsonl"}
+    other = write_lines(tmp_path / "other.jsonl", rows)
+    data = {part: f"statements/{part}.jsonl" for part in ("train", "validation")} | {"test": str(other)}
     project.run("training", "train", project.config("shifted", data=data, epochs=0.2, register=None))
     [run] = mlflow.search_runs(
         experiment_names=["stance"], filter_string="attributes.run_name = 'shifted'", output_format="list"

@@ -5,6 +5,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from serving import StancewiseError
+from serving.artifact import find_model
 from serving.labels import LOGIT_NAMES
 from training import encoders
 from training.config import EncoderSource
@@ -55,10 +56,10 @@ def test_a_hub_id_keeps_its_revision_and_fails_clearly_offline(project):
     assert "Traceback" not in done.stderr
 
 
-def test_a_tracked_model_is_gone_on_from_with_its_head_and_marks(champion, project, monkeypatch):
+def test_a_tracked_model_is_gone_on_from_with_its_head_and_marks(project, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", project.store)
     tokenizer, model = encoders.load_encoder(EncoderSource(model="models:/stance@champion"), "marked")
-    earlier = AutoModelForSequenceClassification.from_pretrained(champion)
+    earlier = AutoModelForSequenceClassification.from_pretrained(find_model("models:/stance@champion"))
     torch.testing.assert_close(model.classifier.weight, earlier.classifier.weight)
     torch.testing.assert_close(model.get_input_embeddings().weight, earlier.get_input_embeddings().weight)
     assert len(tokenizer) == earlier.get_input_embeddings().num_embeddings
