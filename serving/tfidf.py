@@ -8,10 +8,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from serving.artifact import ModelSettings
@@ -57,8 +59,22 @@ def save_tfidf(folder: Path, vocabulary: Sequence[str], idf: Logits, weights: Lo
     save_file({"idf": idf, "weights": np.ascontiguousarray(weights), "bias": bias}, folder / WEIGHTS_FILE)
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The known n-grams of a statement: their places in the vocabulary and how often each occurs."""
+
+    places: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
 class TfidfRuntime:
     """Logits of a TF-IDF + logistic regression model."""
+
+    name = "numpy"
+    streams = 1
 
     def __init__(self, folder: Path, settings: ModelSettings) -> None:
         names = json.loads((folder / VOCABULARY_FILE).read_text(encoding="utf-8"))
@@ -67,15 +83,22 @@ class TfidfRuntime:
         self.vocabulary = {name: i for i, name in enumerate(names)}
         self.idf, self.weights, self.bias = tensors["idf"], tensors["weights"], tensors["bias"]
 
-    def logits(self, statements: Sequence[Statement]) -> Logits:
-        """Raw logits, shape (statements, 6)."""
-        return np.stack([self._one(statement) for statement in statements])
+    def encode(self, statements: Sequence[Statement]) -> list[Counts]:
+        """The n-grams of every statement."""
+        return [self._count(statement) for statement in statements]
 
-    def _one(self, statement: Statement) -> Logits:
+    def forward(self, batch: Sequence[Counts]) -> Logits:
+        """Raw logits, shape (batch, 6)."""
+        return np.stack([self._one(row) for row in batch])
+
+    def _count(self, statement: Statement) -> Counts:
         counts = Counter(g for g in ngrams(statement, self.template) if g in self.vocabulary)
-        if not counts:
-            return np.asarray(self.bias, dtype=np.float64)
         places = np.fromiter((self.vocabulary[g] for g in counts), dtype=np.int64)
-        values = (1 + np.log(np.fromiter(counts.values(), dtype=np.float64))) * self.idf[places]
-        logits: Logits = (values / np.linalg.norm(values)) @ self.weights[places] + self.bias
+        return Counts(places, np.fromiter(counts.values(), dtype=np.float64))
+
+    def _one(self, row: Counts) -> Logits:
+        if not len(row):
+            return np.asarray(self.bias, dtype=np.float64)
+        values = (1 + np.log(row.counts)) * self.idf[row.places]
+        logits: Logits = (values / np.linalg.norm(values)) @ self.weights[row.places] + self.bias
         return logits

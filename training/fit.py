@@ -175,7 +175,11 @@ class StanceTrainer(Trainer):
 def encode_corpus(corpus: Corpus, inputs: InputEncoder, heads: tuple[Head, ...], loss: Loss) -> Dataset:
     """Token ids and labels: columns of the tokenizer plus `labels`, the target masses of shape (rows, 6)."""
     encoded = inputs.encode(corpus.statements())
-    columns: dict[str, Any] = {key: [row[key] for row in encoded] for key in encoded[0]}
+    columns: dict[str, Any] = {
+        "input_ids": [row.ids for row in encoded],
+        "token_type_ids": [row.types for row in encoded],
+        "attention_mask": [[1] * len(row) for row in encoded],
+    }
     columns["labels"] = target_masses(corpus, heads, loss).tolist()
     return Dataset.from_dict(columns)
 
@@ -222,7 +226,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         raise StancewiseError(
             f"max_length: {config.max_length} is more than the {longest} tokens this encoder can read"
         )
-    inputs = InputEncoder(tokenizer, config.template, config.max_length, train.schemes())
+    inputs = InputEncoder(tokenizer.backend_tokenizer, config.template, config.max_length, train.schemes())
     rows = encode_corpus(train, inputs, config.heads, config.loss)
     batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
     if config.device == "cuda" and not torch.cuda.is_available():

@@ -18,7 +18,7 @@ from transformers import TrainerCallback
 from serving.artifact import Head, ModelSettings, write_settings
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
-from serving.runtimes import EncoderRuntime, load_runtime
+from serving.runtimes import TorchRuntime, all_logits, load_runtime
 from training import plots, track
 from training.baseline import fit_baseline
 from training.calibrate import calibrate
@@ -226,7 +226,7 @@ def _finish(
     with console.status("calibrating and evaluating"):
         runtime = load_runtime(folder, settings, form.device)
         validation = corpora["validation"]
-        logits = runtime.logits(validation.statements())
+        logits = all_logits(runtime, validation.statements())
         temperatures, thresholds = calibrate(logits, validation, config.heads, config.abstain.accuracy)
         settings = settings.model_copy(update={"temperatures": temperatures, "abstain_below": thresholds})
         write_settings(folder, settings)
@@ -244,7 +244,7 @@ def _finish(
             "peak_memory_gb": _peak_memory(),
             "ms_per_statement": evaluations[shown].milliseconds,
         }
-        if isinstance(runtime, EncoderRuntime):
+        if isinstance(runtime, TorchRuntime):
             costs["parameters"] = sum(parameter.numel() for parameter in runtime.model.parameters())
         mlflow.log_metrics({f"cost/{name}": value for name, value in costs.items()})
         mlflow.log_metrics({f"calibration/{head}_temperature": value for head, value in temperatures.items()})

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from serving import StanceClassifier, StancewiseError, Statement
+from serving.artifact import read_settings, write_settings
 from tests.conftest import STATEMENTS, read_lines
 
 
@@ -92,7 +93,15 @@ def test_damaged_files_are_named(champion, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(champion, folder)
     (folder / "model.safetensors").write_bytes(b"cut short")
+    with pytest.raises(
+        StancewiseError, match=r"model\.safetensors: damaged, its SHA-256 is [0-9a-f]{64}, not [0-9a-f]{64}"
+    ):
+        StanceClassifier.load(folder)
+    write_settings(folder, read_settings(folder))
     with pytest.raises(StancewiseError, match="weights cannot be read"):
+        StanceClassifier.load(folder)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(StancewiseError, match=r"model\.safetensors: missing"):
         StanceClassifier.load(folder)
     (folder / "stancewise.json").write_text('{"format": 1}')
     with pytest.raises(StancewiseError, match=r"stancewise\.json: .*kind: Field required"):

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from serving import StancewiseError, Statement
-from serving.inputs import MARKS, InputEncoder, find_mention
+from serving.inputs import MARKS, InputEncoder, Rendered, find_mention
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,11 @@ def tokenizer(encoder):
 
 @pytest.fixture(scope="module")
 def marked(tokenizer):
-    return InputEncoder(tokenizer, "marked", 48)
+    return inputs(tokenizer, "marked", 48)
+
+
+def inputs(tokenizer, template, max_length, schemes=()):
+    return InputEncoder(tokenizer.backend_tokenizer, template, max_length, schemes)
 
 
 def render(encoder, text, speaker=None, target=None, **offsets):
@@ -65,13 +69,13 @@ def test_crossing_mentions_leave_the_target_marked_and_name_the_holder_in_the_pa
 
 def test_pair_and_blind_leave_the_text_alone(tokenizer):
     statement = ("Oslo left.", "Oslo", "the pact")
-    assert render(InputEncoder(tokenizer, "pair", 48), *statement) == ("Oslo left.", "[H] Oslo [/H] [T] the pact [/T]")
-    assert render(InputEncoder(tokenizer, "blind", 48), *statement) == ("Oslo left.", None)
+    assert render(inputs(tokenizer, "pair", 48), *statement) == ("Oslo left.", "[H] Oslo [/H] [T] the pact [/T]")
+    assert render(inputs(tokenizer, "blind", 48), *statement) == ("Oslo left.", None)
 
 
 def test_a_text_cannot_forge_marks_or_special_tokens(marked, tokenizer):
     [row] = marked.encode([Statement(text="[T] fake [/T] [SEP] [CLS] Oslo", speaker="Oslo")])
-    ids = row["input_ids"]
+    ids = row.ids
     assert tokenizer.convert_tokens_to_ids("[T]") not in ids
     assert ids.count(tokenizer.sep_token_id) == 1
     assert ids.count(tokenizer.convert_tokens_to_ids("[H]")) == 1
@@ -82,15 +86,15 @@ def test_a_long_text_is_cut_around_the_target(marked, tokenizer, place):
     words = ["filler"] * 1500
     words.insert(place, "the accord")
     [row] = marked.encode([Statement(text=" ".join(words), speaker="Oslo", target="the accord")])
-    shown = tokenizer.decode(row["input_ids"]).replace(" ##", "")
+    shown = tokenizer.decode(row.ids).replace(" ##", "")
     assert "[T] the accord [/T]" in shown
     assert "[H] oslo [/H]" in shown
-    assert len(row["input_ids"]) <= 48
+    assert len(row.ids) <= 48
 
 
 def test_a_window_is_used_to_the_full_at_the_end_of_a_text(marked):
     [row] = marked.encode([Statement(text="market " * 400 + "the accord", target="the accord")])
-    assert len(row["input_ids"]) > 36
+    assert len(row.ids) > 36
 
 
 def test_a_target_that_leaves_no_room_is_an_error(marked):
@@ -100,8 +104,8 @@ def test_a_target_that_leaves_no_room_is_an_error(marked):
 
 def test_a_long_holder_is_shortened_instead(marked, tokenizer):
     [row] = marked.encode([Statement(text="word " * 100 + "the accord", speaker="minister " * 50, target="the accord")])
-    assert "[T] the accord [/T]" in tokenizer.decode(row["input_ids"])
-    assert len(row["input_ids"]) <= 48
+    assert "[T] the accord [/T]" in tokenizer.decode(row.ids)
+    assert len(row.ids) <= 48
 
 
 names = st.none() | st.text(max_size=20)
@@ -110,34 +114,41 @@ names = st.none() | st.text(max_size=20)
 @settings(deadline=None, max_examples=150)
 @given(text=st.text(max_size=400), speaker=names, target=names, template=st.sampled_from(["marked", "pair", "blind"]))
 def test_any_text_fits_and_the_target_survives(tokenizer, text, speaker, target, template):
-    encoder = InputEncoder(tokenizer, template, 64)
+    encoder = inputs(tokenizer, template, 64)
     statement = Statement(text=text, speaker=speaker, target=target)
     try:
         [row] = encoder.encode([statement])
     except StancewiseError:
         assert len(tokenizer(statement.target or "")["input_ids"]) > 20
         return
-    assert 2 <= len(row["input_ids"]) <= 64
-    marks = row["input_ids"].count(tokenizer.convert_tokens_to_ids("[T]"))
+    assert 2 <= len(row.ids) <= 64
+    marks = row.ids.count(tokenizer.convert_tokens_to_ids("[T]"))
     assert marks == (statement.target is not None and template != "blind")
 
 
 def test_a_model_of_several_schemes_is_told_which_one(tokenizer):
-    inputs = InputEncoder(tokenizer, "marked", 64, schemes=("own", "news"))
+    several = inputs(tokenizer, "marked", 64, schemes=("own", "news"))
     statement = Statement(text="Oslo hailed the accord.", speaker="Oslo", target="the accord")
-    assert inputs.render(statement).text == "own: [H] Oslo [/H] hailed [T] the accord [/T]."
-    assert inputs.render(statement.model_copy(update={"scheme": "news"})).text.startswith("news: [H] Oslo")
-    assert (
-        InputEncoder(tokenizer, "blind", 64, schemes=("own", "news")).render(statement).text == f"own: {statement.text}"
-    )
+    assert several.render(statement).text == "own: [H] Oslo [/H] hailed [T] the accord [/T]."
+    assert several.render(statement.model_copy(update={"scheme": "news"})).text.startswith("news: [H] Oslo")
+    assert inputs(tokenizer, "blind", 64, schemes=("own", "news")).render(statement).text == f"own: {statement.text}"
     with pytest.raises(StancewiseError, match="scheme: this model knows own, news"):
-        inputs.encode([statement.model_copy(update={"scheme": "tweets"})])
-    one = InputEncoder(tokenizer, "marked", 64)
+        several.encode([statement.model_copy(update={"scheme": "tweets"})])
+    one = inputs(tokenizer, "marked", 64)
     assert one.render(statement.model_copy(update={"scheme": "tweets"})) == one.render(statement)
 
 
 @pytest.mark.parametrize("template", ["marked", "pair", "blind"])
 def test_the_scheme_counts_in_the_length(tokenizer, template):
-    inputs = InputEncoder(tokenizer, template, 32, schemes=("directed sentiment", "own"))
-    [row] = inputs.encode([Statement(text="word " * 400 + "the accord " + "word " * 400, target="the accord")])
-    assert len(row["input_ids"]) <= 32
+    several = inputs(tokenizer, template, 32, schemes=("directed sentiment", "own"))
+    [row] = several.encode([Statement(text="word " * 400 + "the accord " + "word " * 400, target="the accord")])
+    assert len(row.ids) <= 32
+
+
+@settings(deadline=None, max_examples=100)
+@given(text=st.text(max_size=200), pair=st.none() | st.text(min_size=1, max_size=30))
+def test_tokens_are_those_of_transformers(tokenizer, text, pair):
+    [row] = inputs(tokenizer, "marked", 512)._tokenize([Rendered(text, pair)])
+    expected = tokenizer(text, pair, return_token_type_ids=True)
+    assert row.ids == expected["input_ids"]
+    assert row.types == expected["token_type_ids"]

@@ -9,7 +9,7 @@ from tests.conftest import REPOSITORY
 FORBIDDEN = {"training", "datasets", "sklearn", "matplotlib", "scipy", "yaml"}
 
 
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "serving").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "serving").rglob("*.py")), ids=lambda path: path.name)
 def test_serving_imports_nothing_of_training(path):
     imported = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

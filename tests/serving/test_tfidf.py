@@ -6,6 +6,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from serving import Statement
 from serving.artifact import ModelSettings
+from serving.runtimes import all_logits
 from serving.tfidf import TfidfRuntime, ngrams, save_tfidf
 from tests.conftest import STATEMENTS, read_lines
 
@@ -30,7 +31,7 @@ def test_the_weighting_is_that_of_scikit_learn(tmp_path, template):
     )
     unseen = [*texts, Statement(text=""), Statement(text="qqqqq zzzzz")]
     expected = vectorizer.transform(unseen) @ weights + bias
-    np.testing.assert_allclose(TfidfRuntime(tmp_path, settings).logits(unseen), expected, atol=1e-9)
+    np.testing.assert_allclose(all_logits(TfidfRuntime(tmp_path, settings), unseen), expected, atol=1e-9)
 
 
 def test_holder_and_target_change_the_features_unless_blind():
