@@ -32,12 +32,12 @@ from serving.__main__ import run
 from serving.artifact import Head
 from serving.inputs import InputEncoder, Template
 from serving.labels import HEADS, LOGITS
+from serving.metrics import Ints, difference_macro_f1, mean_macro_f1
 from training.config import Batch, DataSet, EncoderSource, Loss, Optimiser
 from training.corpus import Corpus, draw, join
 from training.encoders import load_encoder
 from training.fit import LengthBatches, MaskedLoss, encode_corpus, native_bf16, parameter_groups
 from training.leaks import find_leaks
-from training.metrics import Ints, difference_macro_f1, mean_macro_f1
 from training.sources import read_set
 
 TRAINED, MEASURED = 2950, 3250  # rows, in whole stories

@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+UNLABELLED = -100  # the label index of a row that its head leaves out
+
 Logits = npt.NDArray[np.float64]  # shape (statements, 6) unless said otherwise
 
 STANCES = ("support", "neutrality", "criticism")

@@ -10,9 +10,9 @@ from cleanlab.rank import get_label_quality_scores
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
+from serving.metrics import Ints
 from training import track
 from training.folds import PART
-from training.metrics import Ints
 
 COLUMNS = ("id", "head", "label", "suggested", "corrected", "reason", "text", "speaker", "target")
 

@@ -7,11 +7,11 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from serving.labels import HEADS, LOGITS
+from serving.labels import HEADS, LOGITS, UNLABELLED
+from serving.metrics import Floats, macro_f1
 from serving.tfidf import ngrams, save_tfidf
 from training.config import BaselineConfig
-from training.corpus import UNLABELLED, Corpus
-from training.metrics import Floats, macro_f1
+from training.corpus import Corpus
 
 _ABSENT = -30.0  # logit of a label that never occurred in training
 

@@ -5,9 +5,9 @@ from scipy.optimize import minimize_scalar
 
 from serving.artifact import Head
 from serving.classifier import softmax
-from serving.labels import LOGITS
-from training.corpus import UNLABELLED, Corpus
-from training.metrics import Floats, Ints
+from serving.labels import LOGITS, UNLABELLED
+from serving.metrics import Floats, Ints
+from training.corpus import Corpus
 
 _LEAST_ROWS = 20  # an accuracy over fewer rows is no ground for a threshold
 

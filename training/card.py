@@ -1,9 +1,9 @@
 """The model card: what a model was made from, what it is for, what it reaches, how to load it."""
 
 from serving.artifact import ModelSettings
-from serving.labels import HEADS
+from serving.labels import HEADS, UNLABELLED
 from training.config import ExperimentConfig, flatten
-from training.corpus import UNLABELLED, Corpus
+from training.corpus import Corpus
 from training.evaluate import Evaluation
 
 _FIGURES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "ece": "calibration error", "coverage": "coverage"}

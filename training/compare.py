@@ -14,9 +14,8 @@ import pandas as pd
 from mlflow.entities import Run
 
 from serving.errors import StancewiseError
-from serving.labels import HEADS
-from training.corpus import UNLABELLED
-from training.metrics import (
+from serving.labels import HEADS, UNLABELLED
+from serving.metrics import (
     Floats,
     Ints,
     Metric,

@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from serving.errors import StancewiseError
+from serving.metrics import Metric
 from training import plots
 from training.compare import COSTS, Comparison, Side, differing_params
-from training.metrics import Metric
 
 MOST_FLIPS = 200  # rows listed in the report
 

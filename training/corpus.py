@@ -12,11 +12,9 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from serving.errors import StancewiseError, describe
-from serving.labels import HEADS
+from serving.labels import HEADS, UNLABELLED
 from serving.statement import Statement
 from serving.tables import read_rows
-
-UNLABELLED = -100  # the label index of a row that its head leaves out
 
 Stance = Literal["support", "neutrality", "criticism"]
 Sentiment = Literal["positive", "neutral", "negative"]

@@ -9,16 +9,9 @@ from rich.table import Table
 
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
-from serving.labels import HEADS
-from training.corpus import UNLABELLED, Corpus
-from training.metrics import (
-    Floats,
-    Ints,
-    Metric,
-    contrast_rows,
-    head_metrics,
-    mean_macro_f1,
-)
+from serving.labels import HEADS, UNLABELLED
+from serving.metrics import Floats, Ints, Metric, contrast_rows, head_metrics, mean_macro_f1
+from training.corpus import Corpus
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ from transformers import (
 from serving.artifact import Head
 from serving.errors import StancewiseError
 from serving.inputs import InputEncoder
-from serving.labels import HEADS, LOGITS
+from serving.labels import HEADS, LOGITS, UNLABELLED
+from serving.metrics import Floats, Ints, macro_f1
 from training.config import Batch, Loss, Optimiser, TrainConfig
-from training.corpus import UNLABELLED, Corpus
+from training.corpus import Corpus
 from training.encoders import load_encoder
-from training.metrics import Floats, Ints, macro_f1
 
 SELECTION_METRIC = "macro_f1"  # mean of the heads' macro-F1 on validation: chooses the checkpoint
 

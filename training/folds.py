@@ -8,13 +8,13 @@ from rich.console import Console
 from sklearn.model_selection import StratifiedGroupKFold
 
 from serving.errors import StancewiseError
-from serving.labels import HEADS
+from serving.labels import HEADS, UNLABELLED
+from serving.metrics import Floats, Ints, head_metrics
 from training import plots, track
 from training.config import TrainConfig
-from training.corpus import UNLABELLED, Corpus, join
+from training.corpus import Corpus, join
 from training.data import read_data
 from training.evaluate import Evaluation, HeadResult, report
-from training.metrics import Floats, Ints, head_metrics
 from training.run import fine_tune
 
 HELD_OUT = "held_out"  # what a fold calls the rows it is measured on

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-from training.metrics import Floats, Ints, dense, f1_per_class
+from serving.metrics import Floats, Ints, dense, f1_per_class
 
 ROUNDS = 10_000
 _CHUNK = 1_000  # rounds at once, so that memory stays within rounds times groups of one chunk

@@ -4,10 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from serving.labels import HEADS
-from training.corpus import UNLABELLED
+from serving.labels import HEADS, UNLABELLED
+from serving.metrics import ECE_BINS, Metric, confusion
 from training.evaluate import Evaluation, HeadResult, risk_coverage_curve
-from training.metrics import ECE_BINS, Metric, confusion
 
 Curve = list[tuple[float, float]]  # (epoch, value)
 

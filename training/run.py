@@ -18,17 +18,18 @@ from transformers import TrainerCallback
 from serving.artifact import Head, ModelSettings, write_settings
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
+from serving.labels import UNLABELLED
+from serving.metrics import mean_macro_f1
 from serving.runtimes import TorchRuntime, all_logits, load_runtime
 from training import plots, track
 from training.baseline import fit_baseline
 from training.calibrate import calibrate
 from training.card import model_card
 from training.config import BaselineConfig, ExperimentConfig, TrainConfig
-from training.corpus import UNLABELLED, Corpus
+from training.corpus import Corpus
 from training.data import read_data
 from training.evaluate import Evaluation, evaluate, report
 from training.fit import Workspace, fit, last_checkpoint
-from training.metrics import mean_macro_f1
 from training.progress import ProgressCallback
 
 WORK = Path("runs")  # checkpoints of unfinished runs, one folder per run id

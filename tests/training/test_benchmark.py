@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 from serving import StancewiseError
+from serving.labels import UNLABELLED
 from tests.conftest import REPOSITORY, STATEMENTS, read_lines, write_lines
 from training.benchmark.cells import Cell
 from training.benchmark.config import BenchmarkConfig, recipe_config
 from training.benchmark.peers import few, joined_text
 from training.config import load_config
-from training.corpus import UNLABELLED, read_corpus
+from training.corpus import read_corpus
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from serving.metrics import contrast_rows
 from tests.conftest import REPOSITORY, STATEMENTS, read_lines
 from training.check import check, corpus_files
-from training.metrics import contrast_rows
 
 PARTS = {part: read_lines(STATEMENTS / f"{part}.jsonl") for part in ("train", "validation", "test")}
 ROWS = [row for rows in PARTS.values() for row in rows]

@@ -20,12 +20,12 @@ from transformers import (
 )
 
 from serving.classifier import softmax
-from serving.labels import HEADS
+from serving.labels import HEADS, UNLABELLED
+from serving.metrics import Floats
 from training.benchmark.config import BenchmarkConfig, Contender
-from training.corpus import UNLABELLED, Corpus
+from training.corpus import Corpus
 from training.encoders import locate
 from training.fit import native_bf16
-from training.metrics import Floats
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,8 @@ import numpy.typing as npt
 
 from serving.artifact import Head
 from serving.classifier import softmax
-from training.benchmark.cells import Cell, Grid, rows_digest
-from training.benchmark.config import Contender
-from training.corpus import UNLABELLED, Corpus
-from training.metrics import (
+from serving.labels import UNLABELLED
+from serving.metrics import (
     Floats,
     Ints,
     Metric,
@@ -25,6 +23,9 @@ from training.metrics import (
     macro_f1,
     mean_over_runs,
 )
+from training.benchmark.cells import Cell, Grid, rows_digest
+from training.benchmark.config import Contender
+from training.corpus import Corpus
 
 Score = Callable[[Ints, Floats, Floats], Floats]  # labels, probabilities, weights -> figure per resample
 _LEAST_ROWS = 30  # a slice of fewer rows says nothing

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from training.metrics import (
+from serving.metrics import (
     area_under_risk_coverage,
     confusion,
     contrast_rows,

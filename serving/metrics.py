@@ -1,4 +1,4 @@
-"""Metrics with intervals: one weighted implementation for the figure and for every bootstrap resample.
+"""Metrics with intervals, for training and for `optimize`, which measures int8 where training is not installed.
 
 Every function takes row weights of shape (resamples, rows): ones give the figure itself, and how often a row
 was drawn gives one resample. Rows of one document group are drawn together (cluster bootstrap, Davison &
@@ -12,8 +12,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from serving.labels import HEADS
-from training.corpus import UNLABELLED
+from serving.labels import HEADS, UNLABELLED
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
