@@ -16,7 +16,7 @@ from rich.console import Console
 
 from serving.__main__ import run
 from serving.labels import HEADS
-from training import track
+from serving.runs import read_predictions
 from training.audit import ranked_by_doubt
 from training.config import TrainConfig, load_config
 from training.folds import PART, cross_validate
@@ -60,7 +60,7 @@ def main(
     overrides = [f"data={json.dumps(data)}", f"epochs={epochs}", f"seeds=[{seed}]", "register=null", "name=audit"]
     config = load_config(Path("configs/quickstart.yaml"), TrainConfig, overrides)
     run_id = cross_validate(config, folds, Console(stderr=True), reuse=True)
-    table = track.read_predictions(mlflow.get_run(run_id), PART)
+    table = read_predictions(mlflow.get_run(run_id), PART)
     print("| head | rows | planted | found among as many first | doubtful | of these planted | planted found |")
     print("|---|---|---|---|---|---|---|")
     for head, ids in planted.items():

@@ -11,7 +11,7 @@ from cleanlab.rank import get_label_quality_scores
 from serving.errors import StancewiseError
 from serving.labels import HEADS
 from serving.metrics import Ints
-from training import track
+from serving.runs import find_run, log_tables, read_predictions
 from training.folds import PART
 
 COLUMNS = ("id", "head", "label", "suggested", "corrected", "reason", "text", "speaker", "target")
@@ -25,13 +25,13 @@ def audit(run_id: str) -> pd.DataFrame:
     Raises:
         StancewiseError: there is no such run, or it is not a finished cross-validation.
     """
-    run = track.find_run(run_id)
+    run = find_run(run_id)
     if run.data.tags.get("kind") != "folds" or run.info.status != "FINISHED":
         raise StancewiseError(
             f"run {run.info.run_id} ({run.info.run_name}) is no finished cross-validation, which an audit needs; "
             "make one: python -m training train CONFIG --folds 5"
         )
-    table = track.read_predictions(run, PART)
+    table = read_predictions(run, PART)
     heads = [head for head in HEADS if f"{head}_true" in table and table[f"{head}_true"].notna().any()]
     ranked = [ranked_by_doubt(table, head) for head in heads]
     found = pd.concat([one[one["doubtful"]] for one in ranked])
@@ -82,6 +82,6 @@ def write(doubts: pd.DataFrame, path: Path) -> None:
 
 def log(run_id: str, doubts: pd.DataFrame) -> None:
     """Keep the table with the run, where the UI shows it."""
-    run_id = track.find_run(run_id).info.run_id
-    track.log_tables({"doubtful_labels": doubts}, run_id)
+    run_id = find_run(run_id).info.run_id
+    log_tables({"doubtful_labels": doubts}, run_id)
     mlflow.log_metric("audit/doubtful_labels", len(doubts), run_id=run_id)

@@ -8,12 +8,6 @@ from training.evaluate import Evaluation
 
 _FIGURES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "ece": "calibration error", "coverage": "coverage"}
 
-NAME_DESCRIPTION = (
-    "Labels statements by stance (support, neutrality, criticism) of a holder toward a target, and by sentiment "
-    "(positive, neutral, negative) of the text toward it, with calibrated probabilities and abstention. Each version's "
-    "description is its model card."
-)
-
 
 def model_card(
     config: ExperimentConfig,

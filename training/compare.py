@@ -28,8 +28,8 @@ from serving.metrics import (
     macro_f1,
     mean_over_runs,
 )
+from serving.runs import find_run, measured_parts, read_predictions
 from training.paired import McNemar, holm, mcnemar, randomisation_p
-from training.track import find_run, measured_parts, read_predictions
 
 LEAST_ROWS = 30  # a domain with fewer rows is not shown by itself
 COSTS = {"minutes": "training minutes", "parameters": "parameters", "ms_per_statement": "milliseconds a statement"}

@@ -11,6 +11,7 @@ from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.labels import HEADS, UNLABELLED
 from serving.metrics import Floats, Ints, Metric, contrast_rows, head_metrics, mean_macro_f1
+from serving.statement import Statement
 from training.corpus import Corpus
 
 
@@ -53,6 +54,10 @@ class Evaluation:
             name: [getattr(row, name) for row in self.corpus.rows]
             for name in ("id", "text", "speaker", "target", "domain", "group", "note")
         }
+        # Without these some rows would be other statements when they are read from the table again.
+        for name in Statement.model_fields:
+            if name not in columns and any(getattr(row, name) is not None for row in self.corpus.rows):
+                columns[name] = [getattr(row, name) for row in self.corpus.rows]
         for head, result in self.heads.items():
             labels = HEADS[head]
             columns[f"{head}_true"] = [None if i == UNLABELLED else labels[i] for i in result.labels]

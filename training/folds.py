@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from serving.errors import StancewiseError
 from serving.labels import HEADS, UNLABELLED
 from serving.metrics import Floats, Ints, head_metrics
+from serving.runs import log_tables, read_predictions
 from training import plots, track
 from training.config import TrainConfig
 from training.corpus import Corpus, join
@@ -98,7 +99,7 @@ def _rows(sets: list[Corpus], places: Ints) -> Corpus:
 
 
 def _together(config: TrainConfig, pool: Corpus, runs: list[str]) -> Evaluation:
-    tables = [track.read_predictions(mlflow.get_run(run_id), HELD_OUT).set_index("id") for run_id in runs]
+    tables = [read_predictions(mlflow.get_run(run_id), HELD_OUT).set_index("id") for run_id in runs]
     heads: dict[str, HeadResult] = {}
     for head in config.heads:
         labels = pool.labels(head)
@@ -129,4 +130,4 @@ def _log(evaluation: Evaluation, runs: list[str]) -> None:
     mlflow.log_metrics(metrics)
     mlflow.log_figure(plots.confusion_matrices(evaluation), "plots/confusion_matrices.png")
     mlflow.log_figure(plots.reliability_diagram(evaluation), "plots/reliability.png")
-    track.log_tables({f"{PART}_predictions": evaluation.table(), f"{PART}_worst_errors": evaluation.worst_errors()})
+    log_tables({f"{PART}_predictions": evaluation.table(), f"{PART}_worst_errors": evaluation.worst_errors()})

@@ -24,11 +24,12 @@ from rich.table import Table
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
+from serving.package import register
+from serving.runs import find_run
 from serving.tables import read_rows
-from training import track
 from training.compare import compare, read_sides
 from training.compare_report import points
-from training.config import Register, Section
+from training.config import Section
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 REPLACED = "promotion.replaced"  # tag of a champion: the version that was champion before it
@@ -81,9 +82,9 @@ def promote(name: str, config: PromotionConfig, console: Console) -> Decision:
         StancewiseError: there is no such run or version, it is champion already, both cannot be compared, or another
             promotion of this model is under way.
     """
-    run = track.find_run(name)
+    run = find_run(name)
     with _alone(config.model):
-        number = track.register(run.info.run_id, Register(name=config.model)).rpartition("/")[2]
+        number = register(run.info.run_id, config.model).rpartition("/")[2]
         version = mlflow.MlflowClient().get_model_version(config.model, number)
         champion = _aliased(config.model, CHAMPION)
         if champion and champion.version == version.version:

@@ -1,5 +1,6 @@
 """One experiment from config to registered model: check, fit, calibrate, evaluate, track, register."""
 
+import json
 import resource
 import shutil
 import sys
@@ -20,6 +21,8 @@ from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.labels import UNLABELLED
 from serving.metrics import mean_macro_f1
+from serving.package import log_model, register
+from serving.runs import CARD_FILE, TRAIN_ROWS, VALIDATION_ROWS, evenly, log_tables, read_config
 from serving.runtimes import TorchRuntime, all_logits, load_runtime
 from training import plots, track
 from training.baseline import fit_baseline
@@ -33,6 +36,8 @@ from training.fit import Workspace, fit, last_checkpoint
 from training.progress import ProgressCallback
 
 WORK = Path("runs")  # checkpoints of unfinished runs, one folder per run id
+CALIBRATION_ROWS = 300  # training rows kept for int8, at most: as many as NNCF reads by itself
+CHECKED_ROWS = 1000  # validation rows kept for int8, at most
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def train(config: TrainConfig, console: Console, reuse: bool = False) -> list[Fi
             _log_mean(list(finished.values()))
     if config.register_as:
         best = max(finished.values(), key=lambda one: _validation_score(one.run_id))
-        uri = track.register(best.run_id, config.register_as, move_alias=best.evaluations is not None)
+        uri = register(best.run_id, config.register_as.name, config.register_as.alias, best.evaluations is not None)
         console.print(f"registered as [bold]{uri}[/]")
     return [finished[seed] for seed in config.seeds]
 
@@ -115,7 +120,7 @@ def resume(run_id: str, console: Console) -> Finished:
     Raises:
         StancewiseError: no such run, a finished one, one that is no fine-tuning, or the data changed since.
     """
-    values = track.read_config(run_id)
+    values = read_config(run_id)
     run = mlflow.get_run(run_id)
     if values.pop("kind") != TrainConfig.__name__:
         raise StancewiseError(f"run {run_id}: only fine-tuning runs can be resumed; start a baseline anew")
@@ -133,7 +138,7 @@ def resume(run_id: str, console: Console) -> Finished:
     with mlflow.start_run(run_id=run_id, log_system_metrics=True):
         finished = _fine_tune(Job(config, corpora, console, run_id), config, seed, resume=True)
     if config.register_as:
-        console.print(f"registered as [bold]{track.register(run_id, config.register_as)}[/]")
+        console.print(f"registered as [bold]{register(run_id, config.register_as.name, config.register_as.alias)}[/]")
     return finished
 
 
@@ -171,7 +176,8 @@ def baseline(config: BaselineConfig, console: Console, reuse: bool = False) -> F
         return Finished(run_id, None)
     finished = baseline_run(config, corpora, console)
     if config.register_as:
-        console.print(f"registered as [bold]{track.register(finished.run_id, config.register_as)}[/]")
+        uri = register(finished.run_id, config.register_as.name, config.register_as.alias)
+        console.print(f"registered as [bold]{uri}[/]")
     return finished
 
 
@@ -237,8 +243,10 @@ def _finish(
         shown = shown_part(evaluations)
     with console.status("logging the model and its figures to MLflow"):
         if job.keep_model:
-            mlflow.log_text(model_card(config, settings, corpora, evaluations, minutes), track.CARD_FILE)
-        model = track.log_model(folder, settings) if job.keep_model else None
+            mlflow.log_text(model_card(config, settings, corpora, evaluations, minutes), CARD_FILE)
+            if form.kind == "encoder":
+                _log_rows_to_optimize(corpora)
+        model = log_model(folder, settings) if job.keep_model else None
         _log_evaluations(evaluations, model.model_id if model else None)
         costs = {
             "minutes": minutes,
@@ -271,6 +279,21 @@ def _interruptible(job: Job, form: ModelForm) -> Iterator[None]:
         raise
 
 
+def _log_rows_to_optimize(corpora: dict[str, Corpus]) -> None:
+    """Keep what `python -m serving optimize` needs with the run: it may be run where the data is not."""
+    train, validation = corpora["train"].statements(), corpora["validation"].rows
+    labelled = [row for row in validation if row.stance or row.sentiment]
+    lines = {
+        TRAIN_ROWS: [row.model_dump(exclude_none=True) for row in evenly(train, CALIBRATION_ROWS)],
+        VALIDATION_ROWS: [
+            row.statement().model_dump(exclude_none=True) | row.model_dump(include={"stance", "sentiment", "group"})
+            for row in evenly(labelled, CHECKED_ROWS)
+        ],
+    }
+    for name, rows in lines.items():
+        mlflow.log_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), name)
+
+
 def _log_evaluations(evaluations: dict[str, Evaluation], model_id: str | None) -> None:
     for part, evaluation in evaluations.items():
         mlflow.log_metrics(evaluation.flat(part), model_id=model_id)
@@ -283,7 +306,7 @@ def _log_evaluations(evaluations: dict[str, Evaluation], model_id: str | None) -
         mlflow.log_figure(figure, f"plots/{name}.png")
     measured = {part: one for part, one in evaluations.items() if part != "validation"} or evaluations
     for part, one in measured.items():
-        track.log_tables({f"{part}_predictions": one.table(), f"{part}_worst_errors": one.worst_errors()})
+        log_tables({f"{part}_predictions": one.table(), f"{part}_worst_errors": one.worst_errors()})
 
 
 def shown_part(evaluations: dict[str, Evaluation]) -> str:

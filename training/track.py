@@ -4,56 +4,30 @@ import hashlib
 import json
 import os
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
 from filelock import FileLock
-from mlflow.entities import Metric, Run
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import Object, Property
 from rich.console import Console
 from rich.markup import escape
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from serving.artifact import ModelSettings
 from serving.errors import StancewiseError
-from serving.labels import HEADS
-from training.card import NAME_DESCRIPTION
-from training.config import ExperimentConfig, Register, flatten
+from serving.runs import CONFIG_FILE
+from training.config import ExperimentConfig, flatten
 from training.corpus import Corpus
 
-SERVING = Path(__file__).parent.parent / "serving"
-CONFIG_FILE = "config.json"
-CARD_FILE = "model_card.md"
 FINGERPRINT = "stancewise.fingerprint"
 EXPERIMENT_KIND = "mlflow.experimentKind"  # without it the UI opens at traces of language models, not at runs
-_DESCRIPTION = 5000  # characters of a description in MLflow's tables
-
-# Exact versions of these go into the model's requirements; the rest follows from them.
-REQUIREMENTS = {
-    "encoder": ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "tokenizers", "torch", "transformers"),
-    "tfidf": ("mlflow", "numpy", "pandas", "pydantic", "safetensors"),
-}
-
-EXAMPLE = pd.DataFrame(
-    {
-        "text": ["The mayor hailed the tram plan, which shopkeepers called a waste."] * 2,
-        "speaker": ["The mayor", "shopkeepers"],
-        "target": ["the tram plan", "the tram plan"],
-    }
-)
 
 
 def open_experiment(name: str) -> None:
@@ -239,151 +213,3 @@ def _impatient() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def signature() -> ModelSignature:
-    """Columns in and out of the MLflow model."""
-    inputs = [ColSpec(DataType.string, "text")]
-    inputs += [ColSpec(DataType.string, name, required=False) for name in ("speaker", "target")]
-    outputs = []
-    for head, labels in HEADS.items():
-        probabilities = Object([Property(label, DataType.double) for label in labels])
-        outputs.append(ColSpec(DataType.string, head, required=False))
-        outputs.append(ColSpec(probabilities, f"{head}_probabilities", required=False))
-    outputs.append(ColSpec(DataType.boolean, "abstained"))
-    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
-
-
-def log_model(folder: Path, settings: ModelSettings) -> Any:
-    """Log the model folder as a LoggedModel made from code: no pickle, its own serving code beside it."""
-    pinned = [f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS[settings.kind]]
-    previous = os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION")
-    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"  # the check at logging runs as strictly as a server
-    try:
-        return mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(SERVING / "pyfunc.py"),
-            artifacts={"model": str(folder)},
-            code_paths=[str(SERVING)],
-            signature=signature(),
-            input_example=EXAMPLE,
-            pip_requirements=pinned,
-            metadata={"kind": settings.kind, "heads": list(settings.heads), "template": settings.template},
-        )
-    finally:
-        if previous is None:
-            del os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"]
-        else:
-            os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = previous
-
-
-def log_tables(tables: dict[str, pd.DataFrame], run_id: str | None = None) -> None:
-    """Log tables as MLflow tables (shown in the UI), under `tables/`, to the active run or the one named."""
-    for name, table in tables.items():
-        mlflow.log_table(table.astype(object).where(table.notna(), None), f"tables/{name}.json", run_id=run_id)
-
-
-def read_predictions(run: Run, part: str) -> pd.DataFrame:
-    """The table of a run's predictions on a part.
-
-    Raises:
-        StancewiseError: the run keeps none.
-    """
-    path = f"tables/{part}_predictions.json"
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            file = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=path, dst_path=folder)
-        except (MlflowException, OSError):
-            raise StancewiseError(
-                f"run {run.info.run_id} ({run.info.run_name}): no {path}; parts it was given: "
-                f"{', '.join(measured_parts(run)) or 'none'}. Predictions are kept of test parts, and of "
-                "validation where there is no test part"
-            ) from None
-        return pd.read_json(file, orient="split", dtype=False, convert_dates=False)
-
-
-def measured_parts(run: Run) -> list[str]:
-    """The parts a run was given beside its training rows."""
-    parts = [key.removeprefix("data.").removesuffix(".sha256") for key in run.data.tags if key.startswith("data.")]
-    return sorted(part for part in parts if part != "train")
-
-
-def register(run_id: str, where: Register, move_alias: bool = True) -> str:
-    """Register the run's model (once) and set the alias; returns `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
-
-    With `move_alias=False` an alias that points somewhere already is left there.
-    """
-    client = mlflow.MlflowClient()
-    versions = client.search_model_versions(f"name = '{where.name}' and run_id = '{run_id}'")
-    number = versions[0].version if versions else _new_version(run_id, where.name)
-    if not versions:
-        client.update_registered_model(where.name, NAME_DESCRIPTION)
-        with suppress(StancewiseError):  # a run of an earlier stancewise has no card
-            client.update_model_version(where.name, number, _shortened(_read_text(run_id, CARD_FILE)))
-    if where.alias is None:
-        return f"models:/{where.name}/{number}"
-    if move_alias or where.alias not in client.get_registered_model(where.name).aliases:
-        client.set_registered_model_alias(where.name, where.alias, number)
-    return f"models:/{where.name}@{where.alias}"
-
-
-def _shortened(card: str) -> str:
-    """The card within what a registry keeps as a description; the whole of it is among the run's artifacts."""
-    if len(card) <= _DESCRIPTION:
-        return card
-    end = f"\n\n(the rest: `{CARD_FILE}` of the run)\n"
-    return card[: card.rindex("\n", 0, _DESCRIPTION - len(end))] + end
-
-
-def _new_version(run_id: str, name: str) -> str:
-    models = mlflow.search_logged_models(
-        experiment_ids=[mlflow.get_run(run_id).info.experiment_id],
-        filter_string=f"source_run_id = '{run_id}'",
-        output_format="list",
-    )
-    if not models:
-        raise StancewiseError(f"run {run_id}: it has no model to register; did it finish?")
-    return str(mlflow.register_model(models[0].model_uri, name).version)
-
-
-def find_run(name: str) -> Run:
-    """The run behind a run id, `runs:/RUN_ID`, `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
-
-    Raises:
-        StancewiseError: there is none in the tracking store.
-    """
-    client = mlflow.MlflowClient()
-    try:
-        if name.startswith("models:/"):
-            model, at, alias = name.removeprefix("models:/").partition("@")
-            model, _, number = (model, "", "") if at else model.partition("/")
-            version = client.get_model_version_by_alias(model, alias) if at else client.get_model_version(model, number)
-            name = version.run_id
-        return client.get_run(name.removeprefix("runs:/"))
-    except MlflowException as error:
-        store, cause = mlflow.get_tracking_uri(), str(error).splitlines()[0]
-        raise StancewiseError(
-            f"{name}: no such run in {store} ({cause}); give a run id, models:/NAME@ALIAS or models:/NAME/VERSION"
-        ) from None
-
-
-def read_config(run_id: str) -> dict[str, Any]:
-    """The resolved config that a run was started with.
-
-    Raises:
-        StancewiseError: there is no such run, or it is not ours.
-    """
-    values: dict[str, Any] = json.loads(_read_text(run_id, CONFIG_FILE))
-    return values
-
-
-def _read_text(run_id: str, path: str) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            file = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path, dst_path=folder)
-            return Path(file).read_text(encoding="utf-8")
-        except (MlflowException, OSError) as error:
-            raise StancewiseError(
-                f"run {run_id}: no {path} in {mlflow.get_tracking_uri()} ({str(error).splitlines()[0]}); "
-                "see the run's id in the MLflow UI"
-            ) from None
