@@ -21,7 +21,7 @@ from rich.text import Text
 
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError, describe
-from serving.runtimes import RuntimeName
+from serving.runtimes import BATCH_TOKENS, RuntimeName
 from serving.statement import HeadPrediction, Prediction, Statement
 from serving.tables import JsonLinesWriter, Row, open_writer, read_json_lines, read_rows, table_format
 
@@ -94,6 +94,58 @@ def predict(
     bad = _label_rows(classifier, input, output, bad_rows or _bad_rows_path(input, output))
     if bad:
         raise typer.Exit(EXIT_BAD_ROWS)
+
+
+@app.command()
+def serve(
+    model: Annotated[str, typer.Option(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    host: Annotated[str, typer.Option(help="127.0.0.1 is reached from this machine alone.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    runtime: Annotated[RuntimeName, typer.Option(help="auto takes int8 on a CPU where the model has it.")] = "auto",
+    api_key_file: Annotated[
+        Path | None, typer.Option(help="Holds the key that clients send (or set STANCEWISE_API_KEY).")
+    ] = None,
+    queue: Annotated[int, typer.Option(min=1, help="Statements that may wait, a worker; more get 429.")] = 4096,
+    request_statements: Annotated[int, typer.Option(min=1, help="Statements in one request; more get 413.")] = 1024,
+    body_bytes: Annotated[int, typer.Option(min=1024, help="Bytes of one request; more get 413.")] = 4 << 20,
+    batch_tokens: Annotated[int, typer.Option(min=128, help="Padded tokens in one forward pass.")] = BATCH_TOKENS,
+    deadline: Annotated[float, typer.Option(min=0.001, help="Seconds to the answer; later gets 503.")] = 30,
+    grace: Annotated[int, typer.Option(min=0, help="Seconds that accepted requests get after SIGTERM.")] = 20,
+    watch: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the alias.")] = 10,
+) -> None:
+    """Serve a model over HTTP: /v1/predict, MLflow's /invocations, text-embeddings-inference's /predict.
+
+    When the alias moves, the new version is loaded beside the old one and takes over without a failed request.
+
+    Examples:
+
+      python -m serving serve --model models:/stance@champion
+
+      curl http://127.0.0.1:8000/v1/predict -d '{"text": "Oslo hailed the accord.", "target": "the accord"}'
+
+      STANCEWISE_API_KEY=... python -m serving serve --model models:/stance@champion --host 0.0.0.0 --workers 4
+    """
+    from serving.server import process
+    from serving.server.settings import ServerSettings
+
+    settings = ServerSettings(
+        model=model,
+        host=host,
+        port=port,
+        workers=workers,
+        device=device,
+        runtime=runtime,
+        queue=queue,
+        request_statements=request_statements,
+        body_bytes=body_bytes,
+        batch_tokens=batch_tokens,
+        deadline=deadline,
+        grace=grace,
+        watch=watch,
+    )
+    process.serve(settings, api_key_file)
 
 
 def _bad_rows_path(input: Path | None, output: Path | None) -> Path:

@@ -79,17 +79,18 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def find_model(uri: str | Path) -> Path:
+def find_model(uri: str | Path, into: Path | None = None) -> Path:
     """The local folder with `stancewise.json` behind a folder or an MLflow URI.
 
     Args:
         uri: a folder, `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/MODEL_ID` or `runs:/RUN_ID`.
+        into: where a URI's files are copied to; without it they may be used where the store keeps them.
 
     Raises:
         StancewiseError: there is no such folder, run, version or alias, or it holds no stancewise model.
     """
     text = str(uri)
-    folder = _download(text) if ":/" in text else Path(text)
+    folder = _download(text, into) if ":/" in text else Path(text)
     if not folder.is_dir():
         raise StancewiseError(
             f"{text}: no such folder; give a model folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID"
@@ -100,7 +101,7 @@ def find_model(uri: str | Path) -> Path:
     raise StancewiseError(f"{text}: found, but without {SETTINGS_FILE}; this is not a stancewise model")
 
 
-def _download(uri: str) -> Path:
+def _download(uri: str, into: Path | None) -> Path:
     # mlflow takes a second to import: only those who name a URI pay for it.
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -108,7 +109,7 @@ def _download(uri: str) -> Path:
     if uri.startswith("runs:/") and uri.count("/") == 1:
         uri = f"{uri}/model"
     try:
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=into and str(into)))
     except (MlflowException, OSError, ValueError) as error:
         store = mlflow.get_tracking_uri()
         cause = str(error).splitlines()[0]

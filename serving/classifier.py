@@ -19,13 +19,16 @@ class StanceClassifier:
         self.runtime = runtime
 
     @classmethod
-    def load(cls, uri: str | Path, device: str = "auto", runtime: RuntimeName = "auto") -> "StanceClassifier":
+    def load(
+        cls, uri: str | Path, device: str = "auto", runtime: RuntimeName = "auto", threads: int | None = None
+    ) -> "StanceClassifier":
         """Load a model from a folder or an MLflow URI; no pickle is read.
 
         Args:
             uri: a folder, `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN_ID`.
             device: `auto` (a GPU if there is one), `cpu` or a torch device such as `cuda:0`.
             runtime: `torch`, `openvino` (int8 on the CPU), or `auto`: int8 on a CPU where the model holds it.
+            threads: for int8 on the CPU (default: the cores that this process may use).
 
         Raises:
             StancewiseError: the URI names no stancewise model, or its files are damaged or cannot be read.
@@ -33,7 +36,7 @@ class StanceClassifier:
         folder = find_model(uri)
         settings = read_settings(folder)
         check_files(folder, settings)
-        return cls(settings, load_runtime(folder, settings, device, runtime))
+        return cls(settings, load_runtime(folder, settings, device, runtime, threads))
 
     def predict(self, statements: Iterable[Statement]) -> list[Prediction]:
         """One prediction per statement, in the order given.

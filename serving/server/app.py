@@ -1,0 +1,100 @@
+"""The application: routes, limits around them, and what happens at start and stop."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, Response
+
+from serving.errors import StancewiseError
+from serving.server import logs, metrics, mlflow_protocol, tei_protocol, v1
+from serving.server.engine import Engine, engine_of
+from serving.server.gate import CLIENT_GONE, Application, ClientGone, Gate
+from serving.server.models import locate
+from serving.server.problems import Problem, documented, respond
+from serving.server.settings import VARIABLE, ServerSettings, read_key
+
+log = logging.getLogger("stancewise")
+
+
+def create_app(settings: ServerSettings, key_file: Path | None = None) -> Application:
+    """The ASGI application; it answers /health at once and loads the model meanwhile."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = app.state.engine = Engine(settings, await asyncio.to_thread(locate, settings))
+        tasks = asyncio.create_task(_live(engine))
+        try:
+            yield
+        finally:
+            tasks.cancel()
+            with suppress(asyncio.CancelledError):
+                await tasks
+            await asyncio.to_thread(engine.stop)
+
+    app = FastAPI(
+        title="stancewise",
+        description="Stance and sentiment of statements toward a target, with calibrated probabilities and abstention.",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,  # its pages fetch scripts from elsewhere
+        redoc_url=None,
+    )
+    for router in (v1.router, mlflow_protocol.router, tei_protocol.router):
+        app.include_router(router)
+
+    @app.get("/health", summary="Whether the process lives")
+    async def health() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/ready", summary="Whether a model has passed its warm-up", responses=documented(503))
+    async def ready(request: Request) -> dict[str, str]:
+        served = engine_of(request).served
+        return {"status": "ready", "model": served.name, "version": served.version or ""}
+
+    @app.get("/metrics", summary="For Prometheus", response_class=Response, responses=documented(401))
+    async def measured() -> Response:
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+    @app.exception_handler(Problem)
+    @app.exception_handler(StancewiseError)
+    async def refuse(request: Request, problem: Problem | StancewiseError) -> Response:
+        return respond(problem)
+
+    @app.exception_handler(ClientGone)
+    async def gone(request: Request, error: ClientGone) -> Response:
+        return Response(status_code=CLIENT_GONE)  # for the log alone
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        message = "the server failed; its log says where"
+        return JSONResponse({"error": message, "error_type": "internal", "details": []}, 500)
+
+    @app.exception_handler(404)
+    async def unknown(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": "no such path; see /openapi.json", "error_type": "unknown", "details": []}, 404)
+
+    return Gate(app, settings, read_key(key_file), frozenset(app.openapi()["paths"]))
+
+
+async def _live(engine: Engine) -> None:
+    try:
+        await engine.start()
+        await engine.watch()
+    except StancewiseError as error:
+        log.error("the model does not load", extra={"fields": {"cause": str(error)}})
+        engine.failed = True
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def worker() -> Application:
+    """The application of a worker process, from the settings that its parent left in the environment."""
+    logs.set_up()
+    values = os.environ[VARIABLE]
+    key_file = os.environ.get(f"{VARIABLE}_KEY_FILE")
+    return create_app(ServerSettings.model_validate_json(values), Path(key_file) if key_file else None)

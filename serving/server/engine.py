@@ -1,0 +1,118 @@
+"""The running server: the queue, the model it serves, and the watch over the alias."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from starlette.requests import Request
+
+from serving.registry import Version
+from serving.server import metrics
+from serving.server.gate import ClientGone
+from serving.server.models import Served, Watcher, load
+from serving.server.problems import NotReady, TooLarge
+from serving.server.queue import Answer, StatementQueue
+from serving.server.settings import ServerSettings
+from serving.statement import Statement
+
+log = logging.getLogger("stancewise")
+
+
+class Engine:
+    """Answers statements; not ready before a model has passed its warm-up."""
+
+    def __init__(self, settings: ServerSettings, version: Version | None) -> None:
+        self.settings = settings
+        self.version = version
+        self.queue: StatementQueue | None = None
+        self.failed = False  # the model did not load: the process has nothing to do
+        self.loop = asyncio.get_running_loop()
+
+    @property
+    def served(self) -> Served:
+        """The model that answers now.
+
+        Raises:
+            NotReady: none has been loaded yet.
+        """
+        if self.queue is None:
+            raise NotReady("the model is not loaded yet; try again in a few seconds", retry_after=2)
+        return self.queue.served
+
+    async def start(self) -> None:
+        """Load the model and warm it up, then open the queue.
+
+        Raises:
+            StancewiseError: the model does not load.
+        """
+        start = time.perf_counter()
+        served = await asyncio.to_thread(load, self.settings, self.version)
+        self.queue = StatementQueue(served, self.settings.queue, self.settings.batch_tokens)
+        self._say(served)
+        seconds = round(time.perf_counter() - start, 3)
+        fields = {"model": served.name, "version": served.version, "runtime": served.classifier.runtime.name}
+        log.info("ready", extra={"fields": {**fields, "seconds": seconds}})
+
+    async def watch(self) -> None:
+        """Look at the alias from time to time, for ever."""
+
+        def swap(served: Served) -> None:
+            self.loop.call_soon_threadsafe(self._swap, served)
+
+        watcher = Watcher(self.settings, swap)
+        while watcher.watches():
+            await asyncio.sleep(self.settings.watch)
+            await asyncio.to_thread(watcher.look, self.served)
+
+    def stop(self) -> None:
+        """End the queue's threads."""
+        if self.queue:
+            self.queue.stop()
+
+    async def answer(self, request: Request, statements: Sequence[Statement]) -> Answer:
+        """The predictions for a request's statements; its log line learns their number and the times.
+
+        Raises:
+            NotReady: no model is loaded yet.
+            TooLarge: more statements than a request may hold.
+            QueueFull: too many statements wait already.
+            PastDeadline: the answer did not come in time.
+            ClientGone: the client closed the connection meanwhile.
+        """
+        _ = self.served
+        assert self.queue
+        state = request.state
+        state.fields = {"statements": len(statements)}
+        if len(statements) > self.settings.request_statements:
+            most = self.settings.request_statements
+            raise TooLarge(f"{len(statements)} statements; send at most {most} in one request")
+        waiting = asyncio.ensure_future(self.queue.submit(statements, self.settings.deadline))
+        gone = asyncio.ensure_future(request.receive())
+        try:
+            await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise ClientGone
+            answer = waiting.result()
+        finally:
+            waiting.cancel()
+            gone.cancel()
+        metrics.LATENCY.observe(time.perf_counter() - state.start)
+        metrics.QUEUED.observe(answer.queued)
+        state.fields["queued_ms"] = round(1000 * answer.queued, 2)
+        return answer
+
+    def _swap(self, served: Served) -> None:
+        assert self.queue
+        self.queue.serve(served)
+        self._say(served)
+
+    @staticmethod
+    def _say(served: Served) -> None:
+        metrics.MODEL.set(int(served.version or 0))
+
+
+def engine_of(request: Request) -> Engine:
+    """The engine that the application was started with."""
+    engine: Engine = request.app.state.engine
+    return engine

@@ -1,0 +1,288 @@
+"""The queue: takes what waits, up to a token budget, with no timer; counts statements, not requests.
+
+Three kinds of threads share the work, so that tokenising, the model and the answers overlap: the event loop reads and
+writes HTTP, one thread tokenises, and `streams` threads run the model. A batch is rows of like length, always with the
+oldest among them.
+"""
+
+import asyncio
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from serving.errors import StancewiseError
+from serving.labels import Logits
+from serving.server import metrics
+from serving.server.models import Served
+from serving.server.problems import NotReady, PastDeadline, QueueFull
+from serving.statement import Prediction, Statement
+
+TOKENISED_AT_ONCE = 1024  # statements; more would keep the first of them waiting
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The predictions of a request, which model made them, and seconds until its first batch began."""
+
+    predictions: list[Prediction]
+    served: Served
+    queued: float
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """A request on its way."""
+
+    statements: Sequence[Statement]
+    served: Served
+    future: "asyncio.Future[Answer]"
+    logits: Logits
+    left: int
+    arrived: float = field(default_factory=time.perf_counter)
+    queued: float = 0.0
+    outcome: Answer | Exception | None = None
+
+    def abandoned(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.future.done()
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """One statement of a job, tokenised."""
+
+    job: Job
+    place: int
+    encoded: Any
+    length: int
+
+
+class StatementQueue:
+    """Answers statements with whatever model is served at the time."""
+
+    def __init__(self, served: Served, limit: int, batch_tokens: int) -> None:
+        # An inference thread that comes back must not wait the default 5 ms for the event loop to let go.
+        sys.setswitchinterval(0.0005)
+        self.served = served
+        self.limit = limit
+        self.batch_tokens = batch_tokens
+        self.waiting = 0  # statements accepted and not yet answered; touched by the event loop alone
+        self.pace = 100.0  # statements a second, as lately seen
+        self.loop = asyncio.get_running_loop()
+        self.changed = threading.Condition()
+        self.incoming: deque[Job] = deque()
+        self.ready: deque[Row] = deque()
+        self.busy = 0
+        self.stopped = False
+        self.threads = [threading.Thread(target=self._tokenise, name="tokenise", daemon=True)]
+        self.threads[0].start()
+        self.serve(served)
+
+    def serve(self, served: Served) -> None:
+        """Answer later requests with this model; what was accepted before is answered with the one before."""
+        self.served = served
+        while len(self.threads) <= served.classifier.runtime.streams:
+            thread = threading.Thread(target=self._infer, name=f"infer-{len(self.threads)}", daemon=True)
+            self.threads.append(thread)
+            thread.start()
+
+    async def submit(self, statements: Sequence[Statement], deadline: float) -> Answer:
+        """Wait for the predictions.
+
+        Args:
+            statements: at least one.
+            deadline: seconds that the answer may take.
+
+        Raises:
+            QueueFull: too many statements wait already.
+            PastDeadline: the answer did not come in time.
+            StancewiseError: a target is too long for the model.
+        """
+        if self.stopped:
+            raise NotReady("the server is stopping")
+        if self.waiting + len(statements) > self.limit:
+            raise QueueFull(
+                f"{self.waiting} statements wait, and at most {self.limit} may; try again later",
+                retry_after=self.waiting / self.pace,
+            )
+        job = Job(statements, self.served, self.loop.create_future(), np.empty((len(statements), 6)), len(statements))
+        self._count(len(statements))
+        late = self.loop.call_later(deadline, self._expire, job, deadline)
+        try:
+            with self.changed:
+                self.incoming.append(job)
+                self.changed.notify_all()
+            return await job.future
+        finally:
+            late.cancel()
+            self._count(-len(statements))
+
+    def stop(self) -> None:
+        """End the threads; what is still queued is not answered."""
+        with self.changed:
+            self.stopped = True
+            self.changed.notify_all()
+        for thread in self.threads:
+            thread.join(timeout=5)
+
+    def _count(self, statements: int) -> None:
+        self.waiting += statements
+        metrics.QUEUE.set(self.waiting)
+
+    @staticmethod
+    def _expire(job: Job, deadline: float) -> None:
+        if not job.future.done():
+            job.future.set_exception(PastDeadline(f"no answer within {deadline:g} seconds; try again later"))
+
+    def _tokenise(self) -> None:
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self.incoming or self.stopped)
+                if self.stopped:
+                    return
+                jobs = list(self._some_jobs())
+            start = time.perf_counter()
+            rows, failed = self._encode(jobs)
+            metrics.TOKENISING.observe(time.perf_counter() - start)
+            with self.changed:
+                self.ready.extend(rows)
+                self.changed.notify_all()
+            if failed:
+                self.loop.call_soon_threadsafe(_deliver, failed)
+
+    def _some_jobs(self) -> Iterator[Job]:
+        """Jobs of one model, up to TOKENISED_AT_ONCE statements but at least one job."""
+        count, served = 0, self.incoming[0].served
+        while self.incoming and self.incoming[0].served is served:
+            if count and count + len(self.incoming[0].statements) > TOKENISED_AT_ONCE:
+                return
+            job = self.incoming.popleft()
+            if job.abandoned():
+                metrics.DROPPED.inc(len(job.statements))
+                continue
+            count += len(job.statements)
+            yield job
+
+    @staticmethod
+    def _encode(jobs: list[Job]) -> tuple[list[Row], list[Job]]:
+        """Rows of the jobs that can be encoded, and the jobs that cannot, with their error as outcome."""
+        if not jobs:
+            return [], []
+        runtime = jobs[0].served.classifier.runtime
+        try:
+            encoded = runtime.encode([one for job in jobs for one in job.statements])
+        except Exception as error:
+            if len(jobs) == 1:
+                jobs[0].outcome = error
+                return [], jobs
+            parts = [StatementQueue._encode([job]) for job in jobs]  # one job's mistake is not the others'
+            return [row for rows, _ in parts for row in rows], [job for _, failed in parts for job in failed]
+        places = ((job, place) for job in jobs for place in range(len(job.statements)))
+        pairs = zip(places, encoded, strict=True)
+        return [Row(job, place, row, max(1, len(row))) for (job, place), row in pairs], []
+
+    def _infer(self) -> None:
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self.ready or self.stopped)
+                if self.stopped:
+                    return
+                batch = self._take()
+                if not batch:
+                    continue
+                self.busy += 1
+            finished = self._run(batch)
+            with self.changed:
+                self.busy -= 1
+            if finished:
+                self.loop.call_soon_threadsafe(_deliver, finished)
+
+    def _take(self) -> list[Row]:
+        """This thread's share of what waits: the oldest row and those of like length."""
+        streams = self.served.classifier.runtime.streams
+        idle = max(1, streams - self.busy)
+        served = self.ready[0].job.served
+        window: list[Row] = []
+        tokens = 0
+        while self.ready and tokens < self.batch_tokens * idle and self.ready[0].job.served is served:
+            row = self.ready.popleft()
+            if row.job.abandoned():
+                metrics.DROPPED.inc()
+                continue
+            window.append(row)
+            tokens += row.length
+        if not window:
+            return []
+        oldest = window[0]
+        chosen = share(window, idle, self.batch_tokens)
+        kept = set(map(id, chosen))
+        assert id(oldest) in kept
+        self.ready.extendleft(row for row in reversed(window) if id(row) not in kept)
+        return chosen
+
+    def _run(self, batch: list[Row]) -> list[Job]:
+        """Run the model; the jobs that are finished by it, each with its outcome."""
+        start = time.perf_counter()
+        classifier = batch[0].job.served.classifier
+        try:
+            logits = classifier.runtime.forward([row.encoded for row in batch])
+        except Exception as error:
+            jobs = list({id(row.job): row.job for row in batch}.values())
+            for job in jobs:
+                job.outcome = error
+            return jobs
+        seconds = time.perf_counter() - start
+        metrics.INFERENCE.observe(seconds)
+        metrics.BATCH_STATEMENTS.observe(len(batch))
+        metrics.BATCH_TOKENS.observe(len(batch) * max(row.length for row in batch))
+        finished = []
+        with self.changed:  # two batches may finish rows of one job
+            for row, values in zip(batch, logits, strict=True):
+                job = row.job
+                job.queued = job.queued or start - job.arrived
+                job.logits[row.place] = values
+                job.left -= 1
+                if job.left == 0:
+                    finished.append(job)
+        for job in finished:
+            job.outcome = Answer(classifier.answers(job.statements, job.logits), job.served, job.queued)
+        metrics.STATEMENTS.inc(len(batch))
+        self.pace += 0.05 * (len(batch) / seconds - self.pace)
+        return finished
+
+
+def share(window: list[Row], parts: int, budget: int) -> list[Row]:
+    """One of `parts` slices of the rows in order of length: the one with the first row, within the budget of tokens."""
+    order = sorted(window, key=lambda row: row.length)
+    size = -(-len(order) // parts)
+    place = next(i for i, row in enumerate(order) if row is window[0])
+    start = place // size * size
+    chosen = order[start : start + size]
+    place -= start
+    # Drop what is longer than the oldest row first, then what is shorter, until the rectangle fits.
+    while len(chosen) > 1 and len(chosen) * chosen[-1].length > budget:
+        if place < len(chosen) - 1:
+            chosen.pop()
+        else:
+            chosen.pop(0)
+            place -= 1
+    return chosen
+
+
+def _deliver(jobs: list[Job]) -> None:
+    """On the event loop: hand every outcome to whoever still waits."""
+    for job in jobs:
+        if job.future.done():
+            continue
+        if isinstance(job.outcome, Answer):
+            job.future.set_result(job.outcome)
+        elif isinstance(job.outcome, StancewiseError):
+            job.future.set_exception(job.outcome)
+        else:
+            job.future.set_exception(RuntimeError("the model failed") if job.outcome is None else job.outcome)
