@@ -39,6 +39,7 @@ QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
 }
+EXTRAS = {"nncf": "optimize", "openvino": "optimize"}  # of pyproject.toml, by module; the rest is in `training`
 NAMES_WIDTH = 38  # of the first column at most, so that the table fits into 80
 HEAD_WIDTH = len("neutrality 100% ?")
 STYLES = {"support": "green", "positive": "green", "criticism": "red", "negative": "red"}
@@ -146,6 +147,26 @@ def serve(
         watch=watch,
     )
     process.serve(settings, api_key_file)
+
+
+@app.command()
+def optimize(
+    model: Annotated[str, typer.Option(help="models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    output_alias: Annotated[str | None, typer.Option(help="For the new version; champion is not given here.")] = None,
+) -> None:
+    """Make the int8 version of a fine-tuned model for CPUs, measure it beside PyTorch, log and register it.
+
+    Whether the new version becomes champion is up to python -m training promote.
+
+    Examples:
+
+      python -m serving optimize --model models:/stance@champion
+
+      python -m serving optimize --model models:/stance/3 --output-alias int8
+    """
+    from serving.optimize import optimize as make_int8
+
+    make_int8(model, output_alias, errors)
 
 
 def _bad_rows_path(input: Path | None, output: Path | None) -> Path:
@@ -281,6 +302,8 @@ def quiet() -> None:
     for category in (FutureWarning, UserWarning):
         warnings.filterwarnings("ignore", category=category)
     logging.getLogger("alembic").setLevel(logging.ERROR)
+    # OpenVINO and NNCF report their use to their maker unless this module is missing.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 
 def run(application: typer.Typer) -> None:
@@ -292,7 +315,7 @@ def run(application: typer.Typer) -> None:
         errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     except ModuleNotFoundError as error:
-        remedy = escape("install the whole project with: pip install '.[training]'")
+        remedy = escape(f"install it with: pip install '.[{EXTRAS.get(error.name or '', 'training')}]'")
         errors.print(f"[bold red]error:[/] {error.name} is not installed; {remedy}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
