@@ -20,7 +20,7 @@ from serving.runs import evenly
 from serving.runtimes import Runtime, all_logits
 from serving.statement import Prediction, Statement
 
-BULK, ALONE, ROUNDS = 1000, 60, 3  # statements timed together, statements timed by themselves, rounds of the former
+BULK, ALONE, ROUNDS = 1000, 30, 3  # statements timed together, by themselves, and how often
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def labelled_rows(table: pd.DataFrame, heads: Sequence[str], column: str) -> Row
         given = table.get(column.format(head), pd.Series(dtype=object))
         if given.notna().any():
             labels[head] = np.array([places.get(label, UNLABELLED) for label in given], dtype=np.int64)
-    groups = np.unique(table["group"].fillna(table["text"]).astype(str), return_inverse=True)[1]
+    # Numbered in order of appearance, as in training: then the intervals are those of the training run.
+    groups = pd.factorize(table["group"].fillna(table["text"]))[0]
     return Rows(statements, labels, groups.astype(np.int64))
 
 
@@ -168,12 +169,17 @@ def costs(folder: Path, torch: Runtime, int8: Runtime, statements: Sequence[Stat
         statements: to be timed.
     """
     chosen, few = evenly(statements, BULK), evenly(statements, ALONE)
-    bulk = [[_seconds(one, chosen) for one in (torch, int8)] for _ in range(ROUNDS)]
-    alone = [[_seconds(one, [statement]) for one in (torch, int8)] for statement in few]
+    bulk: list[list[float]] = [[], []]
+    alone: list[list[float]] = [[], []]
+    for _ in range(ROUNDS):
+        for number, runtime in enumerate((torch, int8)):
+            bulk[number].append(_seconds(runtime, chosen))
+            # Not in turns: the other's threads would still be spinning.
+            alone[number] += [_seconds(runtime, [statement]) for statement in few]
     sizes = _megabytes(folder.glob("*.safetensors")), _megabytes((folder / INT8_FOLDER).iterdir())
     first, second = (
         Cost(size, len(chosen) / min(seconds), 1000 * statistics.median(single))
-        for size, seconds, single in zip(sizes, zip(*bulk, strict=True), zip(*alone, strict=True), strict=True)
+        for size, seconds, single in zip(sizes, bulk, alone, strict=True)
     )
     return first, second
 

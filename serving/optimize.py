@@ -135,7 +135,8 @@ def _log(source: Source, report: Report, folder: Path) -> str:
         mlflow.log_text(_card(source, report, new.info.run_id), runs.CARD_FILE)
         runs.log_tables({f"{part.name}_predictions": part.table for part in report.parts})
         model = log_model(folder, source.settings)
-        mlflow.log_metrics(report.metrics(), model_id=model.model_id)
+        size = {name: run.data.metrics[name] for name in ("cost/parameters",) if name in run.data.metrics}
+        mlflow.log_metrics({**report.metrics(), **size}, model_id=model.model_id)
     return str(new.info.run_id)
 
 
