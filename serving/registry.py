@@ -1,5 +1,6 @@
 """Versions of a registered model, with a local copy of each: a registry that is down does not stop a server."""
 
+import errno
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ from serving.errors import StancewiseError
 
 CACHE_VARIABLE = "STANCEWISE_CACHE"
 _ALIASES = "aliases.json"
+_FULL = 1 << 16  # bytes free on a disk that is full
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _fetch(version: Version, folder: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".partial-") as work:
             # Fetched into the cache's own file system, so that the rename below is one step.
-            found = find_model(version.uri, Path(work))
+            found = _download(version, Path(work))
             check_files(found, read_settings(found))
             if folder.exists():
                 shutil.move(folder, Path(work) / "old")
@@ -114,6 +116,15 @@ def _fetch(version: Version, folder: Path) -> Path:
             f"make room, or set {CACHE_VARIABLE} to another folder"
         ) from None
     return folder
+
+
+def _download(version: Version, work: Path) -> Path:
+    try:
+        return find_model(version.uri, work)
+    except StancewiseError:
+        if shutil.disk_usage(work).free < _FULL:  # MLflow swallows the cause
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+        raise
 
 
 def _parts(uri: str) -> tuple[str, str, str]:

@@ -1,33 +1,38 @@
 """The application: routes, limits around them, and what happens at start and stop."""
 
 import asyncio
+import json
 import logging
 import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 
 from serving.errors import StancewiseError
+from serving.registry import Version
 from serving.server import logs, metrics, mlflow_protocol, tei_protocol, v1
+from serving.server.connection import TimedProtocol
 from serving.server.engine import Engine, engine_of
 from serving.server.gate import CLIENT_GONE, Application, ClientGone, Gate
-from serving.server.models import locate
 from serving.server.problems import Problem, documented, respond
 from serving.server.settings import VARIABLE, ServerSettings, read_key
+
+VERSION_VARIABLE = f"{VARIABLE}_VERSION"
+KEY_FILE_VARIABLE = f"{VARIABLE}_KEY_FILE"
 
 log = logging.getLogger("stancewise")
 
 
-def create_app(settings: ServerSettings, key_file: Path | None = None) -> Application:
+def create_app(settings: ServerSettings, version: Version | None, key: SecretStr | None) -> Application:
     """The ASGI application; it answers /health at once and loads the model meanwhile."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = app.state.engine = Engine(settings, await asyncio.to_thread(locate, settings))
+        engine = app.state.engine = Engine(settings, version)
         tasks = asyncio.create_task(_live(engine))
         try:
             yield
@@ -79,7 +84,7 @@ def create_app(settings: ServerSettings, key_file: Path | None = None) -> Applic
     async def unknown(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": "no such path; see /openapi.json", "error_type": "unknown", "details": []}, 404)
 
-    return Gate(app, settings, read_key(key_file), frozenset(app.openapi()["paths"]))
+    return Gate(app, settings, key, frozenset(app.openapi()["paths"]))
 
 
 async def _live(engine: Engine) -> None:
@@ -88,13 +93,15 @@ async def _live(engine: Engine) -> None:
         await engine.watch()
     except StancewiseError as error:
         log.error("the model does not load", extra={"fields": {"cause": str(error)}})
-        engine.failed = True
-        os.kill(os.getpid(), signal.SIGTERM)
+        logging.shutdown()
+        os._exit(1)  # nothing was accepted yet, and there is nothing to serve
 
 
 def worker() -> Application:
-    """The application of a worker process, from the settings that its parent left in the environment."""
+    """The application of a worker process, from what its parent left in the environment."""
     logs.set_up()
-    values = os.environ[VARIABLE]
-    key_file = os.environ.get(f"{VARIABLE}_KEY_FILE")
-    return create_app(ServerSettings.model_validate_json(values), Path(key_file) if key_file else None)
+    settings = ServerSettings.model_validate_json(os.environ[VARIABLE])
+    version = json.loads(os.environ[VERSION_VARIABLE])
+    key_file = os.environ.get(KEY_FILE_VARIABLE)
+    TimedProtocol.seconds = settings.read_seconds
+    return create_app(settings, version and Version(**version), read_key(Path(key_file) if key_file else None))

@@ -26,7 +26,6 @@ class Engine:
         self.settings = settings
         self.version = version
         self.queue: StatementQueue | None = None
-        self.failed = False  # the model did not load: the process has nothing to do
         self.loop = asyncio.get_running_loop()
 
     @property

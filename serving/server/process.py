@@ -1,72 +1,49 @@
 """Start, share the port, stop in good order."""
 
+import json
+import logging
 import os
 import signal
 import socket
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
+from serving import registry
+from serving.artifact import check_files, find_model, read_settings
 from serving.errors import StancewiseError
 from serving.server import logs
+from serving.server.app import KEY_FILE_VARIABLE, VERSION_VARIABLE
+from serving.server.connection import TimedProtocol
+from serving.server.models import locate
 from serving.server.settings import VARIABLE, ServerSettings, read_key
 
-
-class TimedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request's headers do not arrive in time: uvicorn itself would wait for ever."""
-
-    seconds = 10.0
-    _late: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        """Start the clock."""
-        super().connection_made(transport)
-        self._late = self.loop.call_later(self.seconds, self._close_idle)
-
-    def on_headers_complete(self) -> None:
-        """The headers came in time."""
-        self._stop_clock()
-        super().on_headers_complete()
-
-    def on_message_begin(self) -> None:
-        """A later request on the same connection."""
-        if self._late is None:
-            self._late = self.loop.call_later(self.seconds, self._close_idle)
-        super().on_message_begin()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing left to time."""
-        self._stop_clock()
-        super().connection_lost(exc)
-
-    def _stop_clock(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
-
-    def _close_idle(self) -> None:
-        self._late = None
-        if not self.transport.is_closing():
-            self.transport.close()
+log = logging.getLogger("stancewise")
 
 
 def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
     """Serve until SIGTERM or SIGINT; what was accepted by then is answered within the grace time.
 
     Raises:
-        StancewiseError: the port is taken, the key cannot be read, or the model does not load.
+        StancewiseError: the port is taken, the key cannot be read, or the model is not there or damaged.
     """
-    read_key(key_file)  # a mistake is said here, not in every worker
     logs.set_up()
+    # A registry that is down is worth one more try, not the minutes of MLflow's own.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    # Mistakes are said here, once, not in every worker.
+    read_key(key_file)
+    version = locate(settings)
+    folder = registry.fetch(version) if version else find_model(settings.model)
+    check_files(folder, read_settings(folder))
     os.environ[VARIABLE] = settings.model_dump_json()
+    os.environ[VERSION_VARIABLE] = json.dumps(version and asdict(version))
     if key_file:
-        os.environ[f"{VARIABLE}_KEY_FILE"] = str(key_file.resolve())
-    TimedProtocol.seconds = settings.read_seconds
+        os.environ[KEY_FILE_VARIABLE] = str(key_file.resolve())
     listening = _listen(settings)
     config = uvicorn.Config(
         "serving.server.app:worker",
@@ -79,6 +56,7 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
         server_header=False,
         proxy_headers=False,
         limit_concurrency=settings.connections,
+        timeout_keep_alive=30,
         timeout_graceful_shutdown=settings.grace,
     )
     # uvicorn raises the signal again when it has stopped; a stop in good order exits with 0.
@@ -87,8 +65,8 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
     if settings.workers == 1:
         uvicorn.Server(config).run(sockets=[listening])
         return
-    with tempfile.TemporaryDirectory(prefix="stancewise-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    with tempfile.TemporaryDirectory(prefix="stancewise-metrics-") as counted:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = counted
         Multiprocess(config, sockets=[listening]).run()
 
 
@@ -101,5 +79,7 @@ def _listen(settings: ServerSettings) -> socket.socket:
         place = f"{settings.host}:{settings.port}"
         raise StancewiseError(f"{place}: {error.strerror or error}; choose another --port, or --host") from None
     listening.listen(2048)
+    host, port = listening.getsockname()[:2]
+    log.info("listening", extra={"fields": {"url": f"http://{f'[{host}]' if ':' in host else host}:{port}"}})
     listening.set_inheritable(True)
     return listening

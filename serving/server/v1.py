@@ -12,7 +12,7 @@ from serving.labels import HEADS
 from serving.server.engine import engine_of
 from serving.server.models import Served
 from serving.server.problems import BadShape, bad_shape, documented
-from serving.statement import HeadPrediction, Prediction, Statement
+from serving.statement import Prediction, Statement
 
 router = APIRouter()
 
@@ -50,10 +50,13 @@ class ModelName(BaseModel):
     runtime: str = Field(description="torch, openvino or numpy")
 
 
-class HeadAnswer(HeadPrediction):
-    """A head's answer, with the probability of its label."""
+class HeadAnswer(BaseModel):
+    """A head's answer: a label, its calibrated probability, and that of every label (they sum to 1)."""
 
+    label: str
     probability: float
+    probabilities: dict[str, float]
+    abstained: bool = Field(description="the label's probability is below the head's threshold")
 
 
 class StatementAnswer(BaseModel):
