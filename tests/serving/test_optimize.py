@@ -10,8 +10,9 @@ import mlflow
 import numpy as np
 import pytest
 import yaml
+from mlflow.utils.file_utils import local_file_uri_to_path
 
-from serving import StanceClassifier, Statement, StancewiseError
+from serving import StanceClassifier, StancewiseError, Statement
 from serving.artifact import check_files, find_model, read_settings
 from tests.conftest import REPOSITORY, read_lines
 
@@ -128,7 +129,7 @@ def test_mistakes_are_named(made, trained, project, tmp_path):
     ):
         with pytest.raises(StancewiseError, match=message):
             optimize(uri, alias, Console(quiet=True))
-    kept = Path(mlflow.artifacts.download_artifacts(run_id=trained, artifact_path="optimize"))
+    kept = Path(local_file_uri_to_path(mlflow.get_run(trained).info.artifact_uri)) / "optimize"
     kept.rename(kept.with_name("away"))  # as in a run of an earlier version
     try:
         with pytest.raises(StancewiseError, match=f"run {trained}.*optimize/train.jsonl.*train again"):
@@ -163,6 +164,9 @@ from serving.statement import Statement
 
 folder, rows = Path(sys.argv[1]), Path(sys.argv[2]).read_text().splitlines()
 weights = load_file(folder / "model.safetensors")
+for name in weights:
+    if name.endswith("attention.output.dense.weight"):
+        weights[name] *= 30  # the tiny model hardly looks at its text
 layer = "bert.encoder.layer.0.attention."
 for name in ("weight", "bias"):
     weights[f"{layer}self.value.{name}"][3] *= 1e4
@@ -194,6 +198,8 @@ def test_the_layer_that_int8_spoils_is_kept_in_higher_precision(champion, projec
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["plain"] > result["most"] >= result["loss"]
-    assert result["kept"] == ["bert.encoder.layer.0.attention.output.dense"]
-    assert "layers kept in higher precision: 1 (bert.encoder" in result["text"]
+    kept = result["kept"]
+    assert "bert.encoder.layer.0.attention.output.dense" in kept
+    assert len(kept) < 14, "not all of them"
+    assert f"layers kept in higher precision: {len(kept)} (" in result["text"]
     assert result["telemetry"].endswith("telemetry_stub"), "nothing is reported to anyone"
