@@ -98,6 +98,35 @@ def predict(
 
 
 @app.command()
+def export(
+    model: Annotated[str, typer.Option(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    output: Annotated[Path, typer.Option(help="The folder to make.")],
+) -> None:
+    """Write a folder that serves the model anywhere, with a Containerfile and pinned requirements.
+
+    The model needs no registry there; one with int8 needs neither torch nor transformers.
+
+    Example:
+
+      python -m serving export --model models:/stance@champion --output stance-server
+    """
+    from serving.export import export as write
+
+    made, other = write(model, output)
+    table = Table("runtime", "model, MB", "packages, MB", "seconds to ready")
+    for one in (made, other):
+        if one:
+            table.add_row(one.runtime, f"{one.model_mb:.0f}", f"{one.packages_mb:.0f}", f"{one.seconds:.1f}")
+    console = Console()
+    console.print(table)
+    if other:
+        saved = other.model_mb + other.packages_mb - made.model_mb - made.packages_mb
+        faster = other.seconds / made.seconds
+        console.print(f"int8 saves {saved:,.0f} MB and is ready {faster:.1f} times as fast as PyTorch")
+    console.print(f"{output}: see its README.md", soft_wrap=True)
+
+
+@app.command()
 def serve(
     model: Annotated[str, typer.Option(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
     host: Annotated[str, typer.Option(help="127.0.0.1 is reached from this machine alone.")] = "127.0.0.1",

@@ -175,7 +175,8 @@ def _save(model: Any, folder: Path) -> None:
     # Never over a file that is there: OpenVINO may have it mapped into memory.
     shutil.rmtree(folder / INT8_FOLDER, ignore_errors=True)
     (folder / INT8_FOLDER).mkdir()
-    openvino.save_model(model, folder / INT8_FOLDER / "model.xml")
+    # Not in fp16: what is not int8 was checked in fp32, and fp16 cannot hold every weight.
+    openvino.save_model(model, folder / INT8_FOLDER / "model.xml", compress_to_fp16=False)
 
 
 def _int8_layers(model: Any) -> set[str]:
