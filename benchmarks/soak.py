@@ -253,7 +253,7 @@ async def soak(model: str, minutes: float, console: Console) -> list[tuple[str, 
             checks.append(
                 (
                     "a killed worker",
-                    ready == 3 and tally.wrong == 0 and set(tally.statuses) <= {200, 429, 503},
+                    ready == 3 and tally.wrong == 0 and set(tally.statuses) <= {200, 429},
                     f"replaced: {ready == 3}; {tally.broken} requests lost with it, {dict(tally.statuses)} answered",
                 )
             )

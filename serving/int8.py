@@ -16,6 +16,7 @@ from serving.labels import Logits
 from serving.runtimes import Padding, load_inputs
 from serving.statement import Statement
 
+PREPARED = 500  # operations kept prepared for shapes seen: the default of 5,000 comes to more than a gigabyte
 LONE = 4  # statements in a batch that is too small for the others to wait for
 
 

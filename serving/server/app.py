@@ -28,11 +28,14 @@ log = logging.getLogger("stancewise")
 
 
 def create_app(settings: ServerSettings, version: Version | None, key: SecretStr | None) -> Application:
-    """The ASGI application; it answers /health at once and loads the model meanwhile."""
+    """The ASGI application; a lone worker answers /health at once and loads the model meanwhile."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = app.state.engine = Engine(settings, version)
+        if settings.workers > 1:
+            # Connections go to whichever worker accepts them: one that is not ready must not.
+            await engine.start()
         tasks = asyncio.create_task(_live(engine))
         try:
             yield
@@ -89,7 +92,8 @@ def create_app(settings: ServerSettings, version: Version | None, key: SecretStr
 
 async def _live(engine: Engine) -> None:
     try:
-        await engine.start()
+        if engine.queue is None:
+            await engine.start()
         await engine.watch()
     except StancewiseError as error:
         log.error("the model does not load", extra={"fields": {"cause": str(error)}})

@@ -192,8 +192,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on(champion, tmp_
             answered = len(load.statuses)
             time.sleep(1)
         assert load.broken <= 8, "only what the lost worker held is lost"
-        assert set(load.statuses) <= {200, 503}
-        assert load.statuses[-20:] == [200] * 20
+        assert set(load.statuses) == {200}
         assert len(load.statuses) > answered
         after = workers(server)
         assert len(after) == 2
