@@ -1,11 +1,12 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check train baseline benchmark levers tables ui screenshots format clean
+.PHONY: help demo test test-slow check train baseline benchmark levers tables serve soak ui screenshots format clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 5000
+MODEL ?= models:/stance@champion
 export MLFLOW_TRACKING_URI ?= sqlite:///mlflow.db
 
 help: ## List every target with its meaning
@@ -43,6 +44,12 @@ levers: $(VENV)/installed ## Try levers of training on a third of NewsMTSC (goes
 tables: $(VENV)/installed ## Print the benchmark tables from the finished cells, training nothing
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml --table
 	$(BIN)/python benchmarks/levers.py --table
+
+serve: $(VENV)/installed ## Serve models:/stance@champion on http://127.0.0.1:8000
+	$(BIN)/python -m serving serve --model $(MODEL)
+
+soak: $(VENV)/installed ## Hold a server under twice its capacity for 15 minutes and check every answer
+	$(BIN)/python benchmarks/soak.py --model $(MODEL)
 
 ui: $(VENV)/installed ## Open the MLflow UI on http://127.0.0.1:5000
 	$(BIN)/mlflow server --backend-store-uri $(MLFLOW_TRACKING_URI) --host 127.0.0.1 --port $(PORT)
