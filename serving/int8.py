@@ -43,6 +43,9 @@ class OpenVinoRuntime:
             self.requests.put(streams.create_infer_request())
         self.lock = Lock()
         self.running = 0
+        # OpenVINO's Python layer sets itself up in the first call, and two first calls at once may wait for each other
+        # for ever: this one is alone.
+        self.forward([Tokens([self.pad.token], [0])])
 
     def encode(self, statements: Sequence[Statement]) -> list[Tokens]:
         """The tokens of every statement."""
