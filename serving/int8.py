@@ -1,5 +1,6 @@
 """The int8 model on OpenVINO: the fast way on a CPU, with neither torch nor transformers."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,7 +18,8 @@ from serving.runtimes import Padding, load_inputs
 from serving.statement import Statement
 
 PREPARED = 500  # operations kept prepared for shapes seen: the default of 5,000 comes to more than a gigabyte
-LONE = 4  # statements in a batch that is too small for the others to wait for
+LONE = 4  # statements at most in a batch that gets every thread
+CROWDED = 1.0  # seconds after two batches at once in which none gets every thread: it would take them from others
 
 
 class OpenVinoRuntime:
@@ -43,6 +45,7 @@ class OpenVinoRuntime:
             self.requests.put(streams.create_infer_request())
         self.lock = Lock()
         self.running = 0
+        self.crowded = -CROWDED  # when two batches last ran at once
         # OpenVINO's Python layer sets itself up in the first call, and two first calls at once may wait for each other
         # for ever: this one is alone.
         self.forward([Tokens([self.pad.token], [0])])
@@ -55,7 +58,9 @@ class OpenVinoRuntime:
         """Raw logits of one batch, shape (batch, 6)."""
         arrays = self.pad(batch)
         with self.lock:
-            lone = self.running == 0 and len(batch) <= LONE
+            if self.running:
+                self.crowded = time.monotonic()
+            lone = len(batch) <= LONE and time.monotonic() - self.crowded > CROWDED
             self.running += 1
         request = self.alone if lone else self.requests.get()
         try:
