@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check train baseline benchmark levers tables serve soak ui screenshots format clean
+.PHONY: help demo test test-slow check train baseline benchmark levers tables serve speed soak ui screenshots format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -47,6 +47,10 @@ tables: $(VENV)/installed ## Print the benchmark tables from the finished cells,
 
 serve: $(VENV)/installed ## Serve models:/stance@champion on http://127.0.0.1:8000
 	$(BIN)/python -m serving serve --model $(MODEL)
+
+speed: $(VENV)/installed ## Time serving against its peers (needs wrk; installs the peers into environments of their own)
+	$(BIN)/python benchmarks/speed.py prepare
+	$(BIN)/python benchmarks/speed.py --model $(MODEL)
 
 soak: $(VENV)/installed ## Hold a server under twice its capacity for 15 minutes and check every answer
 	$(BIN)/python benchmarks/soak.py --model $(MODEL)
