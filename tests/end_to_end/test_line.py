@@ -228,7 +228,7 @@ def test_reuse_runs_nothing_twice(project):
 
 
 def test_several_seeds_are_nested_under_a_parent_with_their_mean(project):
-    project.run("training", "train", project.config("seeds", seeds=[1, 2], epochs=1, experiment="seeds"))
+    project.run("training", "train", project.config("seeds", seeds=[1, 2], epochs=1, experiment="seeds", register=None))
     runs = mlflow.search_runs(experiment_names=["seeds"], output_format="list")
     [parent] = [run for run in runs if run.info.run_name == "seeds"]
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
