@@ -37,7 +37,7 @@ class ModelSettings(BaseModel):
 def write_settings(folder: Path, settings: ModelSettings) -> None:
     """Write `stancewise.json` into `folder`, with the digests of what lies there, whole or not at all."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SETTINGS_FILE)
-    settings = settings.model_copy(update={"files": {str(p.relative_to(folder)): _digest(p) for p in files}})
+    settings = settings.model_copy(update={"files": {str(p.relative_to(folder)): digest(p) for p in files}})
     temporary = folder / f"{SETTINGS_FILE}.partial"
     temporary.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
     temporary.replace(folder / SETTINGS_FILE)
@@ -70,11 +70,12 @@ def check_files(folder: Path, settings: ModelSettings) -> None:
         path = folder / name
         if not path.is_file():
             raise StancewiseError(f"{path}: missing; fetch the model again")
-        if (found := _digest(path)) != expected:
+        if (found := digest(path)) != expected:
             raise StancewiseError(f"{path}: damaged, its SHA-256 is {found}, not {expected}; fetch the model again")
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

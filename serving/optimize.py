@@ -21,7 +21,7 @@ from serving.int8 import OpenVinoRuntime
 from serving.measured import Report, costs, labelled_rows, machine, measure
 from serving.package import log_model, register
 from serving.quantise import Rows, quantise
-from serving.registry import is_registered
+from serving.registry import is_registered, split
 from serving.runtimes import TorchRuntime
 from serving.statement import Statement
 
@@ -52,7 +52,7 @@ def optimize(uri: str, alias: str | None, console: Console) -> None:
     Raises:
         StancewiseError: the URI names no encoder in full precision, or its run lacks what is needed.
     """
-    name = uri.removeprefix("models:/").partition("@")[0].partition("/")[0] if is_registered(uri) else None
+    name = split(uri)[0] if is_registered(uri) else None
     if alias == CHAMPION:
         raise StancewiseError(f"--output-alias {alias}: python -m training promote decides that; take another alias")
     if alias and not name:

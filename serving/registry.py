@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from serving.artifact import SETTINGS_FILE, check_files, find_model, read_settings
 from serving.errors import StancewiseError
@@ -47,10 +48,9 @@ def resolve(uri: str) -> Version:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    name, alias, number = _parts(uri)
-    client = mlflow.MlflowClient()
+    name, alias, _ = split(uri)
     try:
-        found = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
+        found = look_up(uri)
     except MlflowException as error:
         cause = str(error).splitlines()[0]
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
@@ -69,7 +69,7 @@ def resolve(uri: str) -> Version:
 
 def remembered(uri: str) -> Version | None:
     """The version that the alias pointed to when the registry was last asked, if its copy is here."""
-    name, alias, number = _parts(uri)
+    name, alias, number = split(uri)
     if not alias:
         version = Version(name, number, None)
     else:
@@ -127,8 +127,17 @@ def _download(version: Version, work: Path) -> Path:
         raise
 
 
-def _parts(uri: str) -> tuple[str, str, str]:
-    """Name, alias, number; one of the last two is empty."""
+def look_up(uri: str) -> Any:
+    """MLflow's entity behind `models:/NAME@ALIAS` or `models:/NAME/VERSION`; its own exceptions are let through."""
+    import mlflow
+
+    name, alias, number = split(uri)
+    client = mlflow.MlflowClient()
+    return client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
+
+
+def split(uri: str) -> tuple[str, str, str]:
+    """Name, alias and number of a URI that `is_registered`; one of the last two is empty."""
     rest = uri.removeprefix("models:/")
     if "@" in rest:
         name, _, alias = rest.partition("@")
@@ -148,7 +157,7 @@ def _folder(name: str) -> Path:
 
 def _remember(uri: str, version: Version) -> None:
     """Note the alias; a cache that cannot be written is not a reason to stop."""
-    name, alias, _ = _parts(uri)
+    name, alias, _ = split(uri)
     path = _folder(name) / _ALIASES
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from serving.errors import StancewiseError
+from serving.registry import look_up
 
 CONFIG_FILE = "config.json"
 CARD_FILE = "model_card.md"
@@ -36,10 +37,7 @@ def find_run(name: str) -> Run:
     client = mlflow.MlflowClient()
     try:
         if name.startswith("models:/"):
-            model, at, alias = name.removeprefix("models:/").partition("@")
-            model, _, number = (model, "", "") if at else model.partition("/")
-            version = client.get_model_version_by_alias(model, alias) if at else client.get_model_version(model, number)
-            name = version.run_id
+            name = look_up(name).run_id
         return client.get_run(name.removeprefix("runs:/"))
     except MlflowException as error:
         store, cause = mlflow.get_tracking_uri(), str(error).splitlines()[0]

@@ -1,6 +1,5 @@
 """The pretrained encoder: the embedded package, a folder, the Hub at a fixed revision, or an earlier model of ours."""
 
-import hashlib
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from serving.artifact import find_model
+from serving.artifact import digest, find_model
 from serving.errors import StancewiseError
 from serving.inputs import MARKS, Template
 from serving.labels import LOGIT_NAMES
@@ -78,8 +77,7 @@ def locate(source: EncoderSource) -> tuple[str, str | None]:
 
 def check_digest(path: Path, expected: str) -> None:
     """Raise StancewiseError unless the file's SHA-256 is `expected`."""
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = digest(path)
     if found != expected:
         raise StancewiseError(
             f"{path}: SHA-256 is {found}, not {expected}; the file is damaged or another model: reinstall the package"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.responses import PlainTextResponse, Response
 
 from serving.server.engine import engine_of
-from serving.server.problems import BadShape, bad_shape, documented
+from serving.server.problems import REFUSALS, BadShape, bad_shape, documented
 from serving.statement import Prediction, Statement
 
 router = APIRouter()
@@ -83,7 +83,7 @@ async def version() -> PlainTextResponse:
 @router.post(
     "/invocations",
     response_model=InvocationReply,
-    responses=documented(401, 408, 413, 422, 429, 503),
+    responses=REFUSALS,
     openapi_extra=BODY,
     summary="MLflow: score a DataFrame or a list",
 )

@@ -113,3 +113,6 @@ def respond(problem: Problem | StancewiseError) -> Response:
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route, for the OpenAPI document."""
     return {status: {"model": ErrorBody, "description": HTTPStatus(status).phrase} for status in statuses}
+
+
+REFUSALS = documented(401, 408, 413, 422, 429, 503)  # of every route that labels statements

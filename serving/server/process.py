@@ -38,8 +38,11 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
     # Mistakes are said here, once, not in every worker.
     read_key(key_file)
     version = locate(settings)
-    folder = registry.fetch(version) if version else find_model(settings.model)
-    check_files(folder, read_settings(folder))
+    if version:
+        registry.fetch(version)  # and its digests
+    else:
+        folder = find_model(settings.model)
+        check_files(folder, read_settings(folder))
     os.environ[VARIABLE] = settings.model_dump_json()
     os.environ[VERSION_VARIABLE] = json.dumps(version and asdict(version))
     if key_file:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from serving.server.engine import engine_of
-from serving.server.problems import BadShape, bad_shape, documented
+from serving.server.problems import REFUSALS, BadShape, bad_shape
 from serving.statement import Prediction, Statement
 
 router = APIRouter()
@@ -57,7 +57,7 @@ SCORES = TypeAdapter(list[Score] | list[list[Score]])
 @router.post(
     "/predict",
     response_model=list[Score] | list[list[Score]],
-    responses=documented(401, 408, 413, 422, 429, 503),
+    responses=REFUSALS,
     openapi_extra=BODY,
     summary="text-embeddings-inference: classify a text, a text and its target, or a batch",
 )

@@ -11,7 +11,7 @@ from serving.artifact import Head
 from serving.labels import HEADS
 from serving.server.engine import engine_of
 from serving.server.models import Served
-from serving.server.problems import BadShape, bad_shape, documented
+from serving.server.problems import REFUSALS, BadShape, bad_shape, documented
 from serving.statement import Prediction, Statement
 
 router = APIRouter()
@@ -88,7 +88,7 @@ class ModelReply(ModelName):
 @router.post(
     "/v1/predict",
     response_model=PredictReply,
-    responses=documented(401, 408, 413, 422, 429, 503),
+    responses=REFUSALS,
     openapi_extra=BODY,
     summary="Label one statement, or a list of them",
 )
