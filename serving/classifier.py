@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.artifact import ModelSettings, check_files, find_model, read_settings
+from serving.artifact import Head, ModelSettings, check_files, find_model, read_settings
+from serving.explain import Explanation, explain
 from serving.labels import HEADS, LOGITS, Logits
 from serving.runtimes import Runtime, RuntimeName, all_logits, load_runtime
 from serving.statement import HeadPrediction, Prediction, Statement
@@ -50,6 +51,14 @@ class StanceClassifier:
         if not rows:
             return []
         return self.answers(rows, all_logits(self.runtime, rows))
+
+    def explain(self, statements: Iterable[Statement], head: Head = "stance") -> list[Explanation | None]:
+        """Which words of each statement carried the head's label; None where the model was not trained for it.
+
+        Raises:
+            StancewiseError: a text has too many words to leave each out, or a target is too long for the model.
+        """
+        return explain(self.predict, statements, head)
 
     def answers(self, rows: Sequence[Statement], logits: Logits) -> list[Prediction]:
         """Calibrated predictions from raw logits of shape (rows, 6)."""

@@ -57,7 +57,8 @@ def find_mention(text: str, name: str) -> Span | None:
     return match.span() if match else None
 
 
-def _span(text: str, name: str | None, start: int | None, end: int | None) -> Span | None:
+def mention_span(text: str, name: str | None, start: int | None, end: int | None) -> Span | None:
+    """Where a statement's holder or target stands in its text: by its offsets, else its first mention."""
     if name is None:
         return None
     if start is not None and end is not None and start < end <= len(text):
@@ -164,8 +165,8 @@ class InputEncoder:
 
     def _spans(self, statement: Statement) -> dict[tuple[str, str], Span]:
         text = statement.text
-        target = _span(text, statement.target, statement.target_start, statement.target_end)
-        holder = _span(text, statement.speaker, statement.speaker_start, statement.speaker_end)
+        target = mention_span(text, statement.target, statement.target_start, statement.target_end)
+        holder = mention_span(text, statement.speaker, statement.speaker_start, statement.speaker_end)
         if holder and target and _crossing(holder, target):
             holder = None
         spans = {HOLDER_MARKS: holder, TARGET_MARKS: target}

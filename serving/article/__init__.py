@@ -1,0 +1,1 @@
+"""From a text to its statements: who takes which position toward what, and where it stands."""

@@ -1,0 +1,96 @@
+"""What is read from an article: who takes which position toward what, and where in the text it stands."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.explain import Explanation
+from serving.statement import HeadPrediction, Prediction, Statement
+
+Kind = Literal["direct", "mixed", "indirect", "turn", "author"]
+
+
+class Span(BaseModel):
+    """A stretch of the article: `article.text[start:end] == text`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: int = Field(ge=0, description="characters (code points) into the article's text")
+    end: int = Field(ge=0)
+    text: str
+
+    def __contains__(self, other: "Span") -> bool:
+        return self.start <= other.start and other.end <= self.end
+
+
+class Position(BaseModel):
+    """A holder and a target that stand in one sentence, before anything is said of the stance."""
+
+    model_config = ConfigDict(frozen=True)
+
+    speaker: str | None = Field(description="the holder's name as the article gives it in full; null: the author")
+    target: str = Field(description="the target's name, likewise")
+    kind: Kind = Field(description="how the holder is quoted; turn: a line of a transcript; author: not at all")
+    speaker_mention: Span | None = Field(description="the words that stand for the holder, such as `she`")
+    cue: Span | None = Field(description="the words that attribute, such as `said`")
+    content: tuple[Span, ...] = Field(description="what the holder says; of the author: the sentence")
+    target_mention: Span
+    sentence: Span = Field(description="the evidence")
+    context: Span = Field(description="what the model reads: the sentence, or with it the one that names the holder")
+
+    def statement(self) -> Statement:
+        """What the model is asked."""
+        names: dict[str, Any] = {}
+        for field, name, mention in (
+            ("speaker", self.speaker, self.speaker_mention),
+            ("target", self.target, self.target_mention),
+        ):
+            names[field] = name
+            if mention and mention in self.context:
+                start = self.context.start
+                names |= {
+                    field: mention.text,
+                    f"{field}_start": mention.start - start,
+                    f"{field}_end": mention.end - start,
+                }
+        return Statement(text=self.context.text, **names)
+
+
+class ArticleStatement(Position):
+    """A position with the model's answer."""
+
+    stance: HeadPrediction | None
+    sentiment: HeadPrediction | None
+    abstained: bool = Field(description="a head is too unsure to be relied on")
+    explanation: Explanation | None = Field(default=None, description="which words carried the stance, if asked for")
+
+
+class Article(BaseModel):
+    """A text with the statements found in it, in the order of the text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str | None = None
+    text: str
+    statements: list[ArticleStatement]
+    notes: list[str] = Field(default=[], description="what could not be read, and what to do about it")
+
+
+def labelled(
+    positions: Sequence[Position],
+    predictions: Sequence[Prediction],
+    explanations: Sequence[Explanation] | None = None,
+) -> list[ArticleStatement]:
+    """Positions with the model's answers to them, in the same order."""
+    given = explanations or [None] * len(positions)
+    return [
+        ArticleStatement(
+            **dict(position),
+            stance=answer.stance,
+            sentiment=answer.sentiment,
+            abstained=answer.abstained,
+            explanation=explanation,
+        )
+        for position, answer, explanation in zip(positions, predictions, given, strict=True)
+    ]

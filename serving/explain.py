@@ -1,0 +1,128 @@
+"""Which words carried a prediction: the effect of leaving each one out.
+
+Leave-one-out (Li, Monroe and Jurafsky 2016, "Understanding Neural Networks through Representation Erasure") needs no
+gradients and so works on every runtime. Words do not add up in a transformer: the sum of the effects is reported beside
+the effect of leaving all of them out.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.artifact import Head
+from serving.errors import StancewiseError
+from serving.inputs import Span, mention_span
+from serving.statement import HeadPrediction, Prediction, Statement
+
+MOST_WORDS = 400  # of a text: every word is a statement more for the model
+_WORD = re.compile(r"\w+(?:[-.'’]\w+)*")
+_LEAST = 1e-6  # probabilities are kept so far from 0 and 1, so that log-odds stay finite
+
+Predict = Callable[[Sequence[Statement]], Sequence[Prediction]]
+
+
+class WordEffect(BaseModel):
+    """A word and what it does to the prediction."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: int = Field(description="characters into the statement's text")
+    end: int
+    text: str
+    effect: float = Field(description="by how much the label's log-odds fall without the word; negative: they rise")
+
+
+class Explanation(BaseModel):
+    """The words of a text by their effect on one head's label. Holder and target stay: they are the question."""
+
+    model_config = ConfigDict(frozen=True)
+
+    head: Head
+    label: str
+    words: list[WordEffect] = Field(description="in the order of the text")
+    total: float = Field(description="the sum of all effects")
+    whole: float = Field(description="by how much the log-odds fall without all of these words at once")
+
+    @property
+    def share(self) -> float | None:
+        """The sum check: `total / whole`; 1 where words add up, None where leaving all out changes nothing."""
+        return self.total / self.whole if abs(self.whole) > _LEAST else None
+
+
+def explain(predict: Predict, statements: Iterable[Statement], head: Head) -> list[Explanation | None]:
+    """One explanation per statement, in order; None where the model was not trained for the head.
+
+    Args:
+        predict: labels statements, such as `StanceClassifier.predict`; gets words + 2 versions of every statement.
+        statements: what to explain.
+        head: `stance` or `sentiment`.
+
+    Raises:
+        StancewiseError: a text has more than `MOST_WORDS` words, or a target is too long for the model.
+    """
+    rows = list(statements)
+    spans = [_words(row) for row in rows]
+    versions = [_versions(row, words) for row, words in zip(rows, spans, strict=True)]
+    answers = iter(predict([one for several in versions for one in several]))
+    return [
+        _explanation(row, words, head, [next(answers) for _ in several])
+        for row, words, several in zip(rows, spans, versions, strict=True)
+    ]
+
+
+def without(statement: Statement, spans: Sequence[Span]) -> Statement:
+    """The statement with these stretches (in order, apart) of its text left out; mentions keep their place."""
+    kept, at = [], 0
+    for start, end in spans:
+        kept.append(statement.text[at:start])
+        at = end
+    moved = {
+        field: place - sum(min(end, place) - start for start, end in spans if start < place)
+        for field in ("speaker_start", "speaker_end", "target_start", "target_end")
+        if (place := getattr(statement, field)) is not None
+    }
+    return statement.model_copy(update={"text": "".join([*kept, statement.text[at:]]), **moved})
+
+
+def _words(statement: Statement) -> list[Span]:
+    one = statement
+    named = ((one.speaker, one.speaker_start, one.speaker_end), (one.target, one.target_start, one.target_end))
+    held = [span for given in named if (span := mention_span(one.text, *given))]
+    words = [match.span() for match in _WORD.finditer(statement.text)]
+    if len(words) > MOST_WORDS:
+        raise StancewiseError(
+            f"text: {len(words):,} words are too many to leave out one by one; explain at most {MOST_WORDS} at once"
+        )
+    return [(a, b) for a, b in words if not any(a < end and start < b for start, end in held)]
+
+
+def _versions(statement: Statement, words: Sequence[Span]) -> list[Statement]:
+    """The statement, it without each word, it without all of them."""
+    return [statement, *(without(statement, [word]) for word in words), without(statement, words)]
+
+
+def _explanation(
+    statement: Statement, words: Sequence[Span], head: Head, answers: Sequence[Prediction]
+) -> Explanation | None:
+    first: HeadPrediction | None = getattr(answers[0], head)
+    if first is None:
+        return None
+    odds = [_log_odds(getattr(answer, head).probabilities[first.label]) for answer in answers]
+    effects = [odds[0] - one for one in odds[1:-1]]
+    return Explanation(
+        head=head,
+        label=first.label,
+        words=[
+            WordEffect(start=start, end=end, text=statement.text[start:end], effect=effect)
+            for (start, end), effect in zip(words, effects, strict=True)
+        ],
+        total=sum(effects),
+        whole=odds[0] - odds[-1],
+    )
+
+
+def _log_odds(probability: float) -> float:
+    kept = min(max(probability, _LEAST), 1 - _LEAST)
+    return float(np.log(kept / (1 - kept)))
