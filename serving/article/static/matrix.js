@@ -1,0 +1,106 @@
+"use strict";
+
+// Holders by targets with counts per stance, over all articles; a press filters.
+
+stancewise.matrix = (() => {
+  const { KINDS, AUTHOR, make, named, count, fixed, tally, frequent } = stancewise;
+  const SHOWN = { holder: 25, target: 12 }; // at first, and more by request: thousands of cells would freeze the page
+  const WIDE = 7; // targets whose names fit beside each other
+
+  function matrix({ rows, pairs, state, change, id }) {
+    const names = { holder: frequent(rows, "holder"), target: frequent(rows, "target") };
+    const shown = { ...SHOWN };
+    const means = new Map(pairs.map((pair) => [keyOf(pair.speaker?.toLowerCase() ?? "", pair.target.toLowerCase()), pair]));
+    const title = make("h2", { id: `${id}-matrix` }, "Who stands where");
+    const hint = make("p", { className: "hint" }, "Holders down, targets across. Press a cell or a name to filter.");
+    const box = make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-labelledby": title.id });
+    const more = make("p", { className: "more" });
+    const element = make("section", { className: "matrix" }, title, hint, box, more);
+
+    function update() {
+      const place = element.contains(document.activeElement) ? document.activeElement.dataset.place : null;
+      const found = byPair(rows.filter((row) => !state.off.has(row.kind)));
+      const across = firstOf("target");
+      const head = make("tr", {}, make("td", { className: "corner" }), ...across.map((one) => header("target", one)));
+      const lines = firstOf("holder").map((holder) => {
+        const cells = across.map((target) => cell(holder, target, found.get(keyOf(holder.key, target.key))));
+        return make("tr", {}, header("holder", holder), ...cells);
+      });
+      const table = make("table", { "aria-labelledby": title.id }, make("thead", {}, head), make("tbody", {}, ...lines));
+      table.className = across.length > WIDE ? "dense" : "";
+      box.replaceChildren(table);
+      more.replaceChildren(...["holder", "target"].filter((field) => names[field].length > shown[field]).map(moreOf));
+      // The table is new; the keyboard stays where it was.
+      if (place) element.querySelector(`[data-place="${place}"]`)?.focus({ preventScroll: true });
+    }
+
+    /** The most frequent, and the chosen one wherever it stands. */
+    function firstOf(field) {
+      return names[field].filter(({ key }, place) => place < shown[field] || key === state[field]);
+    }
+
+    function header(field, { key, name }) {
+      const pressed = state[field] === key;
+      const text = name ?? AUTHOR;
+      const button = make("button", { type: "button", "aria-pressed": pressed, title: text }, named(name));
+      button.dataset.place = `${field} ${names[field].findIndex((one) => one.key === key)}`;
+      button.onclick = () => change({ [field]: pressed ? null : key });
+      return make("th", { scope: field === "holder" ? "row" : "col" }, button);
+    }
+
+    function cell(holder, target, found) {
+      if (!found) return make("td");
+      const counts = tally(found);
+      const pressed = state.holder === holder.key && state.target === target.key;
+      const other = (state.holder ?? holder.key) !== holder.key || (state.target ?? target.key) !== target.key;
+      const label = labelOf(holder, target, counts, means.get(keyOf(holder.key, target.key)));
+      const button = make("button", { type: "button", "aria-pressed": pressed, "aria-label": label, title: label });
+      button.className = other ? "cell other" : "cell";
+      button.dataset.place = `${names.holder.indexOf(holder)} ${names.target.indexOf(target)}`;
+      const chips = counts.map(([kind, many]) => make("span", { className: kind }, `${KINDS[kind].symbol}${count(many)}`));
+      button.append(...chips);
+      button.style.setProperty("--shares", sharesOf(counts, found.length));
+      button.onclick = () => change(pressed ? { holder: null, target: null } : { holder: holder.key, target: target.key });
+      return make("td", {}, button);
+    }
+
+    function moreOf(field) {
+      const label = `More ${field}s (${count(shown[field])} of ${count(names[field].length)} shown)`;
+      const button = make("button", { type: "button" }, label);
+      button.dataset.place = `more ${field}`;
+      button.onclick = () => {
+        shown[field] += SHOWN[field];
+        update();
+      };
+      return button;
+    }
+    return { element, update };
+  }
+
+  const keyOf = (holder, target) => `${holder}\n${target}`;
+
+  function byPair(rows) {
+    const found = new Map();
+    for (const row of rows) {
+      const key = keyOf(row.holder, row.target);
+      if (!found.has(key)) found.set(key, []);
+      found.get(key).push(row);
+    }
+    return found;
+  }
+
+  function labelOf(holder, target, counts, pair) {
+    const words = counts.map(([kind, many]) => `${count(many)} ${KINDS[kind].word}`).join(", ");
+    const mean = pair?.stance ? `; on the whole ${pair.stance}, mean probability ${fixed(pair.probability)}` : "";
+    return `${holder.name ?? AUTHOR} on ${target.name}: ${words}${mean}`;
+  }
+
+  /** Stops of a gradient: every kind takes its share of the cell. */
+  function sharesOf(counts, all) {
+    let at = 0;
+    const stops = counts.map(([kind, many]) => `var(--${kind}-tint) ${at}% ${(at += (100 * many) / all)}%`);
+    return `linear-gradient(to right, ${stops.join(", ")})`;
+  }
+
+  return matrix;
+})();

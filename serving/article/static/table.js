@@ -1,0 +1,79 @@
+"use strict";
+
+// The statements as a table; a row leads to its place in the text.
+
+stancewise.statementTable = (() => {
+  const { KINDS, make, named, badge, count, fixed, nameOf } = stancewise;
+  const PAGE = 100; // rows shown at first, and more by request
+
+  function statementTable({ articles, rows, id }, jump) {
+    const several = articles.length > 1;
+    const title = make("h2", { id: `${id}-table` }, "Statements");
+    const columns = [...(several ? ["Article"] : []), "Holder", "Target", "Cue", "Stance", "Sentiment", "Evidence"];
+    const head = make("tr", {}, ...columns.map((name) => make("th", { scope: "col" }, name)));
+    const body = make("tbody", { role: "rowgroup" });
+    // On a narrow screen the rows are laid out as cards, which would cost a table its roles: they are given in words.
+    const table = make("table", { role: "table", "aria-labelledby": title.id }, make("thead", {}, head), body);
+    const box = make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-labelledby": title.id }, table);
+    const none = make("p", { className: "hint" }, "No statement fits the filters.");
+    const more = make("button", { type: "button" });
+    const element = make("section", { className: "statements" }, title, box, none, make("p", { className: "more" }, more));
+    const byLine = new Map();
+    let listed = [];
+    more.onclick = extend;
+    body.addEventListener("click", (event) => {
+      // Selecting words of a row is no wish to leave it.
+      if (getSelection().isCollapsed || event.target.closest("button")) jump(byLine.get(event.target.closest("tr")));
+    });
+
+    function update(shown) {
+      listed = shown;
+      byLine.clear();
+      body.replaceChildren();
+      box.hidden = !shown.length;
+      none.hidden = shown.length > 0;
+      extend();
+    }
+
+    function extend() {
+      const next = listed.slice(body.rows.length, body.rows.length + PAGE);
+      const lines = new DocumentFragment();
+      for (const row of next) {
+        const line = lineOf(row);
+        byLine.set(line, row);
+        lines.append(line);
+      }
+      const [opening] = next;
+      const first = lines.firstChild;
+      const focused = document.activeElement === more;
+      body.append(lines);
+      more.hidden = body.rows.length >= listed.length;
+      more.textContent = `More statements (${count(body.rows.length)} of ${count(listed.length)} listed)`;
+      if (focused && opening && more.hidden) first.querySelector("button").focus();
+    }
+
+    function lineOf({ statement, kind, article }) {
+      const { speaker, target, cue, sentence } = statement;
+      const cells = [
+        make("td", { className: "name", role: "cell" }, named(speaker)),
+        make("td", { className: "name", role: "cell" }, named(target)),
+        make("td", { className: "cue", role: "cell" }, cue ? make("bdi", {}, cue.text) : "–"),
+        make("td", { className: "answer", role: "cell" }, badge(kind), ...answer(KINDS[kind].word, statement.stance)),
+        make("td", { className: "answer", role: "cell" }, ...answer(null, statement.sentiment)),
+        make("td", { className: "evidence", role: "cell" }, make("button", { type: "button", dir: "auto" }, sentence.text)),
+      ];
+      if (several) cells.unshift(make("td", { role: "cell" }, make("bdi", {}, nameOf(articles[article], article))));
+      return make("tr", { role: "row" }, ...cells);
+    }
+
+    /** A head's word and probability; a question mark where it is too unsure. */
+    function answer(word, head) {
+      if (!head) return [word ?? "–"];
+      const label = word ?? (head.abstained ? `? ${head.label}` : head.label);
+      return [label, " ", make("span", { className: "number" }, fixed(head.probabilities[head.label]))];
+    }
+    return { element, update };
+  }
+
+  return statementTable;
+})();

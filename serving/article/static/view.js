@@ -1,0 +1,110 @@
+"use strict";
+
+// Labelled articles in a page: stancewise.view(container, {articles, pairs}, options). The last of the scripts of page.py,
+// which gives them as one.
+//
+// articles and pairs are the JSON of serving/article/statements.py and summary.py. options.explain(statement, article),
+// if given, promises the explanation of a statement that has none; it is asked when a chip is pressed. Every text enters
+// the page as a text node.
+
+stancewise.view = (() => {
+  const { KINDS, AUTHOR, rowOf, tally, frequent, make, badge, count, nameOf } = stancewise;
+  let views = 0;
+
+  function view(container, { articles, pairs }, options = {}) {
+    const rows = articles.flatMap((article, number) => article.statements.map((one) => rowOf(one, number)));
+    const state = { article: 0, holder: null, target: null, off: new Set() };
+    const status = make("p", { className: "status", role: "status" });
+    const spoken = make("p", { className: "hidden", role: "status" });
+    const announce = (words) => (spoken.textContent = words);
+    const shared = { articles, pairs, rows, state, options, change, announce, status, id: `stancewise-${(views += 1)}` };
+    const text = stancewise.textPanel(shared);
+    const parts = rows.length
+      ? [filters(shared), stancewise.matrix(shared), text, stancewise.statementTable(shared, jump)]
+      : [filters(shared), text];
+    container.replaceChildren(make("div", { className: "stancewise" }, ...parts.map((part) => part.element), spoken));
+    change({});
+
+    function change(changes) {
+      Object.assign(state, changes);
+      const shown = rows.filter((row) => fits(row, state));
+      for (const part of parts) part.update(shown);
+      const here = shown.filter((row) => row.article === state.article).length;
+      const some = shown.length < rows.length ? `${count(shown.length)} of ` : "";
+      const many = `${count(rows.length)} statement${rows.length === 1 ? "" : "s"}`;
+      status.textContent = `${some}${many} shown${articles.length > 1 ? `, ${count(here)} in this text` : ""}`;
+    }
+
+    function jump(row) {
+      if (row.article !== state.article) change({ article: row.article });
+      text.jump(row);
+    }
+  }
+
+  function fits(row, { holder, target, off }) {
+    return (holder ?? row.holder) === row.holder && (target ?? row.target) === row.target && !off.has(row.kind);
+  }
+
+  /** Choices of article, holder, target and stances, and how many statements fit them. */
+  function filters({ articles, rows, state, status, change }) {
+    const article = choice("Article", articles.map((one, place) => [nameOf(one, place), one.statements.length]));
+    article.select.onchange = () => change({ article: Number(article.select.value) });
+    const names = ["holder", "target"].map((field) => {
+      const found = frequent(rows, field);
+      const lines = found.map(({ name, many }) => [name ?? AUTHOR, many]);
+      const one = choice(field === "holder" ? "Holder" : "Target", lines, `All ${field}s`);
+      one.select.onchange = () => change({ [field]: found[one.select.value]?.key ?? null });
+      return { ...one, show: () => (one.select.value = found.findIndex(({ key }) => key === state[field])) };
+    });
+    const kinds = tally(rows).map(([kind]) => kindBox(kind, state, change));
+    const legend = make("legend", { className: "hidden" }, "Stances");
+    const clear = make("button", { type: "button" }, "Clear filters");
+    clear.onclick = () => change({ holder: null, target: null, off: new Set() });
+    const some = rows.length > 0;
+    const element = make(
+      "div",
+      { className: "filters", role: "group", "aria-label": "Filters" },
+      articles.length > 1 ? article.label : null,
+      ...(some ? names.map((one) => one.label) : []),
+      some ? make("fieldset", {}, legend, ...kinds.map((one) => one.label)) : null,
+      make("div", { className: "shown" }, status, some ? clear : null),
+    );
+
+    function update() {
+      article.select.value = state.article;
+      for (const one of names) one.show();
+      const counts = new Map(tally(rows.filter((row) => fits(row, { ...state, off: new Set() }))));
+      for (const one of kinds) one.show(counts);
+      // Not disabled: a button that is disabled under the finger loses the keyboard's place.
+      clear.setAttribute("aria-disabled", state.holder === null && state.target === null && !state.off.size);
+    }
+    return { element, update };
+  }
+
+  /** A labelled list of [name, many]; `all`, if given, stands before it with the value -1. */
+  function choice(label, lines, all) {
+    const options = lines.map(([name, many], place) =>
+      make("option", { value: place, dir: "auto" }, `${name} (${count(many)})`),
+    );
+    const select = make("select", {}, all ? make("option", { value: -1 }, all) : null, ...options);
+    return { select, label: make("label", { className: "choice" }, make("span", {}, label), select) };
+  }
+
+  function kindBox(kind, state, change) {
+    const box = make("input", { type: "checkbox" });
+    const many = make("span", { className: "number" });
+    box.onchange = () => {
+      const off = new Set(state.off);
+      if (box.checked) off.delete(kind);
+      else off.add(kind);
+      change({ off });
+    };
+    function show(counts) {
+      box.checked = !state.off.has(kind);
+      many.textContent = count(counts.get(kind) ?? 0);
+    }
+    return { show, label: make("label", { className: kind }, box, badge(kind), KINDS[kind].word, " ", many) };
+  }
+
+  return view;
+})();
