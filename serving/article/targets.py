@@ -1,0 +1,90 @@
+"""What a holder may take a position on: the named and the described things in what he says, does, or is said to feel."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from serving.article.names import NAMED, Names, in_clause, is_first_person
+from serving.article.quotations import Span
+
+if TYPE_CHECKING:
+    from spacy.tokens import Token
+
+Given = Mapping[str, "re.Pattern[str]"]  # the user's targets: name -> pattern of its aliases
+
+_BEFORE = frozenset({"det", "poss", "amod", "compound", "nmod", "nummod", "quantmod", "predet"})
+_ARGUMENTS = frozenset({"dobj", "nsubj", "nsubjpass", "dative", "conj", "appos"})
+_TOWARD = frozenset(
+    {"about", "against", "at", "behind", "for", "from", "of", "on", "over", "to", "toward", "towards", "with"}
+)
+_NOT_THINGS = frozenset({"DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "LANGUAGE"})
+# Nouns that stand for a saying, an amount, a time or anybody: no positions are taken on them.
+_EMPTY = frozenset(
+    """answer anybody anyone anything case chance comment day end everybody everyone everything example fact hour hundred
+    kind lot matter member million moment month number one part past percent place point question reason rest side sort
+    statement thing thousand time today tomorrow view way week word year yesterday""".split()
+)
+
+
+def targets(tokens: Sequence["Token"], given: Given | None, names: Names) -> Iterator[tuple[str | None, "Token"]]:
+    """Heads of the mentions among the words, in their order; with the user's name where targets are given.
+
+    Args:
+        tokens: of what the holder says.
+        given: name -> pattern of its aliases; None: whatever can be a target.
+        names: of the article; a given target is also found by a pronoun or description that stands for it.
+    """
+    for token in tokens:
+        if given is None:
+            if _is_thing(token):
+                yield None, token
+            continue
+        start, end = mention(token)
+        entity = names.of(token)
+        for name, pattern in given.items():
+            found = pattern.search(token.doc.text, start, end)
+            hit = found and found.start() < token.idx + len(token) <= found.end()
+            if hit or (entity is not None and pattern.fullmatch(entity.name) and _is_thing(token)):
+                yield name, token
+
+
+def mention(token: "Token") -> Span:
+    """Characters of a mention by its head: a name in full, or a noun with what stands before it and `of ...`."""
+    for entity in token.doc.ents:
+        if entity.start <= token.i < entity.end and entity.label_ in NAMED:
+            return entity.start_char, entity.end_char
+    words = [token]
+    for child in token.children:
+        if child.i < token.i and child.dep_ in _BEFORE:
+            words += child.subtree
+        elif child.i == token.i + 1 and child.dep_ == "prep" and child.lower_ in ("of", "on", "for"):
+            words += [one for one in child.subtree if not in_clause(one, child)]
+    first, last = min(words, key=lambda one: one.i), max(words, key=lambda one: one.i)
+    return first.idx, last.idx + len(last)
+
+
+def _is_thing(token: "Token") -> bool:
+    if token.ent_type_ in NAMED:
+        return _heads_name(token)
+    if token.ent_type_ in _NOT_THINGS or is_first_person(token):
+        return False
+    if token.pos_ == "PRON":
+        return token.lower_ in ("he", "him", "she", "her", "it", "they", "them") and token.dep_ in (*_ARGUMENTS, "pobj")
+    if token.pos_ != "NOUN" or token.lemma_.lower() in _EMPTY:
+        return False
+    return _is_argument(token)
+
+
+def _heads_name(token: "Token") -> bool:
+    """The last word of a name that stands for itself, not one that describes another noun."""
+    if token.i + 1 < len(token.doc) and token.doc[token.i + 1].ent_iob_ == "I":
+        return False
+    return token.dep_ not in ("compound", "amod", "nmod", "npadvmod") or token.head.ent_type_ == token.ent_type_
+
+
+def _is_argument(token: "Token") -> bool:
+    if token.dep_ in _ARGUMENTS:
+        return True
+    return (
+        token.dep_ == "pobj" and token.head.lower_ in _TOWARD and token.head.head.pos_ in ("VERB", "AUX", "ADJ", "NOUN")
+    )
