@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,10 @@ from serving.explain import Explanation, explain
 from serving.labels import HEADS, LOGITS, Logits
 from serving.runtimes import Runtime, RuntimeName, all_logits, load_runtime
 from serving.statement import HeadPrediction, Prediction, Statement
+
+if TYPE_CHECKING:
+    from serving.article.label import OnProgress, Targets
+    from serving.article.statements import Article
 
 
 class StanceClassifier:
@@ -59,6 +64,32 @@ class StanceClassifier:
             StancewiseError: a text has too many words to leave each out, or a target is too long for the model.
         """
         return explain(self.predict, statements, head)
+
+    def read_article(
+        self,
+        text: str,
+        targets: "Targets | None" = None,
+        name: str | None = None,
+        explain: bool = False,
+        on_progress: "OnProgress | None" = None,
+    ) -> "Article":
+        """Find who takes which position toward what in a text, and label each.
+
+        Args:
+            text: an article, a readout, a transcript; the offsets of the answer count its characters.
+            targets: what to look for, as names or as name -> aliases; None: whatever positions are taken on.
+            name: of the article, passed on.
+            explain: also which words carried each stance; takes as many times longer as a sentence has words.
+            on_progress: told the stage (`reading`, `labelling`, `explaining`), what is done of it, and its total
+                (characters when reading, then statements).
+
+        Raises:
+            StancewiseError: the text is empty, too long, no plain text, or a target is blank.
+        """
+        # Who only labels statements need not load what reads an article.
+        from serving.article.label import label_article
+
+        return label_article(self, text, targets, name, explain, on_progress)
 
     def answers(self, rows: Sequence[Statement], logits: Logits) -> list[Prediction]:
         """Calibrated predictions from raw logits of shape (rows, 6)."""

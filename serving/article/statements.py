@@ -80,7 +80,7 @@ class Article(BaseModel):
 def labelled(
     positions: Sequence[Position],
     predictions: Sequence[Prediction],
-    explanations: Sequence[Explanation] | None = None,
+    explanations: Sequence[Explanation | None] | None = None,
 ) -> list[ArticleStatement]:
     """Positions with the model's answers to them, in the same order."""
     given = explanations or [None] * len(positions)
