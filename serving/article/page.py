@@ -1,4 +1,4 @@
-"""Labelled articles as one HTML page that needs nothing outside itself, and the view that it shares with the server's."""
+"""Labelled articles as one HTML page that needs nothing outside itself, and the view that the server's page shares."""
 
 import json
 import re
@@ -12,13 +12,17 @@ from importlib.resources import files
 from serving.article.statements import Article
 from serving.article.summary import summarise
 
-_SCRIPTS = ("parts.js", "details.js", "text.js", "matrix.js", "table.js", "view.js")  # each builds on those before it
+SCRIPTS = ("parts.js", "details.js", "text.js", "matrix.js", "table.js", "view.js")  # each builds on those before it
 _START = """
 stancewise.view(document.getElementById("report"), JSON.parse(document.getElementById("data").textContent));
 """
 # Characters that could end the data's element, begin a comment in it, or not be written as UTF-8.
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
+_POLICY = (
+    "default-src 'none'; script-src {script}; style-src {style}; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'"
+)
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -39,18 +43,6 @@ _PAGE = """<!doctype html>
 """
 
 
-@cache
-def script() -> str:
-    """The view as one script: it defines `stancewise.view(container, {articles, pairs}, options)`."""
-    return "\n".join(_static(name) for name in _SCRIPTS)
-
-
-@cache
-def style() -> str:
-    """The view's style sheet."""
-    return _static("view.css")
-
-
 def render(articles: Sequence[Article]) -> str:
     """One HTML page of labelled articles; it loads nothing and runs no script but its own, whatever the texts hold."""
     data = {
@@ -58,17 +50,21 @@ def render(articles: Sequence[Article]) -> str:
         "pairs": [pair.model_dump(mode="json") for pair in summarise(articles)],
     }
     name = articles[0].name if len(articles) == 1 else None
-    run = script() + _START
-    sources = f"script-src {_hash(run)}; style-src {_hash(style())}"
+    script, style = _script(), _static("view.css")
     return _PAGE.format(
-        policy=f"default-src 'none'; {sources}; base-uri 'none'; form-action 'none'",
+        policy=_POLICY.format(script=_hash(script), style=_hash(style)),
         title=escape(name or ("Stances in a text" if len(articles) == 1 else f"Stances in {len(articles):,} texts")),
-        style=style(),
+        style=style,
         data=_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(data, ensure_ascii=False)),
-        script=run,
+        script=script,
     )
 
 
+def _script() -> str:
+    return "\n".join([*map(_static, SCRIPTS), _START])
+
+
+@cache
 def _static(name: str) -> str:
     return files("serving.article").joinpath("static", name).read_text(encoding="utf-8")
 

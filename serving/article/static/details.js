@@ -13,6 +13,7 @@ Object.assign(
       turn: "turn in a transcript",
       author: "the author’s own words",
     };
+    const LIGHT = 0.1; // of the weightiest word's effect: below it a word is not shown to carry anything
     const MENTIONS = { holder: "speaker_mention", cue: "cue", target: "target_mention" };
 
     /** One box within `parent`; it stands beside the mark or chip that has the pointer or the focus. */
@@ -138,13 +139,13 @@ Object.assign(
     /** The words the model read, those that weigh underlined: a solid line speaks for the label, a dotted one against. */
     function reasons(explanation, text) {
       const unit = unitsOf(text);
-      const most = Math.max(...explanation.words.map((word) => Math.abs(word.effect)), 1e-9);
+      const most = mostOf(explanation.words);
       const line = make("p", { className: "reasons", dir: "auto" });
       let at = 0;
       for (const { start, end, effect } of explanation.words) {
         const weight = Math.abs(effect) / most;
         const word = make("span", {}, text.slice(unit(start), unit(end)));
-        if (weight > 0.1) word.className = effect > 0 ? "for" : "against";
+        if (weight > LIGHT) word.className = effect > 0 ? "for" : "against";
         word.style.setProperty("--weight", weight);
         line.append(text.slice(at, unit(start)), word);
         at = unit(end);
@@ -153,9 +154,12 @@ Object.assign(
       return make("div", { className: "why" }, line, make("p", { className: "how" }, carried(explanation)));
     }
 
+    const mostOf = (words) => Math.max(...words.map((word) => Math.abs(word.effect)), 1e-9);
+
     /** The weightiest words and the sum check, in words. */
     function carried({ head, label, words, total, whole }) {
-      const best = words.filter((word) => word.effect > 0).sort((one, other) => other.effect - one.effect);
+      const light = LIGHT * mostOf(words);
+      const best = words.filter((word) => word.effect > light).sort((one, other) => other.effect - one.effect);
       const some = best.slice(0, 3).map((word) => `${word.text} +${fixed(word.effect)}`);
       const why = some.length ? `${label} is carried by ${some.join(", ")}` : `No word speaks for ${label}`;
       const share = Math.abs(whole) > 1e-6 ? ` (sum check ${fixed(total / whole)})` : "";

@@ -147,8 +147,9 @@ stancewise.textPanel = (() => {
   function chipOf(row, { chips, rows }) {
     const { speaker, target, stance } = row.statement;
     const { symbol, word } = KINDS[row.kind];
-    const sure = stance ? `, ${stance.label} ${fixed(stance.probabilities[stance.label])}` : "";
-    const label = `${word}: ${speaker ?? AUTHOR} on ${target}${sure}`;
+    const sure = stance ? fixed(stance.probabilities[stance.label]) : "";
+    const answer = row.kind === "abstained" ? `${word} (${stance.label} ${sure})` : `${word} ${sure}`.trim();
+    const label = `${answer}: ${speaker ?? AUTHOR} on ${target}`;
     const chip = make("button", { type: "button", className: `chip badge ${row.kind}`, "aria-label": label }, symbol);
     chips.set(row, chip);
     rows.set(chip, [row]);

@@ -1,7 +1,7 @@
 "use strict";
 
-// Labelled articles in a page: stancewise.view(container, {articles, pairs}, options). The last of the scripts of page.py,
-// which gives them as one.
+// Labelled articles in a page: stancewise.view(container, {articles, pairs}, options). The last of the scripts that
+// page.py names.
 //
 // articles and pairs are the JSON of serving/article/statements.py and summary.py. options.explain(statement, article),
 // if given, promises the explanation of a statement that has none; it is asked when a chip is pressed. Every text enters
@@ -18,10 +18,9 @@ stancewise.view = (() => {
     const spoken = make("p", { className: "hidden", role: "status" });
     const announce = (words) => (spoken.textContent = words);
     const shared = { articles, pairs, rows, state, options, change, announce, status, id: `stancewise-${(views += 1)}` };
-    const text = stancewise.textPanel(shared);
-    const parts = rows.length
-      ? [filters(shared), stancewise.matrix(shared), text, stancewise.statementTable(shared, jump)]
-      : [filters(shared), text];
+    const text = articles.length ? stancewise.textPanel(shared) : null;
+    const counted = rows.length ? [stancewise.matrix(shared), text, stancewise.statementTable(shared, jump)] : [text];
+    const parts = [filters(shared), ...counted].filter(Boolean);
     container.replaceChildren(make("div", { className: "stancewise" }, ...parts.map((part) => part.element), spoken));
     change({});
 
@@ -69,6 +68,9 @@ stancewise.view = (() => {
       some ? make("fieldset", {}, legend, ...kinds.map((one) => one.label)) : null,
       make("div", { className: "shown" }, status, some ? clear : null),
     );
+
+    // What sticks below the bar has to know how high it is.
+    new ResizeObserver(() => element.parentElement?.style.setProperty("--bar", `${element.offsetHeight}px`)).observe(element);
 
     function update() {
       article.select.value = state.article;

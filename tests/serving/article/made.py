@@ -1,6 +1,7 @@
 """Labelled articles made by hand, by the words that stand in them."""
 
 from serving.article.statements import Article, ArticleStatement, Span
+from serving.explain import Explanation
 from serving.labels import HEADS
 from serving.statement import HeadPrediction
 
@@ -35,10 +36,11 @@ class Draft:
         sure: float = 0.9,
         sentiment: str | None = "neutral",
         kind: str = "indirect",
-        explanation=None,
+        explanation: Explanation | None = None,
+        after: int = 0,
     ) -> "Draft":
         """Add a statement; `stance` `?support` is one that the model is too unsure of."""
-        evidence = self.span(sentence)
+        evidence = self.span(sentence, after)
         holder, named = mentions or (None, target)
         unsure = bool(stance) and stance.startswith("?")
         self.statements.append(
