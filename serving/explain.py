@@ -63,13 +63,43 @@ def explain(predict: Predict, statements: Iterable[Statement], head: Head) -> li
         StancewiseError: a text has more than `MOST_WORDS` words, or a target is too long for the model.
     """
     rows = list(statements)
-    spans = [_words(row) for row in rows]
-    versions = [_versions(row, words) for row, words in zip(rows, spans, strict=True)]
-    answers = iter(predict([one for several in versions for one in several]))
+    asked = [versions(row) for row in rows]
+    answers = iter(predict([one for _, several in asked for one in several]))
     return [
-        _explanation(row, words, head, [next(answers) for _ in several])
-        for row, words, several in zip(rows, spans, versions, strict=True)
+        explanation(row, words, head, [next(answers) for _ in several])
+        for row, (words, several) in zip(rows, asked, strict=True)
     ]
+
+
+def versions(statement: Statement) -> tuple[list[Span], list[Statement]]:
+    """The words to leave out, and what the model is asked: the statement, it without each word, it without all of them.
+
+    Raises:
+        StancewiseError: the text has more than `MOST_WORDS` words.
+    """
+    words = _words(statement)
+    return words, [statement, *(without(statement, [word]) for word in words), without(statement, words)]
+
+
+def explanation(
+    statement: Statement, words: Sequence[Span], head: Head, answers: Sequence[Prediction]
+) -> Explanation | None:
+    """What the answers to the `versions` of a statement say; None where the model was not trained for the head."""
+    first: HeadPrediction | None = getattr(answers[0], head)
+    if first is None:
+        return None
+    odds = [_log_odds(getattr(answer, head).probabilities[first.label]) for answer in answers]
+    effects = [odds[0] - one for one in odds[1:-1]]
+    return Explanation(
+        head=head,
+        label=first.label,
+        words=[
+            WordEffect(start=start, end=end, text=statement.text[start:end], effect=effect)
+            for (start, end), effect in zip(words, effects, strict=True)
+        ],
+        total=sum(effects),
+        whole=odds[0] - odds[-1],
+    )
 
 
 def without(statement: Statement, spans: Sequence[Span]) -> Statement:
@@ -96,31 +126,6 @@ def _words(statement: Statement) -> list[Span]:
             f"text: {len(words):,} words are too many to leave out one by one; explain at most {MOST_WORDS} at once"
         )
     return [(a, b) for a, b in words if not any(a < end and start < b for start, end in held)]
-
-
-def _versions(statement: Statement, words: Sequence[Span]) -> list[Statement]:
-    """The statement, it without each word, it without all of them."""
-    return [statement, *(without(statement, [word]) for word in words), without(statement, words)]
-
-
-def _explanation(
-    statement: Statement, words: Sequence[Span], head: Head, answers: Sequence[Prediction]
-) -> Explanation | None:
-    first: HeadPrediction | None = getattr(answers[0], head)
-    if first is None:
-        return None
-    odds = [_log_odds(getattr(answer, head).probabilities[first.label]) for answer in answers]
-    effects = [odds[0] - one for one in odds[1:-1]]
-    return Explanation(
-        head=head,
-        label=first.label,
-        words=[
-            WordEffect(start=start, end=end, text=statement.text[start:end], effect=effect)
-            for (start, end), effect in zip(words, effects, strict=True)
-        ],
-        total=sum(effects),
-        whole=odds[0] - odds[-1],
-    )
 
 
 def _log_odds(probability: float) -> float:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from serving.errors import StancewiseError
 from serving.registry import Version
-from serving.server import logs, metrics, mlflow_protocol, tei_protocol, v1
+from serving.server import article, logs, metrics, mlflow_protocol, page, tei_protocol, v1
 from serving.server.connection import TimedProtocol
 from serving.server.engine import Engine, engine_of
 from serving.server.gate import CLIENT_GONE, Application, ClientGone, Gate
@@ -53,7 +53,7 @@ def create_app(settings: ServerSettings, version: Version | None, key: SecretStr
         docs_url=None,  # its pages fetch scripts from elsewhere
         redoc_url=None,
     )
-    for router in (v1.router, mlflow_protocol.router, tei_protocol.router):
+    for router in (v1.router, article.router, mlflow_protocol.router, tei_protocol.router, page.router(settings)):
         app.include_router(router)
 
     @app.get("/health", summary="Whether the process lives")
@@ -87,7 +87,7 @@ def create_app(settings: ServerSettings, version: Version | None, key: SecretStr
     async def unknown(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": "no such path; see /openapi.json", "error_type": "unknown", "details": []}, 404)
 
-    return Gate(app, settings, key, frozenset(app.openapi()["paths"]))
+    return Gate(app, settings, key, frozenset(app.openapi()["paths"]) | page.PAGE_PATHS)
 
 
 async def _live(engine: Engine) -> None:

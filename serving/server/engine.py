@@ -3,18 +3,24 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from starlette.requests import Request
 
+from serving.errors import StancewiseError
 from serving.registry import Version
 from serving.server import metrics
 from serving.server.gate import ClientGone
 from serving.server.models import Served, Watcher, load
 from serving.server.problems import NotReady, TooLarge
 from serving.server.queue import Answer, StatementQueue
+from serving.server.reading import Reader
 from serving.server.settings import ServerSettings
-from serving.statement import Statement
+from serving.statement import Prediction, Statement
+
+PIECE = 128  # statements of a long job that are queued at once: what others wait for before their turn
+Done = TypeVar("Done")
 
 log = logging.getLogger("stancewise")
 
@@ -26,6 +32,7 @@ class Engine:
         self.settings = settings
         self.version = version
         self.queue: StatementQueue | None = None
+        self.reader = Reader(settings.articles)
         self.loop = asyncio.get_running_loop()
 
     @property
@@ -65,7 +72,8 @@ class Engine:
             await asyncio.to_thread(watcher.look, self.served)
 
     def stop(self) -> None:
-        """End the queue's threads."""
+        """End the threads."""
+        self.reader.stop()
         if self.queue:
             self.queue.stop()
 
@@ -86,20 +94,43 @@ class Engine:
         if len(statements) > self.settings.request_statements:
             most = self.settings.request_statements
             raise TooLarge(f"{len(statements)} statements; send at most {most} in one request")
-        waiting = asyncio.ensure_future(self.queue.submit(statements, self.settings.deadline))
-        gone = asyncio.ensure_future(request.receive())
-        try:
-            await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                raise ClientGone
-            answer = waiting.result()
-        finally:
-            waiting.cancel()
-            gone.cancel()
+        answer = await while_connected(request, self.queue.submit(statements, self.settings.deadline))
         metrics.LATENCY.observe(time.perf_counter() - state.start)
         metrics.QUEUED.observe(answer.queued)
         state.fields["queued_ms"] = round(1000 * answer.queued, 2)
         return answer
+
+    async def answer_in_pieces(
+        self, statements: Sequence[Statement], on_progress: Callable[[int, int], None] | None = None
+    ) -> tuple[list[Prediction | StancewiseError], Served]:
+        """The predictions for any number of statements, all of one model; other requests take turns with the pieces.
+
+        Args:
+            statements: may be none; one that the model cannot read gets the reason instead of a prediction.
+            on_progress: told how many are answered, of how many.
+
+        Raises:
+            NotReady: no model is loaded yet.
+            QueueFull: too many statements of others wait already.
+            PastDeadline: the answer to a piece did not come in time.
+        """
+        served = self.served
+        size = min(PIECE, self.settings.request_statements, max(1, self.settings.queue // 4))
+        answers: list[Prediction | StancewiseError] = []
+        for start in range(0, len(statements), size):
+            answers += await self._piece(statements[start : start + size], served)
+            if on_progress:
+                on_progress(len(answers), len(statements))
+        return answers, served
+
+    async def _piece(self, statements: Sequence[Statement], served: Served) -> list[Prediction | StancewiseError]:
+        assert self.queue
+        try:
+            return [*(await self.queue.submit(statements, self.settings.deadline, served)).predictions]
+        except StancewiseError as error:
+            if len(statements) == 1:
+                return [error]
+            return [answer for one in statements for answer in await self._piece([one], served)]
 
     def _swap(self, served: Served) -> None:
         assert self.queue
@@ -115,3 +146,21 @@ def engine_of(request: Request) -> Engine:
     """The engine that the application was started with."""
     engine: Engine = request.app.state.engine
     return engine
+
+
+async def while_connected(request: Request, work: Awaitable[Done]) -> Done:
+    """The outcome of `work`, which is cancelled when the client closes the connection.
+
+    Raises:
+        ClientGone: it did.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGone
+        return working.result()
+    finally:
+        working.cancel()
+        gone.cancel()

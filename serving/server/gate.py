@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from serving.errors import StancewiseError
 from serving.server import metrics
+from serving.server.page import PAGE_PATHS
 from serving.server.problems import Problem, TooLarge, TooSlow, Unauthorized, respond
 from serving.server.settings import ServerSettings
 
@@ -35,7 +36,8 @@ class ClientGone(Exception):  # noqa: N818
 class Gate:
     """The application around the routes.
 
-    The body is read here, whole and within its limits, and lies in `request.state.body`.
+    The body is read here, whole and within its limits, and lies in `request.state.body`. A route that streams leaves
+    what came of it in `request.state.outcome`: a status that counts instead of the 200 the stream began with.
     """
 
     def __init__(
@@ -80,10 +82,11 @@ class Gate:
         except Exception:
             log.exception("a request failed", extra={"fields": {"request_id": request_id.decode()}})
         finally:
-            self._note(scope, state, request_id.decode(), status, time.perf_counter() - start)
+            outcome = state.get("outcome", status)
+            self._note(scope, state, request_id.decode(), outcome, time.perf_counter() - start)
 
     def _check_key(self, path: str, headers: dict[bytes, bytes]) -> None:
-        if self.key is None or path in OPEN_PATHS:
+        if self.key is None or path in OPEN_PATHS or path in PAGE_PATHS:
             return
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self.key):

@@ -5,6 +5,7 @@ import os
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 _FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)  # seconds
+_SLOW = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120)
 
 REQUESTS = Counter("stancewise_requests", "Requests by path and status", ["path", "status"])
 STATEMENTS = Counter("stancewise_statements", "Statements labelled")
@@ -17,6 +18,9 @@ BATCH_TOKENS = Histogram("stancewise_batch_tokens", "Padded tokens in a batch", 
 LATENCY = Histogram("stancewise_request_seconds", "From the whole body to the answer", buckets=_FAST)
 QUEUED = Histogram("stancewise_queue_seconds", "A request's wait for its first batch", buckets=_FAST)
 TOKENISING = Histogram("stancewise_tokenise_seconds", "Tokenising of what was waiting", buckets=_FAST)
+READING = Histogram(
+    "stancewise_read_seconds", "Reading of one article", buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+)
 INFERENCE = Histogram("stancewise_inference_seconds", "One batch in the model", buckets=_FAST)
 MODEL = Gauge("stancewise_model_version", "The version served, 0 for a folder", multiprocess_mode="max")
 SWAPS = Counter("stancewise_model_swaps", "Looks at the alias by outcome", ["outcome"])

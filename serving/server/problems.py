@@ -49,7 +49,7 @@ class TooSlow(Problem):
 
 
 class QueueFull(Problem):
-    """More statements wait than the server takes on."""
+    """More statements or articles wait than the server takes on."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     kind = "overloaded"

@@ -94,12 +94,13 @@ class StatementQueue:
             self.threads.append(thread)
             thread.start()
 
-    async def submit(self, statements: Sequence[Statement], deadline: float) -> Answer:
+    async def submit(self, statements: Sequence[Statement], deadline: float, served: Served | None = None) -> Answer:
         """Wait for the predictions.
 
         Args:
             statements: at least one.
             deadline: seconds that the answer may take.
+            served: the model to ask, which may have been replaced since; None: the one of the moment.
 
         Raises:
             QueueFull: too many statements wait already.
@@ -113,7 +114,8 @@ class StatementQueue:
                 f"{self.waiting} statements wait, and at most {self.limit} may; try again later",
                 retry_after=self.waiting / self.pace,
             )
-        job = Job(statements, self.served, self.loop.create_future(), np.empty((len(statements), 6)), len(statements))
+        future: asyncio.Future[Answer] = self.loop.create_future()
+        job = Job(statements, served or self.served, future, np.empty((len(statements), 6)), len(statements))
         self._count(len(statements))
         late = self.loop.call_later(deadline, self._expire, job, deadline)
         try:

@@ -27,6 +27,10 @@ class ServerSettings(BaseModel):
     batch_tokens: int = Field(default=BATCH_TOKENS, ge=128, description="padded tokens in one forward pass")
     queue: int = Field(default=4096, ge=1, description="statements that may wait, a worker")
     request_statements: int = Field(default=1024, ge=1, description="statements in one request")
+    article_characters: int = Field(
+        default=500_000, ge=1, description="of one article; 50,000 words have about 300,000"
+    )
+    articles: int = Field(default=4, ge=1, description="articles at a time, a worker; they are read one after another")
     body_bytes: int = Field(default=4 << 20, ge=1024, description="of one request")
     deadline: float = Field(default=30, gt=0, description="seconds from request to answer, then 503")
     read_seconds: float = Field(default=10, gt=0, description="seconds for headers, and for the body, to arrive")

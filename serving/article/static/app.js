@@ -1,0 +1,314 @@
+"use strict";
+
+// The page in the server: a text goes to v1/article, its labelled statements come back and are shown by view.js.
+// Texts enter the page as text nodes only.
+
+{
+  const at = (id) => document.getElementById(id);
+  const most = Number(document.body.dataset.characters);
+  const count = (number) => number.toLocaleString("en");
+  let running = null; // AbortController of the request on its way
+  let result = null; // the last reply
+  let earlier = null; // the text that a file took the place of
+  let ticking = null;
+
+  // ---- Talking to the server
+
+  class Refusal extends Error {
+    constructor(status, body, retryAfter) {
+      super(body.error ?? `the server answered with ${status}`);
+      this.status = status;
+      this.retryAfter = retryAfter;
+    }
+  }
+
+  function headers(more = {}) {
+    const key = at("key").value.trim();
+    return key ? { ...more, authorization: `Bearer ${key}` } : more;
+  }
+
+  async function ask(path, body, { accept = "application/json", signal } = {}) {
+    const asked = body
+      ? { method: "POST", body: JSON.stringify(body), headers: headers({ "content-type": "application/json", accept }) }
+      : { headers: headers({ accept }) };
+    const response = await fetch(path, { ...asked, signal });
+    if (response.ok) return response;
+    const said = await response.json().catch(() => ({}));
+    throw new Refusal(response.status, said, Number(response.headers.get("retry-after")) || null);
+  }
+
+  async function labelled(query, signal, onProgress) {
+    const response = await ask("v1/article", query, { accept: "application/x-ndjson", signal });
+    for await (const { progress, error, result: found } of lines(response.body)) {
+      if (progress) onProgress(progress);
+      if (error) throw new Refusal(error.status, error, error.retry_after);
+      if (found) return found;
+    }
+    throw new TypeError("the connection ended before the result came");
+  }
+
+  /** JSON values, one a line, as they arrive. */
+  async function* lines(stream) {
+    const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+    let parts = [];
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const pieces = value.split("\n");
+      for (const piece of pieces.slice(0, -1)) {
+        yield JSON.parse([...parts, piece].join(""));
+        parts = [];
+      }
+      parts.push(pieces.at(-1));
+    }
+  }
+
+  async function showModel() {
+    try {
+      const model = await (await ask("v1/model")).json();
+      at("model").textContent = describe(model);
+    } catch (problem) {
+      if (problem.status === 401) askForKey();
+      else if (problem.status === 503) setTimeout(showModel, 2000); // it is being loaded
+    }
+  }
+
+  function describe({ name, version, run_id: run, runtime }) {
+    const parts = [version ? `${name} version ${version}` : name, run && `run ${run.slice(0, 8)}`, runtime];
+    return parts.filter(Boolean).join(" · ");
+  }
+
+  // ---- Labelling
+
+  async function label() {
+    if (running) return;
+    const text = wellFormed(at("text").value);
+    const size = characters(text);
+    if (!text.trim()) return say("There is no text yet. Paste one, or open a file.", { problem: true, focus: "text" });
+    if (size > most) return say(tooLong(size), { problem: true, focus: "text" });
+    running = new AbortController();
+    begin();
+    try {
+      const name = at("file-name").textContent || null;
+      result = await labelled({ text, name, targets: targets() }, running.signal, showProgress);
+      end();
+      showResult();
+    } catch (problem) {
+      end();
+      explainProblem(problem);
+    }
+  }
+
+  function begin() {
+    say("Reading the text…");
+    at("working").hidden = false;
+    at("stage").textContent = "";
+    at("bar").removeAttribute("value");
+    at("label").setAttribute("aria-disabled", "true");
+  }
+
+  function end() {
+    running = null;
+    at("working").hidden = true;
+    at("label").removeAttribute("aria-disabled");
+  }
+
+  function showProgress({ stage, done, total }) {
+    const bar = at("bar");
+    if (done) [bar.max, bar.value] = [total, done];
+    else bar.removeAttribute("value");
+    if (stage === "reading") {
+      at("stage").textContent = done ? `${Math.floor((100 * done) / total)} % of the text read` : "";
+      return;
+    }
+    at("stage").textContent = `${count(done)} of ${count(total)} statements labelled`;
+    if (at("message").dataset.stage !== stage) say(`Labelling ${count(total)} statements…`, { stage });
+  }
+
+  function showResult() {
+    const { article, pairs, model } = result;
+    const found = article.statements.length;
+    say(found === 1 ? "1 statement labelled." : `${count(found)} statements labelled.`);
+    at("result-title").textContent = article.name ?? "Result";
+    at("answered").textContent = `answered by ${describe(model)}`;
+    at("model").textContent = describe(model);
+    at("result").hidden = false;
+    at("input").open = false;
+    stancewise.view(at("view"), { articles: [article], pairs }, { explain: explanationOf });
+    at("result-title").focus();
+  }
+
+  async function explanationOf(statement) {
+    return (await ask("v1/explain", { ...asked(statement), head: "stance" })).json();
+  }
+
+  /** What the model was asked, as Position.statement() of serving/article/statements.py has it. */
+  function asked({ speaker, target, context, speaker_mention: holder, target_mention: mention }) {
+    const statement = { text: context.text, speaker, target };
+    for (const [field, span] of Object.entries({ speaker: holder, target: mention })) {
+      if (!span || span.start < context.start || span.end > context.end) continue;
+      statement[field] = span.text;
+      statement[`${field}_start`] = span.start - context.start;
+      statement[`${field}_end`] = span.end - context.start;
+    }
+    return statement;
+  }
+
+  // ---- Messages
+
+  function say(text, { problem = false, focus = null, stage = "" } = {}) {
+    const message = at("message");
+    message.textContent = text;
+    message.classList.toggle("problem", problem);
+    message.dataset.stage = stage;
+    at("again").hidden = true;
+    clearInterval(ticking);
+    if (focus) {
+      at("input").open = true;
+      at(focus).focus();
+    }
+  }
+
+  function explainProblem(problem) {
+    const kept = "Your text is still here.";
+    const { status, retryAfter } = problem;
+    if (problem.name === "AbortError") return say(`Cancelled. ${kept}`, { focus: "text" });
+    if (status === 401) return askForKey(true);
+    if (status === 429) {
+      say(`The server has too much to do at the moment. ${kept}`, { problem: true });
+      return offerAgain(retryAfter ?? 5);
+    }
+    if (status === 413 || status === 422) return say(`${sentence(problem.message)} ${kept}`, { problem: true, focus: "text" });
+    if (status) say(`${sentence(problem.message)} ${kept}`, { problem: true });
+    else say(`The server does not answer; perhaps it was stopped. ${kept}`, { problem: true });
+    return offerAgain(retryAfter ?? 0);
+  }
+
+  const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
+  function askForKey(wrong = false) {
+    at("key-field").hidden = false;
+    if (!wrong) return;
+    const given = at("key").value.trim();
+    const first = given ? "The server does not know this API key." : "The server asks for an API key.";
+    say(`${first} Type it and press Label again. Your text is still here.`, { problem: true, focus: "key" });
+  }
+
+  function offerAgain(seconds) {
+    let left = seconds;
+    at("again").hidden = false;
+    const show = () => {
+      at("countdown").textContent = left > 0 ? `best in ${count(left)} second${left === 1 ? "" : "s"}` : "";
+      if (left <= 0) clearInterval(ticking);
+      left -= 1;
+    };
+    show();
+    ticking = setInterval(show, 1000);
+    at("retry").focus();
+  }
+
+  // ---- What goes in
+
+  const wellFormed = (text) => (text.toWellFormed ? text.toWellFormed() : text);
+
+  /** Code points, in which the server counts. */
+  const characters = (text) => text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g) ?? []).length;
+
+  const tooLong = (size) =>
+    `The text has ${count(size)} characters, and this server takes ${count(most)} at once. Label it in parts.`;
+
+  /** name -> other names; null: none given. */
+  function targets() {
+    const given = {};
+    for (const line of at("targets").value.split("\n")) {
+      const [name, ...others] = line.split(/[:,]/).map((part) => part.trim());
+      if (name) given[name] = others.filter(Boolean);
+    }
+    return Object.keys(given).length ? given : null;
+  }
+
+  function showSize() {
+    const size = characters(at("text").value);
+    at("size").textContent = `${count(size)} of ${count(most)} characters`;
+    at("size").classList.toggle("over", size > most);
+  }
+
+  async function open(file) {
+    if (/\.html?$/i.test(file.name)) {
+      const way = "python -m serving article FILE --extract html";
+      return say(`${file.name} is a web page; its text must be taken out first, on the command line: ${way}`, { problem: true });
+    }
+    if (file.size > 4 * most) {
+      return say(`${file.name} is too large: this server takes ${count(most)} characters at once.`, { problem: true });
+    }
+    const text = decoded(new Uint8Array(await file.arrayBuffer()));
+    if (text === null) return say(`${file.name} is not text in UTF-8. Save it as plain text in UTF-8.`, { problem: true });
+    const before = { text: at("text").value, name: at("file-name").textContent };
+    put(text, file.name);
+    say(`${file.name} opened.`);
+    earlier = before.text.trim() ? before : null;
+    at("back").hidden = earlier === null;
+    return at("text").focus();
+  }
+
+  function put(text, name) {
+    at("text").value = text;
+    at("text").setSelectionRange(0, 0);
+    at("file-name").textContent = name;
+    showSize();
+  }
+
+  function decoded(bytes) {
+    const wide = { "255,254": "utf-16le", "254,255": "utf-16be" }[bytes.slice(0, 2).join()];
+    try {
+      const text = new TextDecoder(wide ?? "utf-8", { fatal: true }).decode(bytes);
+      return text.includes("\0") ? null : text;
+    } catch {
+      return null;
+    }
+  }
+
+  // ---- Wiring
+
+  at("form").onsubmit = (event) => {
+    event.preventDefault();
+    label();
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    label();
+  });
+  at("cancel").onclick = () => running?.abort();
+  at("retry").onclick = label;
+  at("key").onchange = showModel;
+  at("text").oninput = showSize;
+  at("open").onclick = () => at("file").click();
+  at("file").onchange = ({ target }) => {
+    if (target.files.length) open(target.files[0]);
+    target.value = ""; // the same file may be opened again
+  };
+  at("back").onclick = () => {
+    put(earlier.text, earlier.name);
+    at("back").hidden = true;
+    at("text").focus();
+  };
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.classList.add("dragged");
+  });
+  document.addEventListener("dragleave", ({ relatedTarget }) => {
+    if (!relatedTarget) document.body.classList.remove("dragged");
+  });
+  document.addEventListener("drop", (event) => {
+    document.body.classList.remove("dragged");
+    if (!event.dataTransfer.files.length) return; // a piece of text goes where it is dropped
+    event.preventDefault();
+    at("input").open = true;
+    open(event.dataTransfer.files[0]);
+  });
+  at("json").onclick = () => save.json(result);
+  at("csv").onclick = () => save.csv(result);
+  showSize();
+  showModel();
+}
