@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from io import TextIOWrapper
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
@@ -17,13 +17,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from rich.text import Text
 
+from serving.article.output import Format
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError, describe
 from serving.runtimes import BATCH_TOKENS, RuntimeName
-from serving.statement import HeadPrediction, Prediction, Statement
+from serving.statement import Prediction, Statement
 from serving.tables import JsonLinesWriter, Row, open_writer, read_json_lines, read_rows, table_format
+from serving.terminal import show
 
 EXIT_BAD_ROWS = 3
 CHUNK = 256  # rows labelled at once: enough to sort by length, few enough to stream
@@ -40,9 +41,6 @@ QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 EXTRAS = {"nncf": "optimize", "openvino": "optimize"}  # of pyproject.toml, by module; the rest is in `training`
-NAMES_WIDTH = 38  # of the first column at most, so that the table fits into 80
-HEAD_WIDTH = len("neutrality 100% ?")
-STYLES = {"support": "green", "positive": "green", "criticism": "red", "negative": "red"}
 
 
 @app.callback()
@@ -98,6 +96,68 @@ def predict(
 
 
 @app.command()
+def article(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE|FOLDER|-", help="Texts; of a folder all .txt and .md; - is stdin.")
+    ],
+    model: Annotated[
+        str, typer.Option(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")
+    ] = "models:/stance@champion",
+    format: Annotated[
+        Format | None, typer.Option(help="Default: by the output's extension, else table.", show_default=False)
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="The file to write (default: standard output).")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[=ALIAS,ALIAS]", help="Only toward these; repeat for more.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Which words carried each stance (jsonl, html).")] = False,
+    extract: Annotated[
+        Literal["html"] | None, typer.Option(help="html: take the main text out of HTML files.", show_default=False)
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Holder-target pairs over all files, not single statements.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    runtime: Annotated[RuntimeName, typer.Option(help="auto takes int8 on a CPU where the model has it.")] = "auto",
+) -> None:
+    """Find who takes which position toward what in articles, and label each statement.
+
+    Files are text in UTF-8. A file that cannot be read is named, the others go on, and the exit code is then 3.
+
+    Examples:
+
+      python -m serving article report.txt
+
+      python -m serving article reports/ --output statements.jsonl --explain
+
+      python -m serving article reports/ --summary --format csv > pairs.csv
+
+      python -m serving article page.html --extract html --output page-with-stances.html
+
+      cat report.txt | python -m serving article - --target "the accord=the agreement,the deal"
+    """
+    from serving.article import command
+    from serving.article.output import chosen_format
+
+    form = chosen_format(format, output)
+    if summary and form == "html":
+        raise StancewiseError("--summary: the HTML page has its summary already; leave out --summary")
+    if explain and (summary or form not in ("jsonl", "html")):
+        raise StancewiseError("--explain: words are shown by --format jsonl and html, without --summary")
+    targets = command.parse_targets(target or [])
+    texts, bad = command.read_files(paths, extract == "html", errors)
+    if not texts:
+        raise typer.Exit(1)
+    articles = command.label_texts(StanceClassifier.load(model, device, runtime), texts, targets, explain, errors)
+    command.write(articles, form, summary, output)
+    found = sum(len(one.statements) for one in articles)
+    counted = f"{len(articles):,} article{'s' if len(articles) > 1 else ''}, {found:,} statements"
+    errors.print(counted + (f"; {bad:,} could not be read" if bad else ""))
+    if bad:
+        raise typer.Exit(EXIT_BAD_ROWS)
+
+
+@app.command()
 def export(
     model: Annotated[str, typer.Option(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
     output: Annotated[Path, typer.Option(help="The folder to make.")],
@@ -139,6 +199,8 @@ def serve(
     ] = None,
     queue: Annotated[int, typer.Option(min=1, help="Statements that may wait, a worker; more get 429.")] = 4096,
     request_statements: Annotated[int, typer.Option(min=1, help="Statements in one request; more get 413.")] = 1024,
+    article_characters: Annotated[int, typer.Option(min=1, help="Characters of one article; more get 413.")] = 500_000,
+    articles: Annotated[int, typer.Option(min=1, help="Articles at a time, a worker; more get 429.")] = 4,
     body_bytes: Annotated[int, typer.Option(min=1024, help="Bytes of one request; more get 413.")] = 4 << 20,
     batch_tokens: Annotated[int, typer.Option(min=128, help="Padded tokens in one forward pass.")] = BATCH_TOKENS,
     read_seconds: Annotated[float, typer.Option(min=0.1, help="Seconds for headers and for body to arrive.")] = 10,
@@ -146,7 +208,7 @@ def serve(
     grace: Annotated[int, typer.Option(min=0, help="Seconds that accepted requests get after SIGTERM.")] = 20,
     watch: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the alias.")] = 10,
 ) -> None:
-    """Serve a model over HTTP: /v1/predict, MLflow's /invocations, text-embeddings-inference's /predict.
+    """Serve a model over HTTP: a page for articles, /v1, MLflow's /invocations, text-embeddings-inference's /predict.
 
     When the alias moves, the new version is loaded beside the old one and takes over without a failed request.
 
@@ -170,6 +232,8 @@ def serve(
         runtime=runtime,
         queue=queue,
         request_statements=request_statements,
+        article_characters=article_characters,
+        articles=articles,
         body_bytes=body_bytes,
         batch_tokens=batch_tokens,
         read_seconds=read_seconds,
@@ -290,40 +354,6 @@ def _count(path: Path) -> int | None:
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=errors, disable=not errors.is_terminal)
-
-
-def show(statements: Iterable[Statement], predictions: Iterable[Prediction], title: str | None = None) -> None:
-    """Print each text with its statements below: holder -> target, both labels with probability, `?` where unsure."""
-    console = Console()
-    pairs = list(zip(statements, predictions, strict=True))
-    width = min(NAMES_WIDTH, max(len(_names(statement)) for statement, _ in pairs))
-    if title:
-        console.print(Text(title, style="bold"))
-    console.print(_rows(width, [("holder → target", "stance", "sentiment")]), style="bold")
-    for text, group in groupby(pairs, key=lambda pair: pair[0].text):
-        console.print(Text(f"\n{text}", style="italic"))
-        cells = [(_names(s), _cell(p.stance), _cell(p.sentiment)) for s, p in group]
-        console.print(_rows(width, cells))
-
-
-def _rows(width: int, rows: Iterable[tuple[Text | str, ...]]) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 0, 0, 2))
-    for column in (width, HEAD_WIDTH, HEAD_WIDTH):
-        table.add_column(width=column)
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _names(statement: Statement) -> Text:
-    return Text(f"{statement.speaker or '(author)'} → {statement.target or '(main subject)'}")
-
-
-def _cell(head: HeadPrediction | None) -> Text:
-    if head is None:
-        return Text("not trained", style="dim")
-    style = "dim" if head.abstained else STYLES.get(head.label, "yellow")
-    return Text(f"{head.label} {head.probability:.0%}" + (" ?" if head.abstained else ""), style=style)
 
 
 def quiet() -> None:

@@ -181,10 +181,7 @@ def open_writer(path: Path | None) -> Iterator[RowWriter]:
             yield JsonLinesWriter(out)
         return
     kind = table_format(path)
-    if not path.parent.is_dir():
-        raise StancewiseError(f"{path}: the folder {path.parent} does not exist")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with whole(path) as temporary:
         if kind == ".parquet":
             writer = ParquetWriter(temporary)
             yield writer
@@ -193,6 +190,20 @@ def open_writer(path: Path | None) -> Iterator[RowWriter]:
             # A lone surrogate in a column that is only passed on becomes its escape, which JSON reads back.
             with temporary.open("w", encoding="utf-8", newline="", errors="backslashreplace") as file:
                 yield JsonLinesWriter(file) if kind == ".jsonl" else CsvWriter(file)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to, which becomes `path` at the end; after an error nothing is left of it.
+
+    Raises:
+        StancewiseError: the folder does not exist.
+    """
+    if not path.parent.is_dir():
+        raise StancewiseError(f"{path}: the folder {path.parent} does not exist")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -300,8 +300,8 @@ def sample(
 
     Example: python -m training sample harbour-strike
     """
-    from serving.__main__ import show
     from serving.classifier import StanceClassifier
+    from serving.terminal import show
     from training.corpus import read_corpus
 
     folder = Path("data/articles")
