@@ -12,7 +12,8 @@ from importlib.resources import files
 from serving.article.statements import Article
 from serving.article.summary import summarise
 
-SCRIPTS = ("parts.js", "details.js", "text.js", "matrix.js", "table.js", "view.js")  # each builds on those before it
+# Of the view, here and in the server: each builds on those before it.
+SCRIPTS = ("parts.js", "details.js", "text.js", "matrix.js", "table.js", "view.js")
 _START = """
 stancewise.view(document.getElementById("report"), JSON.parse(document.getElementById("data").textContent));
 """

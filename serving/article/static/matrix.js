@@ -17,12 +17,12 @@ stancewise.matrix = (() => {
     const more = make("p", { className: "more" });
     const element = make("section", { className: "matrix" }, title, hint, box, more);
 
-    function update() {
+    function update(fitting) {
       const place = element.contains(document.activeElement) ? document.activeElement.dataset.place : null;
       const found = byPair(rows.filter((row) => !state.off.has(row.kind)));
-      const across = firstOf("target");
+      const across = firstOf("target", fitting);
       const head = make("tr", {}, make("td", { className: "corner" }), ...across.map((one) => header("target", one)));
-      const lines = firstOf("holder").map((holder) => {
+      const lines = firstOf("holder", fitting).map((holder) => {
         const cells = across.map((target) => cell(holder, target, found.get(keyOf(holder.key, target.key))));
         return make("tr", {}, header("holder", holder), ...cells);
       });
@@ -34,9 +34,12 @@ stancewise.matrix = (() => {
       if (place) element.querySelector(`[data-place="${place}"]`)?.focus({ preventScroll: true });
     }
 
-    /** The most frequent, and the chosen one wherever it stands. */
-    function firstOf(field) {
-      return names[field].filter(({ key }, place) => place < shown[field] || key === state[field]);
+    /** The most frequent; where not all are shown, those of the statements that fit the filters stand first. */
+    function firstOf(field, fitting) {
+      if (names[field].length <= shown[field]) return names[field];
+      const keys = new Set(fitting.map((row) => row[field]));
+      const parted = [...names[field].filter(({ key }) => keys.has(key)), ...names[field].filter(({ key }) => !keys.has(key))];
+      return parted.slice(0, shown[field]);
     }
 
     function header(field, { key, name }) {
@@ -70,7 +73,7 @@ stancewise.matrix = (() => {
       button.dataset.place = `more ${field}`;
       button.onclick = () => {
         shown[field] += SHOWN[field];
-        update();
+        change({});
       };
       return button;
     }

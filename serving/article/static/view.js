@@ -17,10 +17,11 @@ stancewise.view = (() => {
     const status = make("p", { className: "status", role: "status" });
     const spoken = make("p", { className: "hidden", role: "status" });
     const announce = (words) => (spoken.textContent = words);
-    const shared = { articles, pairs, rows, state, options, change, announce, status, id: `stancewise-${(views += 1)}` };
+    const shared = { articles, pairs, rows, state, options, change, next, announce, status, id: `stancewise-${(views += 1)}` };
     const text = articles.length ? stancewise.textPanel(shared) : null;
     const counted = rows.length ? [stancewise.matrix(shared), text, stancewise.statementTable(shared, jump)] : [text];
     const parts = [filters(shared), ...counted].filter(Boolean);
+    let last = null;
     container.replaceChildren(make("div", { className: "stancewise" }, ...parts.map((part) => part.element), spoken));
     change({});
 
@@ -31,10 +32,17 @@ stancewise.view = (() => {
       const here = shown.filter((row) => row.article === state.article).length;
       const some = shown.length < rows.length ? `${count(shown.length)} of ` : "";
       const many = `${count(rows.length)} statement${rows.length === 1 ? "" : "s"}`;
-      status.textContent = `${some}${many} shown${articles.length > 1 ? `, ${count(here)} in this text` : ""}`;
+      status.textContent = `${some}${many}${articles.length > 1 ? `, ${count(here)} in this text` : ""}`;
+    }
+
+    /** Leads through the statements that fit the filters, one press after the other. */
+    function next() {
+      const shown = rows.filter((row) => fits(row, state));
+      if (shown.length) jump(shown[(shown.indexOf(last) + 1) % shown.length]);
     }
 
     function jump(row) {
+      last = row;
       if (row.article !== state.article) change({ article: row.article });
       text.jump(row);
     }
@@ -45,7 +53,7 @@ stancewise.view = (() => {
   }
 
   /** Choices of article, holder, target and stances, and how many statements fit them. */
-  function filters({ articles, rows, state, status, change }) {
+  function filters({ articles, rows, state, status, change, next }) {
     const article = choice("Article", articles.map((one, place) => [nameOf(one, place), one.statements.length]));
     article.select.onchange = () => change({ article: Number(article.select.value) });
     const names = ["holder", "target"].map((field) => {
@@ -59,6 +67,7 @@ stancewise.view = (() => {
     const legend = make("legend", { className: "hidden" }, "Stances");
     const clear = make("button", { type: "button" }, "Clear filters");
     clear.onclick = () => change({ holder: null, target: null, off: new Set() });
+    const onward = make("button", { type: "button", onclick: next }, "Next in text");
     const some = rows.length > 0;
     const element = make(
       "div",
@@ -66,7 +75,7 @@ stancewise.view = (() => {
       articles.length > 1 ? article.label : null,
       ...(some ? names.map((one) => one.label) : []),
       some ? make("fieldset", {}, legend, ...kinds.map((one) => one.label)) : null,
-      make("div", { className: "shown" }, status, some ? clear : null),
+      make("div", { className: "shown" }, status, ...(some ? [onward, clear] : [])),
     );
 
     // What sticks below the bar has to know how high it is.
