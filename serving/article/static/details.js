@@ -103,7 +103,11 @@ Object.assign(
     function card({ statement, kind, asked }) {
       const { speaker, target, cue, stance, sentiment, explanation, context } = statement;
       const who = make("p", { className: "who" });
-      who.append(make("b", { className: "holder" }, named(speaker)), " on ", make("b", { className: "target" }, named(target)));
+      who.append(
+        make("b", { className: "holder" }, named(speaker)),
+        " on ",
+        make("b", { className: "target" }, named(target)),
+      );
       const how = make("p", { className: "how" });
       if (cue) how.append("Cue: ", make("bdi", { className: "cue" }, cue.text), " · ");
       how.append(QUOTED[statement.kind]);
@@ -121,7 +125,9 @@ Object.assign(
 
     function doubt({ stance, sentiment }) {
       const unsure = [stance?.abstained ? "stance" : null, sentiment?.abstained ? "sentiment" : null].filter(Boolean);
-      return unsure.length ? make("span", { className: "doubt" }, `too unsure of the ${unsure.join(" and the ")}`) : null;
+      return unsure.length
+        ? make("span", { className: "doubt" }, `too unsure of the ${unsure.join(" and the ")}`)
+        : null;
     }
 
     /** A head's probabilities, the likeliest label in bold. */
@@ -131,12 +137,20 @@ Object.assign(
         const bar = make("span", { className: `bar ${label}`, "aria-hidden": "true" });
         bar.style.setProperty("--part", probability);
         const best = label === head.label ? "line best" : "line";
-        return make("div", { className: best }, make("span", {}, label), " ", make("span", {}, fixed(probability)), bar, " ");
+        return make(
+          "div",
+          { className: best },
+          make("span", {}, label),
+          " ",
+          make("span", {}, fixed(probability)),
+          bar,
+          " ",
+        );
       });
       return make("div", { className: "head" }, make("p", { className: "name" }, name, " "), ...lines);
     }
 
-    /** The words the model read, those that weigh underlined: a solid line speaks for the label, a dotted one against. */
+    /** The words the model read, those that weigh underlined: solid where they speak for the label, dotted against. */
     function reasons(explanation, text) {
       const unit = unitsOf(text);
       const most = mostOf(explanation.words);
@@ -163,7 +177,8 @@ Object.assign(
       const some = best.slice(0, 3).map((word) => `${word.text} +${fixed(word.effect)}`);
       const why = some.length ? `${label} is carried by ${some.join(", ")}` : `No word speaks for ${label}`;
       const share = Math.abs(whole) > 1e-6 ? ` (sum check ${fixed(total / whole)})` : "";
-      return `${head[0].toUpperCase()}${head.slice(1)} ${why}. In log-odds, the words add up to ${fixed(total)}; without all of them they fall by ${fixed(whole)}${share}.`;
+      const sum = `the words add up to ${fixed(total)}; without all of them they fall by ${fixed(whole)}${share}`;
+      return `${head[0].toUpperCase()}${head.slice(1)} ${why}. In log-odds, ${sum}.`;
     }
 
     return { detailsBox, carried };

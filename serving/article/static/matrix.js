@@ -10,7 +10,9 @@ stancewise.matrix = (() => {
   function matrix({ rows, pairs, state, change, id }) {
     const names = { holder: frequent(rows, "holder"), target: frequent(rows, "target") };
     const shown = { ...SHOWN };
-    const means = new Map(pairs.map((pair) => [keyOf(pair.speaker?.toLowerCase() ?? "", pair.target.toLowerCase()), pair]));
+    const means = new Map(
+      pairs.map((pair) => [keyOf(pair.speaker?.toLowerCase() ?? "", pair.target.toLowerCase()), pair]),
+    );
     const title = make("h2", { id: `${id}-matrix` }, "Who stands where");
     const hint = make("p", { className: "hint" }, "Holders down, targets across. Press a cell or a name to filter.");
     const box = make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-labelledby": title.id });
@@ -26,7 +28,12 @@ stancewise.matrix = (() => {
         const cells = across.map((target) => cell(holder, target, found.get(keyOf(holder.key, target.key))));
         return make("tr", {}, header("holder", holder), ...cells);
       });
-      const table = make("table", { "aria-labelledby": title.id }, make("thead", {}, head), make("tbody", {}, ...lines));
+      const table = make(
+        "table",
+        { "aria-labelledby": title.id },
+        make("thead", {}, head),
+        make("tbody", {}, ...lines),
+      );
       table.className = across.length > WIDE ? "dense" : "";
       box.replaceChildren(table);
       more.replaceChildren(...["holder", "target"].filter((field) => names[field].length > shown[field]).map(moreOf));
@@ -38,7 +45,10 @@ stancewise.matrix = (() => {
     function firstOf(field, fitting) {
       if (names[field].length <= shown[field]) return names[field];
       const keys = new Set(fitting.map((row) => row[field]));
-      const parted = [...names[field].filter(({ key }) => keys.has(key)), ...names[field].filter(({ key }) => !keys.has(key))];
+      const parted = [
+        ...names[field].filter(({ key }) => keys.has(key)),
+        ...names[field].filter(({ key }) => !keys.has(key)),
+      ];
       return parted.slice(0, shown[field]);
     }
 
@@ -60,10 +70,13 @@ stancewise.matrix = (() => {
       const button = make("button", { type: "button", "aria-pressed": pressed, "aria-label": label, title: label });
       button.className = other ? "cell other" : "cell";
       button.dataset.place = `${names.holder.indexOf(holder)} ${names.target.indexOf(target)}`;
-      const chips = counts.map(([kind, many]) => make("span", { className: kind }, `${KINDS[kind].symbol}${count(many)}`));
+      const chips = counts.map(([kind, many]) =>
+        make("span", { className: kind }, `${KINDS[kind].symbol}${count(many)}`),
+      );
       button.append(...chips);
       button.style.setProperty("--shares", sharesOf(counts, found.length));
-      button.onclick = () => change(pressed ? { holder: null, target: null } : { holder: holder.key, target: target.key });
+      button.onclick = () =>
+        change(pressed ? { holder: null, target: null } : { holder: holder.key, target: target.key });
       return make("td", {}, button);
     }
 

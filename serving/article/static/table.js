@@ -17,7 +17,14 @@ stancewise.statementTable = (() => {
     const box = make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-labelledby": title.id }, table);
     const none = make("p", { className: "hint" }, "No statement fits the filters.");
     const more = make("button", { type: "button" });
-    const element = make("section", { className: "statements" }, title, box, none, make("p", { className: "more" }, more));
+    const element = make(
+      "section",
+      { className: "statements" },
+      title,
+      box,
+      none,
+      make("p", { className: "more" }, more),
+    );
     const byLine = new Map();
     let listed = [];
     more.onclick = extend;
@@ -60,9 +67,16 @@ stancewise.statementTable = (() => {
         make("td", { className: "cue", role: "cell" }, cue ? make("bdi", {}, cue.text) : "–"),
         make("td", { className: "answer", role: "cell" }, badge(kind), ...answer(KINDS[kind].word, statement.stance)),
         make("td", { className: "answer", role: "cell" }, ...answer(null, statement.sentiment)),
-        make("td", { className: "evidence", role: "cell" }, make("button", { type: "button", dir: "auto" }, sentence.text)),
+        make(
+          "td",
+          { className: "evidence", role: "cell" },
+          make("button", { type: "button", dir: "auto" }, sentence.text),
+        ),
       ];
-      if (several) cells.unshift(make("td", { role: "cell" }, make("bdi", {}, nameOf(articles[article], article))));
+      if (several)
+        cells.unshift(
+          make("td", { className: "source", role: "cell" }, make("bdi", {}, nameOf(articles[article], article))),
+        );
       return make("tr", { role: "row" }, ...cells);
     }
 

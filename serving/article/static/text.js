@@ -156,13 +156,10 @@ stancewise.textPanel = (() => {
     return chip;
   }
 
-  /** A mark of one kind has its colour and line; one of several is shared by the first two. */
+  /** Support and criticism of the same words share their mark; neutrality and doubt give way to either. */
   function paint(mark, rows) {
     const kinds = Object.keys(KINDS).filter((kind) => rows.some((row) => row.kind === kind));
-    mark.className = kinds.length > 1 ? "mixed" : (kinds[0] ?? "");
-    if (kinds.length < 2) return;
-    mark.style.setProperty("--upper", `var(--${kinds[0]}-tint)`);
-    mark.style.setProperty("--lower", `var(--${kinds[1]}-tint)`);
+    mark.className = kinds.includes("support") && kinds.includes("criticism") ? "mixed" : (kinds[0] ?? "");
   }
 
   return textPanel;

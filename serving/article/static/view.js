@@ -4,8 +4,8 @@
 // page.py names.
 //
 // articles and pairs are the JSON of serving/article/statements.py and summary.py. options.explain(statement, article),
-// if given, promises the explanation of a statement that has none; it is asked when a chip is pressed. Every text enters
-// the page as a text node.
+// if given, promises the explanation of a statement that has none; it is asked for when a chip is pressed. Every text
+// enters the page as a text node.
 
 stancewise.view = (() => {
   const { KINDS, AUTHOR, rowOf, tally, frequent, make, badge, count, nameOf } = stancewise;
@@ -17,7 +17,18 @@ stancewise.view = (() => {
     const status = make("p", { className: "status", role: "status" });
     const spoken = make("p", { className: "hidden", role: "status" });
     const announce = (words) => (spoken.textContent = words);
-    const shared = { articles, pairs, rows, state, options, change, next, announce, status, id: `stancewise-${(views += 1)}` };
+    const shared = {
+      articles,
+      pairs,
+      rows,
+      state,
+      options,
+      change,
+      next,
+      announce,
+      status,
+      id: `stancewise-${(views += 1)}`,
+    };
     const text = articles.length ? stancewise.textPanel(shared) : null;
     const counted = rows.length ? [stancewise.matrix(shared), text, stancewise.statementTable(shared, jump)] : [text];
     const parts = [filters(shared), ...counted].filter(Boolean);
@@ -54,7 +65,10 @@ stancewise.view = (() => {
 
   /** Choices of article, holder, target and stances, and how many statements fit them. */
   function filters({ articles, rows, state, status, change, next }) {
-    const article = choice("Article", articles.map((one, place) => [nameOf(one, place), one.statements.length]));
+    const article = choice(
+      "Article",
+      articles.map((one, place) => [nameOf(one, place), one.statements.length]),
+    );
     article.select.onchange = () => change({ article: Number(article.select.value) });
     const names = ["holder", "target"].map((field) => {
       const found = frequent(rows, field);
@@ -79,7 +93,9 @@ stancewise.view = (() => {
     );
 
     // What sticks below the bar has to know how high it is.
-    new ResizeObserver(() => element.parentElement?.style.setProperty("--bar", `${element.offsetHeight}px`)).observe(element);
+    new ResizeObserver(() => element.parentElement?.style.setProperty("--bar", `${element.offsetHeight}px`)).observe(
+      element,
+    );
 
     function update() {
       article.select.value = state.article;

@@ -240,9 +240,10 @@ def test_every_stance_is_told_apart_without_colour(show):
 def test_words_under_two_stances_are_marked_as_mixed(show):
     sentence = "Ada Brunn backs the night ferry against Lowtide Lines."
     draft = Draft(sentence).says(ADA, FERRIES, sentence, "support").says(ADA, LINES, sentence, "criticism")
+    draft.says(None, FERRIES, sentence, "neutrality", mentions=(None, FERRIES))
     page = show(draft.article())
     assert page.locator("mark.mixed").all_inner_texts() == [sentence]
-    assert page.locator(".chip").all_inner_texts() == ["+", "−"]
+    assert page.locator(".chip").all_inner_texts() == ["+", "−", "○"]
     page.locator("mark").hover()
     assert all(name in details(page).inner_text() for name in (FERRIES, LINES))
     page.get_by_role("checkbox", name="criticism").uncheck()
@@ -307,7 +308,7 @@ def test_of_several_articles_one_is_read_and_all_are_counted(show):
     assert page.locator(".text").inner_text().startswith("Nobody on the council")
     assert status.inner_text() == "7 statements, 1 in this text"
     page.get_by_role("button", name="Mayor Ada Brunn praised the night ferry").first.click()
-    page.wait_for_function("document.activeElement.matches('.chip')")
+    page.locator(".chip:focus").wait_for()
     assert page.get_by_role("combobox", name="Article").input_value() == "0", "a row leads into another article"
     assert f"{ADA} on {FERRIES}" in details(page).inner_text()
 
@@ -318,7 +319,7 @@ def test_next_in_text_leads_through_what_fits_the_filters_and_round(show):
     seen = []
     for _ in range(3):
         page.get_by_role("button", name="Next in text").click()
-        page.wait_for_function("document.activeElement.matches('.chip')")
+        page.locator(".chip:focus").wait_for()
         seen.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
     assert seen == [
         f"criticism 0.90: {ADA} on {LINES}",
@@ -487,7 +488,7 @@ def test_a_long_text_with_thousands_of_statements_stays_usable(show):
     assert page.locator(".cell:not(.other)").count() == 4
     assert len(table(page)) == 5
     page.get_by_text("Next in text").click()
-    page.wait_for_function("document.activeElement.matches('.chip')")
+    page.locator(".chip:focus").wait_for()
     middle = page.evaluate("document.activeElement.getBoundingClientRect().top")
     assert 0 < middle < 860, "the place in the text is on the screen"
     assert details(page).is_visible()
