@@ -6,7 +6,7 @@ the effect of leaving all of them out.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +17,8 @@ from serving.inputs import Span, mention_span
 from serving.statement import HeadPrediction, Prediction, Statement
 
 MOST_WORDS = 400  # of a text: every word is a statement more for the model
-_WORD = re.compile(r"\w+(?:[-.'’]\w+)*")
+_MARKS = "\u0300-\u036f"  # accents that stand behind their letter
+_WORD = re.compile(rf"\w[\w{_MARKS}]*(?:[-.'’]\w[\w{_MARKS}]*)*")
 _LEAST = 1e-6  # probabilities are kept so far from 0 and 1, so that log-odds stay finite
 
 Predict = Callable[[Sequence[Statement]], Sequence[Prediction]]
@@ -77,8 +78,9 @@ def versions(statement: Statement) -> tuple[list[Span], list[Statement]]:
     Raises:
         StancewiseError: the text has more than `MOST_WORDS` words.
     """
-    words = _words(statement)
-    return words, [statement, *(without(statement, [word]) for word in words), without(statement, words)]
+    fixed = pinned(statement)
+    words = _words(fixed)
+    return words, [fixed, *(without(fixed, [word]) for word in words), without(fixed, words)]
 
 
 def explanation(
@@ -102,6 +104,14 @@ def explanation(
     )
 
 
+def pinned(statement: Statement) -> Statement:
+    """The statement with its mentions' places: without a word between, `the new accord` would be `the accord`."""
+    places: dict[str, int] = {}
+    for field, span in _mentions(statement):
+        places |= {f"{field}_start": span[0], f"{field}_end": span[1]}
+    return statement.model_copy(update=places)
+
+
 def without(statement: Statement, spans: Sequence[Span]) -> Statement:
     """The statement with these stretches (in order, apart) of its text left out; mentions keep their place."""
     kept, at = [], 0
@@ -116,10 +126,15 @@ def without(statement: Statement, spans: Sequence[Span]) -> Statement:
     return statement.model_copy(update={"text": "".join([*kept, statement.text[at:]]), **moved})
 
 
+def _mentions(one: Statement) -> Iterator[tuple[str, Span]]:
+    if span := mention_span(one.text, one.speaker, one.speaker_start, one.speaker_end):
+        yield "speaker", span
+    if span := mention_span(one.text, one.target, one.target_start, one.target_end):
+        yield "target", span
+
+
 def _words(statement: Statement) -> list[Span]:
-    one = statement
-    named = ((one.speaker, one.speaker_start, one.speaker_end), (one.target, one.target_start, one.target_end))
-    held = [span for given in named if (span := mention_span(one.text, *given))]
+    held = [span for _, span in _mentions(statement)]
     words = [match.span() for match in _WORD.finditer(statement.text)]
     if len(words) > MOST_WORDS:
         raise StancewiseError(
