@@ -63,7 +63,7 @@ def label_texts(
                 bar.update(task, description=f"{stage}{place}", completed=done, total=total)
 
             articles.append(classifier.read_article(text, targets, str(path), explain, show))
-    _tell_notes(articles, errors)
+    tell_notes(articles, errors)
     return articles
 
 
@@ -109,7 +109,7 @@ def _complain(error: StancewiseError, errors: Console) -> None:
     errors.print(f"[bold red]error:[/] {escape(printable(str(error)))}", soft_wrap=True)
 
 
-def _tell_notes(articles: Sequence[Article], errors: Console) -> None:
+def tell_notes(articles: Sequence[Article], errors: Console) -> None:
     """Each note once, with the articles that have it."""
     by: dict[str, list[str]] = {}
     for article in articles:
