@@ -18,7 +18,7 @@ from serving.server import article, logs, metrics, mlflow_protocol, page, tei_pr
 from serving.server.connection import TimedProtocol
 from serving.server.engine import Engine, engine_of
 from serving.server.gate import CLIENT_GONE, Application, ClientGone, Gate
-from serving.server.problems import Problem, documented, respond
+from serving.server.problems import Failed, Problem, documented, respond
 from serving.server.settings import VARIABLE, ServerSettings, read_key
 
 VERSION_VARIABLE = f"{VARIABLE}_VERSION"
@@ -80,8 +80,7 @@ def create_app(settings: ServerSettings, version: Version | None, key: SecretStr
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
-        message = "the server failed; its log says where"
-        return JSONResponse({"error": message, "error_type": "internal", "details": []}, 500)
+        return respond(Failed())
 
     @app.exception_handler(404)
     async def unknown(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Annotated, Any, Literal
@@ -22,11 +23,12 @@ from serving.server import metrics
 from serving.server.engine import Engine, engine_of, while_connected
 from serving.server.gate import CLIENT_GONE
 from serving.server.models import Served
-from serving.server.problems import REFUSALS, BadShape, Problem, TooLarge, bad_shape, respond
+from serving.server.problems import REFUSALS, BadShape, Failed, Problem, TooLarge, bad_shape, respond
 from serving.server.v1 import EXAMPLE, ModelName, model_name
 from serving.statement import NAME_CHARACTERS, Name, Prediction, Statement, Text
 
 router = APIRouter()
+log = logging.getLogger("stancewise")
 
 STREAM = "application/x-ndjson"
 MOST_TARGETS = 200
@@ -90,7 +92,7 @@ EXPLAIN_QUERY = TypeAdapter(ExplainQuery)
 ARTICLE_EXAMPLE = {
     "name": "harbour.txt",
     "text": "The mayor hailed the tram plan. “It is a waste,” said Ada Lund, who owns a shop on the quay.",
-    "targets": {"the tram plan": ["the tram", "it"]},
+    "targets": {"the tram plan": ["the tram"]},
 }
 
 
@@ -237,13 +239,22 @@ async def _stream(
         state.outcome = 200
         yield b'{"result": ' + result + b"}\n"
     except (Problem, StancewiseError) as problem:
-        refusal = respond(problem)
-        state.outcome = refusal.status_code
-        later = refusal.headers.get("retry-after")
-        more = {"status": refusal.status_code, "retry_after": later and int(later)}
-        yield _line(error={**json.loads(bytes(refusal.body)), **more})
+        yield _refusal(request, problem)
+    except Exception:
+        # The status is sent, and an answer that breaks off would not say whose mistake it is.
+        log.exception("a request failed", extra={"fields": {"request_id": state.request_id}})
+        yield _refusal(request, Failed())
     finally:
         task.cancel()
+
+
+def _refusal(request: Request, problem: Problem | StancewiseError) -> bytes:
+    """The last line of a stream in place of the answer that the problem would have had."""
+    refusal = respond(problem)
+    request.state.outcome = refusal.status_code
+    later = refusal.headers.get("retry-after")
+    more = {"status": refusal.status_code, "retry_after": later and int(later)}
+    return _line(error={**json.loads(bytes(refusal.body)), **more})
 
 
 def _line(**content: Any) -> bytes:

@@ -58,6 +58,7 @@ class Gate:
         given = headers.get(b"x-request-id", b"")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex.encode()
         state = scope.setdefault("state", {})
+        state["request_id"] = request_id.decode()
         status = CLIENT_GONE
 
         async def sending(message: Message) -> None:

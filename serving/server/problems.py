@@ -69,6 +69,16 @@ class PastDeadline(Problem):
     kind = "deadline"
 
 
+class Failed(Problem):
+    """A mistake of ours; the log says where."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    kind = "internal"
+
+    def __init__(self) -> None:
+        super().__init__("the server failed; its log says where")
+
+
 class Detail(BaseModel):
     """One thing wrong with the body."""
 

@@ -128,10 +128,10 @@
   function showResult() {
     const { article, pairs, model } = result;
     const found = article.statements.length;
-    say(found === 1 ? "1 statement labelled." : `${count(found)} statements labelled.`);
+    say(`${count(found)} statement${found === 1 ? "" : "s"} labelled.`, { stage: "done" });
     at("result-title").textContent = article.name ?? "Result";
-    at("answered").textContent = `answered by ${describe(model)}`;
     at("model").textContent = describe(model);
+    document.body.classList.add("answered");
     at("result").hidden = false;
     at("input").open = false;
     stancewise.view(at("view"), { articles: [article], pairs }, { explain: explanationOf });
@@ -139,7 +139,11 @@
   }
 
   async function explanationOf(statement) {
-    return (await ask("v1/explain", { ...asked(statement), head: "stance" })).json();
+    try {
+      return await (await ask("v1/explain", { ...asked(statement), head: "stance" })).json();
+    } catch (problem) {
+      throw problem.status ? problem : new Error("the server does not answer");
+    }
   }
 
   /** What the model was asked, as Position.statement() of serving/article/statements.py has it. */

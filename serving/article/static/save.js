@@ -1,52 +1,56 @@
 "use strict";
 
-// A reply as a file: save.json and save.csv, made in the browser.
+// A reply as a file: save.json and save.csv, made in the browser. The CSV is that of `python -m serving article`.
 
 const save = {};
 
 {
-  const SPANS = { speaker: "speaker_mention", cue: "cue", target: "target_mention", sentence: "sentence" };
+  const COLUMNS = [
+    ...["article", "kind", "speaker", "speaker_start", "speaker_end", "cue", "cue_start", "cue_end"],
+    ...["target", "target_start", "target_end", "content", "sentence", "sentence_start", "sentence_end"],
+    ...["context_start", "context_end"],
+    ...["stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained"],
+  ];
 
   save.json = (reply) => download(`${JSON.stringify(reply, null, 2)}\n`, "application/json", nameOf(reply, "json"));
 
   save.csv = (reply) => {
     const rows = reply.article.statements.map((statement) => row(reply.article, statement));
-    const columns = [...new Set(rows.flatMap(Object.keys))];
-    const lines = [columns, ...rows.map((one) => columns.map((column) => one[column]))];
+    const lines = [COLUMNS, ...rows.map((one) => COLUMNS.map((column) => one[column]))];
     // With a byte order mark, without which spreadsheets take UTF-8 for something else.
     const text = `\ufeff${lines.map((line) => `${line.map(cell).join(",")}\r\n`).join("")}`;
     download(text, "text/csv", nameOf(reply, "csv"));
   };
 
-  /** A statement as flat columns; places are code points into the article's text. */
+  /** A statement as flat columns; offsets are code points into the article's text. */
   function row(article, statement) {
-    const flat = { article: article.name, speaker: statement.speaker, target: statement.target, kind: statement.kind };
-    for (const head of ["stance", "sentiment"]) {
-      flat[head] = statement[head]?.label;
-      for (const [label, probability] of Object.entries(statement[head]?.probabilities ?? {})) {
-        flat[`${head}_${label}`] = probability;
-      }
-    }
-    flat.abstained = statement.abstained;
-    flat.cue = statement.cue?.text;
-    flat.sentence = statement.sentence.text;
-    for (const [name, field] of Object.entries(SPANS)) {
-      flat[`${name}_start`] = statement[field]?.start;
-      flat[`${name}_end`] = statement[field]?.end;
-    }
-    return flat;
+    const { kind, speaker, cue, target, content, sentence, stance, sentiment, abstained } = statement;
+    return {
+      ...{ article: article.name, kind, speaker, cue: cue?.text, target, sentence: sentence.text, abstained },
+      ...place("speaker", statement.speaker_mention),
+      ...place("cue", cue),
+      ...place("target", statement.target_mention),
+      ...place("sentence", sentence),
+      ...place("context", statement.context),
+      content: content.map(({ start, end }) => [start, end]),
+      ...{ stance: stance?.label, stance_probabilities: stance?.probabilities },
+      ...{ sentiment: sentiment?.label, sentiment_probabilities: sentiment?.probabilities },
+    };
   }
 
-  /** RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it. */
+  const place = (name, span) => ({ [`${name}_start`]: span?.start, [`${name}_end`]: span?.end });
+
+  /** Quoted as in RFC 4180; before what a spreadsheet would calculate stands an apostrophe. */
   function cell(value) {
-    if (typeof value !== "string") return value ?? "";
-    const safe = /^[\s]*[=+\-@＝＋－＠]|^[\t\r]/u.test(value) ? `'${value}` : value;
-    return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+    if (value === null || value === undefined) return "";
+    if (typeof value === "boolean") return value ? "True" : "False";
+    const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+    const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   }
 
   function nameOf({ article }, extension) {
-    const base = (article.name ?? "article").replace(/\.(txt|md)$/i, "");
-    return `${base}.stances.${extension}`;
+    return `${(article.name ?? "article").replace(/\.(txt|md)$/i, "")}.stances.${extension}`;
   }
 
   function download(text, type, name) {
