@@ -20,10 +20,11 @@ from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 
 from serving.__main__ import run
-from serving.article.attribution import Attribution, Candidate, attributions, candidates
+from serving.article.attribution import Attribution
+from serving.article.grammar import Candidate, attributions, candidates
 from serving.article.parse import load_pipeline
+from serving.article.plain import quoted
 from serving.article.quotations import find_quotations
-from serving.article.quotes import quoted
 from serving.errors import StancewiseError
 
 CUES = Path(__file__).parents[1] / "serving" / "article" / "cues.json"
@@ -65,9 +66,10 @@ def learn(part: Annotated[str, typer.Option(help="Of PolNeAR.")] = "train") -> N
     for passage, found in _parsed(_passages(part)):
         for one in found:
             hit = any(_matches(passage, one, gold) for gold in passage.gold)
-            for word in (one.word, "*"):
-                uses[one.frame][word] += 1
-                hits[one.frame][word] += hit
+            for frame, word in ((one.frame, one.word), (one.frame, "*"), ("holder", one.holder)):
+                if word:
+                    uses[frame][word] += 1
+                    hits[frame][word] += hit
     table = {
         frame: {
             word: round(hits[frame][word] / count, 2)
@@ -75,7 +77,7 @@ def learn(part: Annotated[str, typer.Option(help="Of PolNeAR.")] = "train") -> N
             if count >= LEAST_USES and (word == "*" or hits[frame][word])
         }
         for frame, words in sorted(uses.items())
-        if words["*"] >= 10 * LEAST_USES
+        if frame == "holder" or words["*"] >= 10 * LEAST_USES
     }
     CUES.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     console.print(f"{CUES}: {sum(map(len, table.values())):,} words in {len(table)} frames")
@@ -93,7 +95,7 @@ def score(part: Annotated[str, typer.Option(help="Of PolNeAR.")] = "validation")
     nlp = load_pipeline()
     table = Table("", "seconds", "holder", "cue", "content", "content with its holder", "... exact")
     sides: list[tuple[str, Find]] = [
-        ("stancewise", lambda text: attributions(nlp(text), find_quotations(text))),
+        ("stancewise", lambda text: attributions(nlp(text), find_quotations(text))[0]),
         ("stancewise, without a parser", lambda text: quoted(text, (0, len(text)))),
         ("textacy", _textacy(nlp)),
     ]

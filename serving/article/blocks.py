@@ -1,7 +1,8 @@
-"""A text in paragraphs: headings, list items and turns of a transcript told apart, very long ones cut at sentence ends."""
+"""A text in paragraphs: headings, list items and turns of a transcript told apart, very long ones cut."""
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from serving.article.quotations import Span
@@ -49,7 +50,7 @@ def parsable(text: str) -> str:
 
 
 def _lines(text: str) -> list[Span]:
-    """Paragraphs: what stands between empty lines; single line breaks part them where the lines are not just wrapped."""
+    """Paragraphs: what stands between empty lines; single breaks part them where lines are not just wrapped."""
     spans: list[Span] = []
     at = 0
     for gap in [*_GAP.finditer(text), None]:
@@ -63,15 +64,14 @@ def _parted(text: str, span: Span) -> list[Span]:
     """A paragraph's lines joined where it is hard-wrapped, by themselves where each is a unit."""
     breaks = [match.start() for match in re.finditer("\n", text[slice(*span)])]
     places = [span[0], *(span[0] + one + 1 for one in breaks), span[1] + 1]
-    lines = [(a, b - 1) for a, b in zip(places, places[1:], strict=False)]
+    lines = [(a, b - 1) for a, b in pairwise(places)]
     merged: list[Span] = []
     for line in lines:
         piece = text[slice(*line)]
         before = text[slice(*merged[-1])].rstrip() if merged else ""
-        goes_on = bool(before) and before[-1] not in '.!?:…"”' and len(before.rsplit("\n", 1)[-1]) > 40
-        if goes_on and piece.strip() and not _ITEM.match(piece):
-            merged[-1] = (merged[-1][0], line[1])
-        elif merged and _wrapped(text, lines) and not _ITEM.match(piece) and not _TURN.match(piece):
+        open_end = bool(before) and before[-1] not in '.!?:…"”' and len(before.rsplit("\n", 1)[-1]) > 40
+        goes_on = open_end and bool(piece.strip())
+        if merged and not _ITEM.match(piece) and (goes_on or (_wrapped(text, lines) and not _TURN.match(piece))):
             merged[-1] = (merged[-1][0], line[1])
         else:
             merged.append(line)

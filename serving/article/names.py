@@ -1,10 +1,10 @@
 """Which name a mention stands for: `Ms Crotty`, `the mayor` and `she` for Aoife Crotty, where the text allows it.
 
-The article is read once, in its order. A name in full is kept with the descriptions beside it (a title before it, a phrase
-between commas behind it); a shorter name, a description or a pronoun goes to the latest name that it fits.
+The article is read once, in its order. A name in full is kept with the descriptions beside it (a title before it, a
+phrase between commas behind it); a shorter name, a description or a pronoun goes to the latest name that it fits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,18 +12,19 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
 
 NAMED = frozenset({"PERSON", "ORG", "GPE", "NORP", "FAC", "LOC", "EVENT", "LAW", "PRODUCT", "WORK_OF_ART"})
-_PLACES = frozenset({"GPE", "LOC", "FAC"})
 _HE = {"he": "m", "him": "m", "his": "m", "himself": "m", "she": "f", "her": "f", "hers": "f", "herself": "f"}
 _IT = frozenset({"it", "its", "itself"})
 _THEY = frozenset({"they", "them", "their", "theirs", "themselves"})
 _FIRST = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"})
 _RELATIVE = frozenset({"who", "which", "that", "whom"})
-_TITLES = {"mr": "m", "sir": "m", "lord": "m", "king": "m", "mrs": "f", "ms": "f", "miss": "f", "dame": "f", "lady": "f",
-           "queen": "f", "chairwoman": "f", "spokeswoman": "f", "chairman": "m", "spokesman": "m"}  # fmt: skip
+_TITLES = {"mr": "m", "sir": "m", "lord": "m", "king": "m", "mrs": "f", "ms": "f", "miss": "f", "dame": "f",
+           "lady": "f", "queen": "f", "chairwoman": "f", "spokeswoman": "f", "chairman": "m",
+           "spokesman": "m"}  # fmt: skip
 _BODIES = frozenset({"agency", "alliance", "body", "club", "company", "firm", "group", "institute", "organisation",
                      "organization", "party", "team"})  # fmt: skip
+_LANDS = frozenset({"city", "country", "nation", "town"})
 _DEFINITE = frozenset({"the", "this", "that", "these", "those"})
-_DROPPED = frozenset({"det", "poss", "predet"})
+_SAME_WORD = 20  # entities with the same word that are kept, the latest
 _REACH = 3  # sentences back in which a pronoun looks for its name
 
 
@@ -36,7 +37,7 @@ class Entity:
     gender: str | None = None
     plural: bool = False
     words: set[str] = field(default_factory=set)  # of its name, in lower case
-    roles: set[str] = field(default_factory=set)  # nouns it is described by, such as mayor
+    roles: dict[str, set[str]] = field(default_factory=dict)  # nouns it is described by: minister -> {foreign}
     sentence: int = 0  # of its last mention
     subject: int = -1  # sentence in which it last was a subject
     place: int = 0  # rank of its last mention
@@ -46,12 +47,18 @@ class Entity:
         """Whether he and she may stand for it."""
         return self.label == "PERSON" or (self.label == "NOUN" and self.gender is not None)
 
+    def is_a(self, noun: str, modifiers: set[str]) -> bool:
+        """Whether a description fits: the prime minister is no foreign minister, but the minister may be either."""
+        known = self.roles.get(noun)
+        return known is not None and (not modifiers or not known or modifiers <= known)
+
 
 class Names:
     """The entities of one article. Paragraphs are to be added in order; `of` then answers for their words."""
 
     def __init__(self) -> None:
-        self.entities: list[Entity] = []
+        self._by_word: dict[str, list[Entity]] = {}  # of its name or its roles; so a long text costs no more a word
+        self._near: list[Entity] = []  # mentioned in the last sentences
         self._sentence = 0
         self._place = 0
         self._doc: Doc | None = None
@@ -63,6 +70,7 @@ class Names:
         spans = {token.i: span for span in doc.ents if span.label_ in NAMED for token in span}
         for sentence in doc.sents:
             self._sentence += 1
+            self._near = [one for one in self._near if self._sentence - one.sentence <= _REACH]
             for token in sentence:
                 entity = self._mention(token, spans.get(token.i))
                 if entity:
@@ -79,8 +87,19 @@ class Names:
     def called(self, name: str) -> Entity | None:
         """The person of a transcript's `NAME:`, in full or in part; None: nobody of that name was met yet."""
         words = {word.lower().rstrip(".") for word in name.split()} - _TITLES.keys()
-        fits = [one for one in self.entities if one.label == "PERSON" and words and words <= one.words]
-        return max(fits, key=lambda one: one.place, default=None)
+        return next((one for one in self._known(words) if one.label == "PERSON" and words <= one.words), None)
+
+    def _known(self, words: Iterable[str]) -> list[Entity]:
+        """Entities with one of the words in name or roles, the latest mentioned first."""
+        found = {id(one): one for word in words for one in self._by_word.get(word, ())}
+        return sorted(found.values(), key=lambda one: -one.place)
+
+    def _learn(self, entity: Entity, words: Iterable[str]) -> None:
+        for word in words:
+            several = self._by_word.setdefault(word, [])
+            if entity not in several[-_SAME_WORD:]:
+                several.append(entity)
+                del several[:-_SAME_WORD]
 
     def _mention(self, token: "Token", span: "Span | None") -> Entity | None:
         if span is not None:
@@ -88,11 +107,13 @@ class Names:
         if token.pos_ == "PRON" or token.lower_ in _HE:
             return self._pronoun(token)
         if token.pos_ in ("NOUN", "PROPN") and token.dep_ != "compound":
-            return self._described(token)
+            return self._at.get(token.i) or self._described(token)
         return None
 
     def _seen(self, entity: Entity, token: "Token") -> None:
         self._place += 1
+        if entity.sentence != self._sentence and entity not in self._near:
+            self._near.append(entity)
         entity.place, entity.sentence = self._place, self._sentence
         if token.dep_ in ("nsubj", "nsubjpass"):
             entity.subject = self._sentence
@@ -107,16 +128,16 @@ class Names:
         entity = self._by_name(lower, span.label_)
         if entity is None:
             entity = Entity(name, span.label_, words=lower, plural=span.label_ == "NORP" and name.endswith("s"))
-            self.entities.append(entity)
         elif entity.label == "PERSON" and len(lower) > len(entity.words):
             entity.name, entity.words = name, lower
+        self._learn(entity, entity.words)
         self._describe(entity, span)
         for token in span:
             self._at[token.i] = entity
         return entity
 
     def _by_name(self, words: set[str], label: str) -> Entity | None:
-        for entity in reversed(sorted(self.entities, key=lambda one: one.place)):
+        for entity in self._known(words):
             if entity.label == "NOUN":
                 continue
             if entity.words == words or (entity.label == "PERSON" and words < entity.words):
@@ -129,23 +150,27 @@ class Names:
         return None
 
     def _describe(self, entity: Entity, span: "Span") -> None:
+        """Learn from what stands beside a name: a title before it, a phrase between commas, `is the ...`."""
         head = span.root
-        before = span.doc[span.start - 1] if span.start else None
-        if before is not None and (gender := _TITLES.get(before.lower_.rstrip("."))):
-            entity.gender = gender
-        if (gender := _TITLES.get(span[0].lower_.rstrip("."))) is not None:
-            entity.gender = gender
+        for word in (span.doc[span.start - 1] if span.start else None, span[0]):
+            if word is not None and (gender := _TITLES.get(word.lower_.rstrip("."))):
+                entity.gender = gender
         near = [child for child in head.children if child.dep_ == "appos"]
-        near += [child for child in head.children if child.dep_ in ("compound", "nmod") and child.i < span.start]
+        before = [child for child in head.children if child.dep_ in ("compound", "nmod") and child.i < span.start]
+        near += before[-1:]
         if head.dep_ == "appos":
             near.append(head.head)
         if head.dep_ == "nsubj" and head.head.lemma_ == "be":
             near += [child for child in head.head.children if child.dep_ == "attr"]
         for noun in near:
-            if noun.pos_ in ("NOUN", "PROPN"):
-                entity.roles.add(noun.lemma_.lower())
-                if noun.i not in self._at or self._at[noun.i].label == "NOUN":
-                    self._at[noun.i] = entity
+            if noun.pos_ not in ("NOUN", "PROPN") or noun.ent_type_ in NAMED:
+                continue
+            role = noun.lemma_.lower()
+            entity.roles.setdefault(role, set()).update(_modifiers(noun), (one.lower_ for one in before[:-1]))
+            entity.gender = entity.gender or _TITLES.get(role)
+            self._learn(entity, [role])
+            if noun.i not in self._at or self._at[noun.i].label == "NOUN":
+                self._at[noun.i] = entity
 
     def _pronoun(self, token: "Token") -> Entity | None:
         word = token.lower_
@@ -162,35 +187,41 @@ class Names:
 
     def _described(self, token: "Token") -> Entity | None:
         noun = token.lemma_.lower()
-        modifiers = {one.lower_ for one in token.children if one.dep_ in ("amod", "compound", "nmod")}
+        modifiers = _modifiers(token)
+        # A name that the parser takes for one elsewhere in the article.
+        if token.pos_ == "PROPN" and (found := self._by_name({noun, *modifiers}, "")):
+            return found
         if _is_definite(token):
-            for entity in sorted(self.entities, key=lambda one: -one.place):
-                if noun in entity.roles:
+            for entity in self._known([noun]):
+                if entity.label != "NOUN" and entity.is_a(noun, modifiers):
                     return entity
                 if entity.label == "ORG" and noun in entity.words and modifiers <= entity.words:
                     return entity
             if noun in _BODIES and (found := self._latest(lambda one: one.label == "ORG")):
                 return found
-            if noun in ("country", "nation", "city", "town") and (
-                found := self._latest(lambda one: one.label == "GPE")
-            ):
+            if noun in _LANDS and (found := self._latest(lambda one: one.label == "GPE")):
                 return found
         return self._thing(token, noun, modifiers)
 
     def _thing(self, token: "Token", noun: str, modifiers: set[str]) -> Entity:
         """A thing without a name: the same noun with no other modifiers is the same thing."""
         words = {noun, *modifiers}
-        for entity in sorted(self.entities, key=lambda one: -one.place):
-            if entity.label == "NOUN" and noun in entity.roles and _is_definite(token) and words <= entity.words:
-                return entity
+        if _is_definite(token):
+            for entity in self._known([noun]):
+                if entity.label == "NOUN" and noun in entity.roles and words <= entity.words:
+                    return entity
         plural = token.tag_ in ("NNS", "NNPS")
-        entity = Entity(phrase(token), "NOUN", plural=plural, words=words, roles={noun})
-        self.entities.append(entity)
+        entity = Entity(phrase(token), "NOUN", _TITLES.get(noun), plural, words, {noun: modifiers})
+        self._learn(entity, [noun])
         return entity
 
     def _latest(self, fits: Callable[[Entity], bool]) -> Entity | None:
-        near = [one for one in self.entities if fits(one) and self._sentence - one.sentence <= _REACH]
+        near = [one for one in self._near if fits(one)]
         return max(near, key=lambda one: (one.subject >= self._sentence - 1, one.subject, one.place), default=None)
+
+
+def _modifiers(noun: "Token") -> set[str]:
+    return {one.lower_ for one in noun.children if one.dep_ in ("amod", "compound", "nmod")}
 
 
 def is_first_person(token: "Token") -> bool:

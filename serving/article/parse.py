@@ -43,7 +43,8 @@ def load_pipeline() -> "Language":
 
 def _check(name: str) -> None:
     spec = find_spec(name)
-    assert spec and spec.origin
+    assert spec
+    assert spec.origin
     digest = hashlib.sha256()
     for path in sorted(Path(spec.origin).parent.glob("*/**/*")):
         if path.is_file() and path.name in ("model", "config.cfg", "moves", "cfg", "patterns", "tokenizer"):

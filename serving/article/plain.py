@@ -24,8 +24,10 @@ _SAYING = (
     r"suggest(?:s|ed)|tells|testified|thinks?|told|tweeted|urged|vowed|warn(?:s|ed)|writes?|wrote"
 )
 _CAPITAL = r"[A-ZÀ-ÖØ-Þ][\w'’.-]*"
-_NAME = rf"(?:(?:[Tt]he|[Aa]n?|[Hh]is|[Hh]er|[Tt]heir|[Ii]ts)\s)?(?:[a-z]+\s){{0,3}}?{_CAPITAL}(?:\s(?:(?:of|the|de|van|von|al|bin|and)\s)?{_CAPITAL}){{0,5}}"
-_DESCRIPTION = r"(?:[Tt]he|[Aa]n?|[Hh]is|[Hh]er|[Tt]heir|[Ii]ts)(?:\s[a-z][\w-]+){1,4}?"
+_ARTICLE = r"(?:[Tt]he|[Aa]n?|[Hh]is|[Hh]er|[Tt]heir|[Ii]ts)"
+_MORE_NAMES = rf"(?:\s(?:(?:of|the|de|van|von|al|bin|and)\s)?{_CAPITAL}){{0,5}}"
+_NAME = rf"(?:{_ARTICLE}\s)?(?:[a-z]+\s){{0,3}}?{_CAPITAL}{_MORE_NAMES}"
+_DESCRIPTION = rf"{_ARTICLE}(?:\s[a-z][\w-]+){{1,4}}?"
 _PRONOUN = r"\b(?:[Hh]e|[Ss]he|[Tt]hey|[Ww]e|I|[Ii]t)"
 _HOLDER = rf"(?P<holder>{_PRONOUN}|{_NAME}|{_DESCRIPTION})"
 _ADVERB = r"(?:\s(?:also|later|once|then|again|\w+ly|has|have|had))?"
@@ -44,11 +46,12 @@ _INDIRECT = re.compile(rf"(?:^|(?<=[.!?]\s)|(?<=\n)){_HOLDER}{_TITLE}{_ADVERB}\s
 _ACCORDING = re.compile(rf"(?P<cue>[Aa]ccording to)\s{_HOLDER}")
 _SENTENCE_END = re.compile(r"[.!?][\"”’)]*(?=\s|$)")
 _PROPER = re.compile(rf"(?:[Tt]he\s)?{_CAPITAL}(?:\s(?:(?:of|the|de|van|von|al|bin|for)\s){{0,2}}{_CAPITAL}){{0,5}}")
-_NO_NAMES = frozenset(
-    """a after all an and as at before but by for from he her his how i if in it its many mr mrs ms my no none not on or
-    our she so some that the their then there these they this those to under we what when where while who why with yes
-    you your""".split()
-)
+_NO_NAMES = frozenset({
+    "a", "after", "all", "an", "and", "as", "at", "before", "but", "by", "for", "from", "he", "her", "his",
+    "how", "i", "if", "in", "it", "its", "many", "mr", "mrs", "ms", "my", "no", "none", "not", "on", "or",
+    "our", "she", "so", "some", "that", "the", "their", "then", "there", "these", "they", "this", "those", "to",
+    "under", "we", "what", "when", "where", "while", "who", "why", "with", "yes", "you", "your",
+})  # fmt: skip
 
 
 def positions(text: str, blocks: Sequence[Block], given: "Mapping[str, re.Pattern[str]] | None") -> Iterator[Position]:
@@ -143,9 +146,9 @@ def quoted(text: str, paragraph: Span) -> list[Attribution]:
         if not is_statement(text, quotation):
             continue
         span = (quotation.start, quotation.end)
-        beside = _beside(text, quotation, paragraph)
-        if beside:
-            found.append(Attribution(beside[0], beside[0][0], beside[1], (span,)))
+        held = beside(text, quotation, paragraph)
+        if held:
+            found.append(Attribution(held[0], held[0][0], held[1], (span,)))
         elif found:  # a quotation goes on behind its attribution
             found[-1] = _more(found[-1], span)
     taken = {one.cue for one in found}
@@ -153,7 +156,7 @@ def quoted(text: str, paragraph: Span) -> list[Attribution]:
     return sorted(found, key=lambda one: one.cue)
 
 
-def _beside(text: str, quotation: Quotation, paragraph: Span) -> tuple[Span, Span] | None:
+def beside(text: str, quotation: Quotation, paragraph: Span) -> tuple[Span, Span] | None:
     """Holder and cue that follow the quotation or stand before it."""
     for pattern in _AFTER:
         if match := pattern.match(text, quotation.end, paragraph[1]):

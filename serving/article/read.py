@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from serving.article import plain
-from serving.article.attribution import Attribution, attributions, kind_of
+from serving.article.attribution import Attribution, kind_of
 from serving.article.blocks import Block, find_blocks, parsable
+from serving.article.grammar import attributions, speaks
 from serving.article.names import Entity, Names, is_first_person
 from serving.article.parse import load_pipeline, pipeline_name
 from serving.article.quotations import Quotation, find_quotations
@@ -180,7 +181,7 @@ def _shares(
     holders: Mapping[Attribution, Holder],
     owner: Holder,
 ) -> Iterator[Share]:
-    """The sentence's words by holder: each belongs to the innermost attribution around it, else to the block's owner."""
+    """The sentence's words by holder: each is of the innermost attribution around it, else of the block's owner."""
     here = [one for one in said if any(a < sentence.end_char and sentence.start_char < b for a, b in one.content)]
     parts: dict[Attribution | None, list[Token]] = {}
     for token in sentence:
@@ -192,23 +193,14 @@ def _shares(
     for inner, tokens in parts.items():
         yield Share(holders[inner] if inner else owner, tokens, inner)
     for one in done:
-        actor = holders[one].entity
-        if sentence.start_char <= one.cue[0] < sentence.end_char and actor and actor.label in ACTORS:
-            outside = [token for token in sentence if _covers(one.content, token.idx)]
-            inner_said = [other for other in here if _covers([sentence_span(sentence)], other.cue[0])]
-            yield Share(
-                holders[one],
-                [
-                    t
-                    for t in outside
-                    if not any(_covers(o.content, t.idx) and _covers(one.content, o.cue[0]) for o in inner_said)
-                ],
-                one,
-            )
+        if sentence.start_char <= one.cue[0] < sentence.end_char and _acts(holders[one].entity):
+            inner = [span for other in here if _covers(one.content, other.cue[0]) for span in other.content]
+            own = [token for token in sentence if _covers(one.content, token.idx) and not _covers(inner, token.idx)]
+            yield Share(holders[one], own, one)
 
 
-def sentence_span(sentence: "Sentence") -> tuple[int, int]:
-    return sentence.start_char, sentence.end_char
+def _acts(entity: Entity | None) -> bool:
+    return entity is not None and (entity.label in ACTORS or any(map(speaks, entity.roles)))
 
 
 def _context(sentence: "Sentence", one: Attribution | None) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What a holder may take a position on: the named and the described things in what he says, does, or is said to feel."""
+"""What a holder may take a position on: the named and the described things in what he says, does, or feels."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,13 +17,18 @@ _ARGUMENTS = frozenset({"dobj", "nsubj", "nsubjpass", "dative", "conj", "appos"}
 _TOWARD = frozenset(
     {"about", "against", "at", "behind", "for", "from", "of", "on", "over", "to", "toward", "towards", "with"}
 )
+_STAND_INS = frozenset({"he", "him", "she", "her", "it", "they", "them", "which", "whom", "who"})
+_PLACES = frozenset({"GPE", "LOC", "FAC"})
+_WHERE = frozenset({"across", "at", "from", "in", "inside", "near", "off", "outside", "through"})
 _NOT_THINGS = frozenset({"DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "LANGUAGE"})
 # Nouns that stand for a saying, an amount, a time or anybody: no positions are taken on them.
-_EMPTY = frozenset(
-    """answer anybody anyone anything case chance comment day end everybody everyone everything example fact hour hundred
-    kind lot matter member million moment month number one part past percent place point question reason rest side sort
-    statement thing thousand time today tomorrow view way week word year yesterday""".split()
-)
+_EMPTY = frozenset({
+    "answer", "anybody", "anyone", "anything", "case", "chance", "comment", "day", "end", "everybody",
+    "everyone", "everything", "example", "fact", "hour", "hundred", "kind", "lot", "matter", "member",
+    "million", "moment", "month", "number", "one", "part", "past", "percent", "place", "point", "question",
+    "reason", "rest", "side", "sort", "statement", "thing", "thousand", "time", "today", "tomorrow", "view",
+    "way", "week", "word", "year", "yesterday",
+})  # fmt: skip
 
 
 def targets(tokens: Sequence["Token"], given: Given | None, names: Names) -> Iterator[tuple[str | None, "Token"]]:
@@ -65,14 +70,20 @@ def mention(token: "Token") -> Span:
 
 def _is_thing(token: "Token") -> bool:
     if token.ent_type_ in NAMED:
-        return _heads_name(token)
+        return _heads_name(token) and not _is_place(token)
     if token.ent_type_ in _NOT_THINGS or is_first_person(token):
         return False
     if token.pos_ == "PRON":
-        return token.lower_ in ("he", "him", "she", "her", "it", "they", "them") and token.dep_ in (*_ARGUMENTS, "pobj")
-    if token.pos_ != "NOUN" or token.lemma_.lower() in _EMPTY:
+        stands_in = token.lower_ in _STAND_INS or token.tag_ == "WDT"
+        return stands_in and token.dep_ in (*_ARGUMENTS, "pobj")
+    if token.pos_ not in ("NOUN", "PROPN") or token.lemma_.lower() in _EMPTY:
         return False
     return _is_argument(token)
+
+
+def _is_place(token: "Token") -> bool:
+    """Where something happens, not what it is about."""
+    return token.ent_type_ in _PLACES and token.dep_ == "pobj" and token.head.lower_ in _WHERE
 
 
 def _heads_name(token: "Token") -> bool:
