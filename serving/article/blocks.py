@@ -13,6 +13,9 @@ MOST_CHARACTERS = 4_000  # of a block; what is longer is cut, so that one endles
 _GAP = re.compile(r"\n[ \t\f\v\r\u00a0]*(?:\n[ \t\f\v\r\u00a0]*)+|\u2029")
 _ITEM = re.compile(r"[ \t]*(?:[-–—*•◦‣·]|\(?\d{1,3}[.)])[ \t]+(?=\S)")
 _TURN = re.compile(r"[ \t]*(?P<name>[A-ZÀ-ÖØ-Þ][\w'’. -]{0,38}?(?:,? \([^)\n]{1,40}\))?)[ \t]*:[ \t]+(?=\S)")
+_DATELINE = re.compile(
+    r"[A-ZÀ-ÖØ-Þ][A-ZÀ-ÖØ-Þ .'’-]{2,40}(?:,[^\n—–-]{2,40})? ?(?:\([^)\n]{1,30}\) ?)?(?:--|[—–-]) ?(?=\S)"
+)
 _SENTENCE_END = re.compile(r"[.!?…][\"”’')\]]*\s+")
 _PROSE_WORDS = 12  # a line with so many is a paragraph, not a heading
 _LEAST_TURNS = 3  # lines that begin with "Name:" make a transcript only together
@@ -101,9 +104,11 @@ def _block(text: str, line: Span, turn: "re.Match[str] | None") -> list[Block]:
         return [Block(a, b, "turn", turn.span("name")) for a, b in _cut(text, (turn.end(), end))]
     if item := _ITEM.match(text, start, end):
         return [Block(a, b, "item") for a, b in _cut(text, (item.end(), end))]
+    if dateline := _DATELINE.match(text, start, end):
+        start = dateline.end()
     piece = text[start:end]
     is_heading = piece[-1] not in ".!?…:;,\"”’'" and len(piece.split()) <= _PROSE_WORDS
-    return [Block(a, b, "heading" if is_heading else "paragraph") for a, b in _cut(text, line)]
+    return [Block(a, b, "heading" if is_heading else "paragraph") for a, b in _cut(text, (start, end))]
 
 
 def _cut(text: str, span: Span) -> list[Span]:

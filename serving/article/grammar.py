@@ -162,11 +162,11 @@ def _candidate(
 
 def _subject(verb: "Token") -> "Token | None":
     """Who does it: its own subject, the agent of a passive, or the subject of the verb that it hangs on."""
+    if own := next((one for one in verb.children if one.dep_ == "nsubj"), None):
+        return own
     for child in verb.children:
         if child.dep_ == "agent":
             return next((one for one in child.children if one.dep_ == "pobj"), None)
-    if own := next((one for one in verb.children if one.dep_ == "nsubj"), None):
-        return own
     if any(child.dep_ in ("nsubjpass", "auxpass") for child in verb.children):
         return None
     return _subject_above(verb)
@@ -191,10 +191,11 @@ def _complement(word: "Token") -> tuple[str | None, list[list["Token"]]]:
     by: dict[str, list[Token]] = {}
     for child in word.children:
         by.setdefault(child.dep_, []).append(child)
-    clauses = [one for one in by.get("ccomp", []) if not _is_aside(one)]
+    objects = by.get("dobj", [])
+    # What stands before a colon is another sentence: "not everybody rejoiced: he called the ruling a blow".
+    clauses = [one for one in by.get("ccomp", []) if not _is_aside(one) and not (objects and one.i < word.i)]
     if clauses:
         return _QUOTING, [_subtree(one) for one in clauses]
-    objects = by.get("dobj", [])
     if purposes := by.get("xcomp", []):
         return ("to", [_subtree(one) for one in (*objects, *purposes)])
     if objects:

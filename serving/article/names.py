@@ -22,6 +22,7 @@ _TITLES = {"mr": "m", "sir": "m", "lord": "m", "king": "m", "mrs": "f", "ms": "f
            "spokesman": "m"}  # fmt: skip
 _BODIES = frozenset({"agency", "alliance", "body", "club", "company", "firm", "group", "institute", "organisation",
                      "organization", "party", "team"})  # fmt: skip
+_NO_PERSONS = frozenset({"ORG", "PRODUCT", "FAC", "GPE"})  # what the parser may take a company for
 _LANDS = frozenset({"city", "country", "nation", "town"})
 _DEFINITE = frozenset({"the", "this", "that", "these", "those"})
 _SAME_WORD = 20  # entities with the same word that are kept, the latest
@@ -171,6 +172,7 @@ class Names:
             self._learn(entity, [role])
             if noun.i not in self._at or self._at[noun.i].label == "NOUN":
                 self._at[noun.i] = entity
+                self._seen(entity, noun)  # the noun may be the subject: `its chief executive, Lucía Endara, sat`
 
     def _pronoun(self, token: "Token") -> Entity | None:
         word = token.lower_
@@ -197,7 +199,7 @@ class Names:
                     return entity
                 if entity.label == "ORG" and noun in entity.words and modifiers <= entity.words:
                     return entity
-            if noun in _BODIES and (found := self._latest(lambda one: one.label == "ORG")):
+            if noun in _BODIES and (found := self._latest(lambda one: one.label in _NO_PERSONS)):
                 return found
             if noun in _LANDS and (found := self._latest(lambda one: one.label == "GPE")):
                 return found
@@ -226,7 +228,7 @@ def _modifiers(noun: "Token") -> set[str]:
 
 def is_first_person(token: "Token") -> bool:
     """I, we and the like: whoever speaks."""
-    return token.lower_ in _FIRST
+    return token.pos_ == "PRON" and token.lower_ in _FIRST
 
 
 def phrase(token: "Token") -> str:

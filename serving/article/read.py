@@ -190,6 +190,8 @@ def _shares(
         if inner is None and any(_covers([one.source, one.cue], token.idx) for one in here):
             continue
         parts.setdefault(inner, []).append(token)
+    if here and owner.name is None:
+        parts.pop(None, None)  # who reports what others say takes no position by it
     for inner, tokens in parts.items():
         yield Share(holders[inner] if inner else owner, tokens, inner)
     for one in done:

@@ -17,9 +17,13 @@ _ARGUMENTS = frozenset({"dobj", "nsubj", "nsubjpass", "dative", "conj", "appos"}
 _TOWARD = frozenset(
     {"about", "against", "at", "behind", "for", "from", "of", "on", "over", "to", "toward", "towards", "with"}
 )
-_STAND_INS = frozenset({"he", "him", "she", "her", "it", "they", "them", "which", "whom", "who"})
-_PLACES = frozenset({"GPE", "LOC", "FAC"})
-_WHERE = frozenset({"across", "at", "from", "in", "inside", "near", "off", "outside", "through"})
+_STAND_INS = frozenset({"he", "him", "she", "her", "it", "they", "them"})
+_RELATIVE = frozenset({"which", "whom", "that"})
+_VAGUE = frozenset({"a", "an", "any", "each", "every", "no", "some"})  # a thing not yet known is seldom judged
+_ASIDE = frozenset({"poss", "npadvmod", "intj"})  # the owner, a measure: beside what is spoken of
+_WHERE = frozenset(
+    {"across", "at", "by", "during", "from", "in", "inside", "near", "off", "outside", "since", "through"}
+)
 _NOT_THINGS = frozenset({"DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "LANGUAGE"})
 # Nouns that stand for a saying, an amount, a time or anybody: no positions are taken on them.
 _EMPTY = frozenset({
@@ -69,21 +73,19 @@ def mention(token: "Token") -> Span:
 
 
 def _is_thing(token: "Token") -> bool:
+    if token.dep_ in _ASIDE or (token.dep_ == "pobj" and token.head.lower_ in _WHERE):
+        return False
     if token.ent_type_ in NAMED:
-        return _heads_name(token) and not _is_place(token)
+        return _heads_name(token)
     if token.ent_type_ in _NOT_THINGS or is_first_person(token):
         return False
     if token.pos_ == "PRON":
-        stands_in = token.lower_ in _STAND_INS or token.tag_ == "WDT"
-        return stands_in and token.dep_ in (*_ARGUMENTS, "pobj")
+        if token.lower_ in _RELATIVE:
+            return token.dep_ == "dobj"
+        return token.lower_ in _STAND_INS and token.dep_ in (*_ARGUMENTS, "pobj")
     if token.pos_ not in ("NOUN", "PROPN") or token.lemma_.lower() in _EMPTY:
         return False
-    return _is_argument(token)
-
-
-def _is_place(token: "Token") -> bool:
-    """Where something happens, not what it is about."""
-    return token.ent_type_ in _PLACES and token.dep_ == "pobj" and token.head.lower_ in _WHERE
+    return _is_argument(token) and not any(one.lower_ in _VAGUE or one.pos_ == "NUM" for one in token.children)
 
 
 def _heads_name(token: "Token") -> bool:

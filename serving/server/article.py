@@ -210,6 +210,7 @@ async def _label(request: Request, engine: Engine, query: ArticleQuery, tell: Te
     seconds = time.perf_counter() - start
     metrics.READING.observe(seconds)
     request.state.fields |= {"statements": len(statements), "read_ms": round(1000 * seconds, 2)}
+    tell("labelling", 0, len(statements))
     answers, served = await engine.answer_in_pieces(statements, lambda done, total: tell("labelling", done, total))
     # Thousands of statements take a while to write: not on the event loop.
     return await asyncio.to_thread(_reply, query, reading, answers, served)

@@ -19,7 +19,7 @@ from serving.server.reading import Reader
 from serving.server.settings import ServerSettings
 from serving.statement import Prediction, Statement
 
-PIECE = 128  # statements of a long job that are queued at once: what others wait for before their turn
+PIECE = 64  # statements of a long job that are queued at once: what others wait for before their turn
 Done = TypeVar("Done")
 
 log = logging.getLogger("stancewise")

@@ -1,17 +1,15 @@
-"""The page in the server, in a real browser. Screenshots go to SCREENSHOTS, if it is set."""
+"""The page in the server, in a real browser."""
 
 import csv
 import http.client
 import io
 import json
-import os
 import shutil
 import time
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from serving.article.output import csv_table
@@ -95,11 +93,6 @@ def result_of(page):
 def message(page):
     page.locator("#message.problem").wait_for()
     return page.inner_text("#message")
-
-
-def keep(page, name):
-    if folder := os.environ.get("SCREENSHOTS"):
-        Image.open(io.BytesIO(page.screenshot())).quantize(64).save(Path(folder) / f"{name}.png", optimize=True)
 
 
 def test_a_pasted_text_is_labelled_and_can_be_filtered(server, visit):
@@ -341,14 +334,12 @@ def test_axe_finds_nothing_serious(server, visit, scheme):
     page = visit(server, color_scheme=scheme)
     expect(page.locator("#model")).to_contain_text("run")
     checked = {"start": Axe().run(page)}
-    keep(page, f"page-start-{scheme}")
     page.click("#label")
     message(page)
     checked["problem"] = Axe().run(page)
     label(page, REPORT)
     page.wait_for_selector("#result:not([hidden])")
     checked["result"] = Axe().run(page)
-    keep(page, f"page-{scheme}")
     for state, found in checked.items():
         grave = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
         assert not grave, (state, [(one["id"], [node["html"] for node in one["nodes"]]) for one in grave])
@@ -360,4 +351,3 @@ def test_on_a_phone_nothing_sticks_out(server, visit):
     assert page.evaluate(width) <= 390
     label(page, REPORT).wait_for_selector("#result:not([hidden])")
     assert page.evaluate(width) <= 390
-    keep(page, "page-phone")

@@ -100,11 +100,12 @@
   }
 
   function begin() {
-    say("Reading the text…");
+    say("Reading the text…", { stage: "reading" });
     at("working").hidden = false;
-    at("stage").textContent = "";
+    at("stage").textContent = "Reading the text…";
     at("bar").removeAttribute("value");
     at("label").setAttribute("aria-disabled", "true");
+    at("working").scrollIntoView({ block: "nearest" });
   }
 
   function end() {
@@ -118,7 +119,7 @@
     if (done) [bar.max, bar.value] = [total, done];
     else bar.removeAttribute("value");
     if (stage === "reading") {
-      at("stage").textContent = done ? `${Math.floor((100 * done) / total)} % of the text read` : "";
+      if (done) at("stage").textContent = `${Math.floor((100 * done) / total)} % of the text read`;
       return;
     }
     at("stage").textContent = `${count(done)} of ${count(total)} statements labelled`;
@@ -169,8 +170,9 @@
     clearInterval(ticking);
     if (focus) {
       at("input").open = true;
-      at(focus).focus();
+      at(focus).focus({ preventScroll: true });
     }
+    if (problem) message.scrollIntoView({ block: "nearest" });
   }
 
   function explainProblem(problem) {
