@@ -1,6 +1,7 @@
 """An article from a file, a folder or standard input; what is no readable text is refused with the way out.
 
-Line ends stay as they are, so that offsets are those of the decoded file, its byte order mark left out.
+Offsets are those of the decoded file, its byte order mark left out: Windows line ends stay, and the lone carriage returns
+of old files become line feeds, which are as long.
 """
 
 import codecs
@@ -18,6 +19,7 @@ TEXTS = (".txt", ".md")
 PAGES = (".html", ".htm")
 
 _CONTROL = re.compile("[\x01-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd]")  # tabs and line ends aside
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PAGE_START = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.I)
 _TAG = re.compile(r"</?(?:a|article|br|div|h[1-6]|img|li|p|script|section|span|style|table|td|tr|ul)\b[^<>]*>", re.I)
@@ -109,7 +111,7 @@ def read_text(path: Path, pages: bool = False) -> str:
             raise StancewiseError(f"{name}: {what}")
     if len(data) > MOST_BYTES:
         raise StancewiseError(f"{name}: more than {MOST_BYTES:,} bytes; divide the text")
-    text = _decoded(data, name, pages)
+    text = _LONE_RETURN.sub("\n", _decoded(data, name, pages))
     try:
         if pages and (path.suffix.lower() in PAGES or is_page(text)):
             text = extract(text)

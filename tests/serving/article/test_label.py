@@ -38,7 +38,7 @@ def test_targets_are_looked_for_alone(classifier, targets):
 def test_a_target_is_found_by_its_aliases(classifier):
     article = classifier.read_article(TEXT, {"the accord": ["Ferry Accord"]})
     assert {one.target for one in article.statements} == {"the accord"}
-    assert {one.target_mention.text for one in article.statements} == {"Ferry Accord"}
+    assert all(one.target_mention.text.endswith("Ferry Accord") for one in article.statements)
     assert "Peter Holm" in {one.speaker for one in article.statements}
 
 

@@ -47,11 +47,11 @@ def test_the_text_is_the_same_in_every_encoding_that_says_what_it_is(tmp_path, d
     assert read_text(tmp_path / "a.txt") == TEXT
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_line_ends_stay_so_that_offsets_are_those_of_the_file(tmp_path, end):
-    text = f"Oslo hailed it.{end}{end}Rome did not.{end}"
-    (tmp_path / "a.txt").write_bytes(text.encode())
-    assert read_text(tmp_path / "a.txt") == text
+@pytest.mark.parametrize(("end", "read"), [("\n", "\n"), ("\r\n", "\r\n"), ("\r", "\n")])
+def test_line_ends_keep_their_length_so_that_offsets_are_those_of_the_file(tmp_path, end, read):
+    text = "Oslo hailed it.{0}{0}Rome did not.{0}"
+    (tmp_path / "a.txt").write_bytes(text.format(end).encode())
+    assert read_text(tmp_path / "a.txt") == text.format(read)
 
 
 def test_other_bytes_are_named_by_place_and_not_guessed(tmp_path):
