@@ -191,7 +191,8 @@ def _complement(word: "Token") -> tuple[str | None, list[list["Token"]]]:
     by: dict[str, list[Token]] = {}
     for child in word.children:
         by.setdefault(child.dep_, []).append(child)
-    objects = by.get("dobj", [])
+    # Of a passive with an agent the subject is what is judged.
+    objects = by.get("dobj", []) or (by.get("nsubjpass", []) if "agent" in by else [])
     # What stands before a colon is another sentence: "not everybody rejoiced: he called the ruling a blow".
     clauses = [one for one in by.get("ccomp", []) if not _is_aside(one) and not (objects and one.i < word.i)]
     if clauses:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from serving.article.grammar import speaks
+
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
 
@@ -24,6 +26,7 @@ _BODIES = frozenset({"agency", "alliance", "body", "club", "company", "firm", "g
                      "organization", "party", "team"})  # fmt: skip
 _NO_PERSONS = frozenset({"ORG", "PRODUCT", "FAC", "GPE"})  # what the parser may take a company for
 _LANDS = frozenset({"city", "country", "nation", "town"})
+_PEOPLE = ("chief", "er", "ian", "ist", "man", "or", "president", "woman")  # how nouns for people end
 _DEFINITE = frozenset({"the", "this", "that", "these", "those"})
 _SAME_WORD = 20  # entities with the same word that are kept, the latest
 _REACH = 3  # sentences back in which a pronoun looks for its name
@@ -193,17 +196,33 @@ class Names:
         # A name that the parser takes for one elsewhere in the article.
         if token.pos_ == "PROPN" and (found := self._by_name({noun, *modifiers}, "")):
             return found
-        if _is_definite(token):
-            for entity in self._known([noun]):
-                if entity.label != "NOUN" and entity.is_a(noun, modifiers):
-                    return entity
-                if entity.label == "ORG" and noun in entity.words and modifiers <= entity.words:
-                    return entity
-            if noun in _BODIES and (found := self._latest(lambda one: one.label in _NO_PERSONS)):
-                return found
-            if noun in _LANDS and (found := self._latest(lambda one: one.label == "GPE")):
-                return found
-        return self._thing(token, noun, modifiers)
+        found = self._known_by(token, noun, modifiers) if _is_definite(token) else None
+        return found or self._thing(token, noun, modifiers)
+
+    def _known_by(self, token: "Token", noun: str, modifiers: set[str]) -> Entity | None:
+        """The name that a definite description stands for."""
+        for entity in self._known([noun]):
+            if entity.label != "NOUN" and entity.is_a(noun, modifiers):
+                return entity
+            if entity.label == "ORG" and noun in entity.words and modifiers <= entity.words:
+                return entity
+        if noun in _BODIES:
+            return self._latest(lambda one: one.label in _NO_PERSONS)
+        if noun in _LANDS:
+            return self._latest(lambda one: one.label == "GPE")
+        if noun.endswith(_PEOPLE) and token.tag_ == "NN":
+            return self._newest_person(noun)
+        return None
+
+    def _newest_person(self, noun: str) -> Entity | None:
+        """`The mayor` may be whoever the last sentences were about, if nobody else is known as one."""
+        if not speaks(noun) or self._known([noun]):
+            return None
+        found = self._latest(lambda one: one.label == "PERSON" and self._sentence - one.subject <= 1)
+        if found:
+            found.roles.setdefault(noun, set())
+            self._learn(found, [noun])
+        return found
 
     def _thing(self, token: "Token", noun: str, modifiers: set[str]) -> Entity:
         """A thing without a name: the same noun with no other modifiers is the same thing."""

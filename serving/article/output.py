@@ -21,7 +21,6 @@ EXTENSIONS: dict[str, Format] = {".jsonl": "jsonl", ".csv": "csv", ".html": "htm
 COLUMNS = (
     *("article", "kind", "speaker", "speaker_start", "speaker_end", "cue", "cue_start", "cue_end"),
     *("target", "target_start", "target_end", "content", "sentence", "sentence_start", "sentence_end"),
-    *("context_start", "context_end"),
     *Prediction.COLUMNS,
 )
 PAIR_COLUMNS = (
@@ -74,7 +73,6 @@ def statement_rows(articles: Iterable[Article]) -> Iterator[dict[str, Any]]:
     """The statements as flat rows, columns `COLUMNS` (and `explanation` where there is one).
 
     Offsets are characters into the article's text; they are None where the text does not name the holder or has no cue.
-    The context is what the model reads.
     """
     for article in articles:
         for one in article.statements:
@@ -90,15 +88,14 @@ def statement_rows(articles: Iterable[Article]) -> Iterator[dict[str, Any]]:
                 "content": [[span.start, span.end] for span in one.content],
                 "sentence": one.sentence.text,
                 **_place("sentence", one.sentence),
-                **_place("context", one.context),
                 **Prediction(stance=one.stance, sentiment=one.sentiment).row(),
             }
-            yield row | ({"explanation": _explanation(one.explanation, one.context)} if one.explanation else {})
+            yield row | ({"explanation": _explanation(one.explanation, one.sentence)} if one.explanation else {})
 
 
-def _explanation(explanation: Explanation, context: Span) -> dict[str, Any]:
-    """With offsets into the article instead of the context."""
-    at = context.start
+def _explanation(explanation: Explanation, sentence: Span) -> dict[str, Any]:
+    """With offsets into the article instead of the sentence."""
+    at = sentence.start
     words = [{**word.model_dump(), "start": at + word.start, "end": at + word.end} for word in explanation.words]
     return {**explanation.model_dump(), "words": words}
 

@@ -99,7 +99,6 @@ def _position(
         content=tuple(_stretch(text, span) for span in one.content) if one else (evidence,),
         target_mention=_stretch(text, target[1]),
         sentence=evidence,
-        context=evidence,
     )
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
     from spacy.tokens import Span as Sentence
 
-CONTEXT_WORDS = 60  # at most in what the model reads; the statements it learned from have 5 to 57
 ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP"})  # whose deeds are positions, whatever the verb
 Progress = Callable[[int, int], None]
 
@@ -166,7 +165,6 @@ class _Reader:
                 content=tuple(self._span(span, block) for span in content),
                 target_mention=self._span((start, end), block),
                 sentence=self._span(evidence, block),
-                context=self._span(_context(sentence, one), block),
             )
 
     def _span(self, span: tuple[int, int], block: Block) -> Span:
@@ -195,7 +193,9 @@ def _shares(
     for inner, tokens in parts.items():
         yield Share(holders[inner] if inner else owner, tokens, inner)
     for one in done:
-        if sentence.start_char <= one.cue[0] < sentence.end_char and _acts(holders[one].entity):
+        within = sentence.start_char <= one.cue[0] < sentence.end_char
+        reported = any(_covers(other.content, one.cue[0]) for other in here)  # then it is what somebody else says
+        if within and not reported and _acts(holders[one].entity):
             inner = [span for other in here if _covers(one.content, other.cue[0]) for span in other.content]
             own = [token for token in sentence if _covers(one.content, token.idx) and not _covers(inner, token.idx)]
             yield Share(holders[one], own, one)
@@ -203,16 +203,6 @@ def _shares(
 
 def _acts(entity: Entity | None) -> bool:
     return entity is not None and (entity.label in ACTORS or any(map(speaks, entity.roles)))
-
-
-def _context(sentence: "Sentence", one: Attribution | None) -> tuple[int, int]:
-    """The sentence, with the one that names the holder where both are short enough."""
-    start, end = sentence.start_char, sentence.end_char
-    if one is None or start <= one.source[0] < end:
-        return start, end
-    named = _token_at(sentence.doc, one.source[0]).sent
-    wide = min(start, named.start_char), max(end, named.end_char)
-    return wide if len(sentence.doc.text[slice(*wide)].split()) <= CONTEXT_WORDS else (start, end)
 
 
 def _token_at(doc: "Doc", place: int) -> "Token":

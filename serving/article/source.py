@@ -1,7 +1,7 @@
 """An article from a file, a folder or standard input; what is no readable text is refused with the way out.
 
-Offsets are those of the decoded file, its byte order mark left out: Windows line ends stay, and the lone carriage returns
-of old files become line feeds, which are as long.
+Offsets are those of the decoded file, its byte order mark left out: Windows line ends stay, and the lone carriage
+returns of old files become line feeds, which are as long.
 """
 
 import codecs

@@ -36,8 +36,7 @@ class Position(BaseModel):
     cue: Span | None = Field(description="the words that attribute, such as `said`")
     content: tuple[Span, ...] = Field(description="what the holder says; of the author: the sentence")
     target_mention: Span
-    sentence: Span = Field(description="the evidence")
-    context: Span = Field(description="what the model reads: the sentence, or with it the one that names the holder")
+    sentence: Span = Field(description="the evidence, and what the model reads")
 
     def statement(self) -> Statement:
         """What the model is asked."""
@@ -47,14 +46,14 @@ class Position(BaseModel):
             ("target", self.target, self.target_mention),
         ):
             names[field] = name
-            if mention and mention in self.context:
-                start = self.context.start
+            if mention and mention in self.sentence:
+                start = self.sentence.start
                 names |= {
                     field: mention.text,
                     f"{field}_start": mention.start - start,
                     f"{field}_end": mention.end - start,
                 }
-        return Statement(text=self.context.text, **names)
+        return Statement(text=self.sentence.text, **names)
 
 
 class ArticleStatement(Position):

@@ -15,7 +15,7 @@ _WIDTHS = (NAMES_WIDTH, HEAD_WIDTH, HEAD_WIDTH)
 _COUNT_WIDTH = 4  # of a count of statements
 _PAIR_WIDTHS = (NAMES_WIDTH - 4, *[_COUNT_WIDTH] * 4, HEAD_WIDTH)
 _SIGNS = {"support": "+", "neutrality": "○", "criticism": "−"}
-_LEGEND = "statements by stance: + support, ○ neutrality, − criticism, ? too unsure to count"
+_LEGEND = "statements: + support, ○ neutrality, − criticism, ? too unsure to count"
 
 
 def show(articles: Sequence[Article], console: Console, summary: bool = False) -> None:
@@ -51,18 +51,22 @@ def _names(one: ArticleStatement) -> Text:
 
 
 def _summary(pairs: Sequence[Pair], articles: Sequence[Article] | None) -> RenderableType:
-    """The pairs; where articles are given, with their sentences below each."""
+    """The pairs with most support and criticism first; where articles are given, with their sentences below each."""
     headings = ("holder → target", *(sign.rjust(_COUNT_WIDTH) for sign in (*_SIGNS.values(), "?")), "on the whole")
     parts: list[RenderableType] = [
         Text("Who supports or criticises whom", style="bold"),
         Text(_LEGEND, style="dim"),
         rows(_PAIR_WIDTHS, [[Text(one, style="bold") for one in headings]]),
     ]
-    for pair in pairs:
+    for pair in sorted(pairs, key=_positions, reverse=True):
         parts.append(rows(_PAIR_WIDTHS, [_pair(pair)]))
         for place in pair.evidence if articles else ():
             parts.append(_sentence(articles[place.article], place.statement))  # type: ignore[index]
     return Group(*parts)
+
+
+def _positions(pair: Pair) -> int:
+    return pair.stances.get("support", 0) + pair.stances.get("criticism", 0)
 
 
 def _sentence(article: Article, number: int) -> RenderableType:

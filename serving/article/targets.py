@@ -73,12 +73,11 @@ def mention(token: "Token") -> Span:
 
 
 def _is_thing(token: "Token") -> bool:
-    if token.dep_ in _ASIDE or (token.dep_ == "pobj" and token.head.lower_ in _WHERE):
+    where = token.dep_ == "pobj" and token.head.lower_ in _WHERE
+    if where or token.dep_ in _ASIDE or token.ent_type_ in _NOT_THINGS or is_first_person(token):
         return False
     if token.ent_type_ in NAMED:
         return _heads_name(token)
-    if token.ent_type_ in _NOT_THINGS or is_first_person(token):
-        return False
     if token.pos_ == "PRON":
         if token.lower_ in _RELATIVE:
             return token.dep_ == "dobj"

@@ -163,12 +163,12 @@ def test_no_more_articles_at_a_time_than_allowed(server):
 @pytest.fixture
 def busy(champion, tmp_path):
     """A server whose queue is full of one client's statements for a while."""
-    options = ("--queue", "1000", "--request-statements", "1000", "--batch-tokens", "256")
+    options = ("--queue", "2000", "--request-statements", "2000", "--batch-tokens", "256")
     with served(champion, tmp_path / "log", *options) as server:
         server.ask("/v1/article", {"text": "Warm words."})  # the parser is loaded now
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        connection.request("POST", "/v1/predict", json.dumps([{"text": "word " * 300}] * 1000))
-        while server.metric("stancewise_queue_statements") < 900:
+        connection.request("POST", "/v1/predict", json.dumps([{"text": "word " * 100}] * 2000))
+        while server.metric("stancewise_queue_statements") < 2000:
             time.sleep(0.01)
         yield server
         connection.close()

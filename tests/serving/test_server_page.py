@@ -247,9 +247,8 @@ def test_what_cannot_be_labelled_is_said_and_stays(server, visit, text, said):
     assert page.is_hidden("#result")
 
 
-@pytest.mark.parametrize("count", [10_000, pytest.param(50_000, marks=pytest.mark.slow)])
-def test_a_long_text_is_labelled_with_progress(server, visit, count):
-    text = words(count)
+def test_fifty_thousand_words_are_labelled_with_progress(server, visit):
+    text = words(50_000)
     page = visit(server)
     page.set_default_timeout(300_000)
     page.evaluate(
@@ -262,9 +261,9 @@ def test_a_long_text_is_labelled_with_progress(server, visit, count):
     page.evaluate("text => { document.querySelector('#text').value = text }", text)
     page.click("#label")
     result = result_of(page)
-    assert len(text.split()) >= count
+    assert len(text.split()) >= 50_000
     assert result["article"]["text"] == text
-    assert len(result["article"]["statements"]) > count / 25
+    assert len(result["article"]["statements"]) > 2_000
     stages = page.evaluate("stages")
     assert len([stage for stage in stages if stage.endswith("of the text read")]) > 3
     assert len([stage for stage in stages if stage.endswith("statements labelled")]) > 3
@@ -282,13 +281,13 @@ def test_a_long_text_can_be_cancelled(server, visit):
 
 
 def test_an_overloaded_server_says_when_to_come_back(champion, visit, tmp_path):
-    options = ("--queue", "1000", "--request-statements", "1000", "--batch-tokens", "256")
+    options = ("--queue", "2000", "--request-statements", "2000", "--batch-tokens", "256")
     with served(champion, tmp_path / "log", *options) as server:
         server.ask("/v1/article", {"text": "Ada met Bo."})  # the parser is loaded now
         page = visit(server)
         other = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        other.request("POST", "/v1/predict", json.dumps([{"text": "word " * 300}] * 1000))
-        while server.metric("stancewise_queue_statements") < 900:
+        other.request("POST", "/v1/predict", json.dumps([{"text": "word " * 100}] * 2000))
+        while server.metric("stancewise_queue_statements") < 2000:
             time.sleep(0.01)
         label(page, REPORT)
         assert "too much to do" in message(page)

@@ -148,13 +148,13 @@
   }
 
   /** What the model was asked, as Position.statement() of serving/article/statements.py has it. */
-  function asked({ speaker, target, context, speaker_mention: holder, target_mention: mention }) {
-    const statement = { text: context.text, speaker, target };
+  function asked({ speaker, target, sentence, speaker_mention: holder, target_mention: mention }) {
+    const statement = { text: sentence.text, speaker, target };
     for (const [field, span] of Object.entries({ speaker: holder, target: mention })) {
-      if (!span || span.start < context.start || span.end > context.end) continue;
+      if (!span || span.start < sentence.start || span.end > sentence.end) continue;
       statement[field] = span.text;
-      statement[`${field}_start`] = span.start - context.start;
-      statement[`${field}_end`] = span.end - context.start;
+      statement[`${field}_start`] = span.start - sentence.start;
+      statement[`${field}_end`] = span.end - sentence.start;
     }
     return statement;
   }

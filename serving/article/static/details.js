@@ -101,7 +101,7 @@ Object.assign(
     }
 
     function card({ statement, kind, asked }) {
-      const { speaker, target, cue, stance, sentiment, explanation, context } = statement;
+      const { speaker, target, cue, stance, sentiment, explanation, sentence } = statement;
       const who = make("p", { className: "who" });
       who.append(
         make("b", { className: "holder" }, named(speaker)),
@@ -118,7 +118,7 @@ Object.assign(
         who,
         how,
         make("div", { className: "heads" }, bars("Stance", stance), bars("Sentiment", sentiment)),
-        explanation ? reasons(explanation, context.text) : null,
+        explanation ? reasons(explanation, sentence.text) : null,
         !explanation && asked ? make("p", { className: "how" }, asked) : null,
       );
     }

@@ -8,7 +8,6 @@ const save = {};
   const COLUMNS = [
     ...["article", "kind", "speaker", "speaker_start", "speaker_end", "cue", "cue_start", "cue_end"],
     ...["target", "target_start", "target_end", "content", "sentence", "sentence_start", "sentence_end"],
-    ...["context_start", "context_end"],
     ...["stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained"],
   ];
 
@@ -31,7 +30,6 @@ const save = {};
       ...place("cue", cue),
       ...place("target", statement.target_mention),
       ...place("sentence", sentence),
-      ...place("context", statement.context),
       content: content.map(({ start, end }) => [start, end]),
       ...{ stance: stance?.label, stance_probabilities: stance?.probabilities },
       ...{ sentiment: sentiment?.label, sentiment_probabilities: sentiment?.probabilities },

@@ -53,7 +53,6 @@ class Draft:
                 content=tuple(self.span(words, evidence.start) for words in content) or (evidence,),
                 target_mention=self.span(named, evidence.start),
                 sentence=evidence,
-                context=evidence,
                 stance=head("stance", stance.lstrip("?"), sure, unsure) if stance else None,
                 sentiment=head("sentiment", sentiment) if sentiment else None,
                 abstained=unsure,

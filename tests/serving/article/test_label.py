@@ -16,7 +16,7 @@ def test_an_article_keeps_its_text_and_its_statements_stand_in_it(classifier):
     assert (article.name, article.text) == ("norra.txt", TEXT)
     assert {"Ilse Tarn", "Peter Holm"} <= {one.speaker for one in article.statements}
     for one in article.statements:
-        spans = [one.speaker_mention, one.cue, *one.content, one.target_mention, one.sentence, one.context]
+        spans = [one.speaker_mention, one.cue, *one.content, one.target_mention, one.sentence]
         assert all(TEXT[span.start : span.end] == span.text for span in spans if span)
         assert one.abstained == (one.stance.abstained or one.sentiment.abstained)
     starts = [one.sentence.start for one in article.statements]
@@ -52,7 +52,7 @@ def test_words_are_explained_only_if_asked_for(classifier):
     assert not any(one.explanation for one in classifier.read_article(TEXT).statements)
     for one in classifier.read_article(TEXT, explain=True).statements:
         assert (one.explanation.head, one.explanation.label) == ("stance", one.stance.label)
-        assert all(one.context.text[word.start : word.end] == word.text for word in one.explanation.words)
+        assert all(one.sentence.text[word.start : word.end] == word.text for word in one.explanation.words)
 
 
 def test_progress_is_told_by_stage_to_its_end(classifier):

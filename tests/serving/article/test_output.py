@@ -134,6 +134,8 @@ def test_the_table_has_each_sentence_once_and_its_statements_below():
 def test_the_table_ends_with_who_supports_or_criticises_whom():
     lines = table([made("one.txt"), made("two.txt")]).splitlines()
     pairs = lines[lines.index("Who supports or criticises whom") :]
+    assert "→" in pairs[3]
+    assert not any("author" in line for line in pairs[3:5])  # neutral pairs stand last
     tarn = next(line for line in pairs if "Ilse Tarn → timetable" in line)
     assert tarn.split()[4:] == ["·", "·", "2", "·", "criticism", "90%"]
     unsure = next(line for line in pairs if "=SUM" in line)

@@ -147,7 +147,7 @@ def test_offsets_are_true_in_any_text(text):
 
 def _check_offsets(text, positions):
     for one in positions:
-        spans = [one.speaker_mention, one.cue, *one.content, one.target_mention, one.sentence, one.context]
+        spans = [one.speaker_mention, one.cue, *one.content, one.target_mention, one.sentence]
         for span in spans:
             if span is not None:
                 assert text[span.start : span.end] == span.text
