@@ -88,10 +88,16 @@ class Names:
             return self._at.get(above.head.i) if above is not None else None
         return self._at.get(token.i)
 
-    def called(self, name: str) -> Entity | None:
-        """The person of a transcript's `NAME:`, in full or in part; None: nobody of that name was met yet."""
-        words = {word.lower().rstrip(".") for word in name.split()} - _TITLES.keys()
-        return next((one for one in self._known(words) if one.label == "PERSON" and words <= one.words), None)
+    def called(self, name: str) -> Entity:
+        """The speaker of a transcript's `NAME:`, who may have been named in full before."""
+        words = {word.lower().rstrip(".") for word in name.split()}
+        words = words - _TITLES.keys() or words
+        for entity in self._known(words):
+            if entity.label != "NOUN" and words <= entity.words:
+                return entity
+        entity = Entity(name.title() if name.isupper() else name, "PERSON", words=words)
+        self._learn(entity, words)
+        return entity
 
     def _known(self, words: Iterable[str]) -> list[Entity]:
         """Entities with one of the words in name or roles, the latest mentioned first."""

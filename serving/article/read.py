@@ -116,7 +116,7 @@ class _Reader:
         if block.speaker:
             name = " ".join(self.text[slice(*block.speaker)].split())
             entity = self.names.called(name)
-            return Holder(entity.name if entity else name, "turn", entity)
+            return Holder(entity.name, "turn", entity)
         quoted = quotations and quotations[0].start <= 1
         whole = quoted and quotations[-1].end >= len(doc.text) - 1 and not said
         if self.last and quoted and (self.open or whole):
