@@ -82,9 +82,9 @@ def test_a_transcript_gives_every_turn_to_its_speaker():
         "PETROVA: The union is wrong."
     )
     turns = [one for one in read(text).positions if one.kind == "turn"]
-    assert {one.speaker for one in turns if one.target == "pier"} >= {"Nadia Petrova"}
+    assert {one.speaker for one in turns if one.target == "new pier"} == {"Karim Lunde", "Nadia Petrova"}
     assert "PETROVA" not in {one.speaker for one in turns}
-    assert ("union", "pier") in {(one.speaker, one.target) for one in read(text).positions}
+    assert ("union", "new pier") in {(one.speaker, one.target) for one in read(text).positions}
 
 
 def test_first_person_inside_a_quotation_is_whoever_is_quoted():
