@@ -1,6 +1,7 @@
 """From articles to (holder, target, stance): how many positions of data/articles are found, how many are right.
 
-    python benchmarks/articles.py --model models:/stance@champion [--part held-out]
+    python benchmarks/articles.py score --model models:/stance@champion [--part held-out]
+    python benchmarks/articles.py speed --model models:/stance@champion
 
 A position found is right if holder, target and stance are those of a position listed for the article; it is listed
 under every name that the article gives holder and target. Names are compared without articles and owners; half of the
@@ -22,6 +23,9 @@ from rich.table import Table
 
 from serving import StanceClassifier
 from serving.__main__ import run
+from serving.article.blocks import find_blocks, parsable
+from serving.article.parse import load_pipeline
+from serving.article.read import read
 from serving.article.statements import Article
 
 ARTICLES = Path(__file__).parents[1] / "data" / "articles"
@@ -82,6 +86,44 @@ def score(
     for row, title in enumerate(("support and criticism", "... holder and target alone", "with neutrality")):
         table.add_row(title, *_figures(np.array([one[row] for one in counts])))
     console.print(table)
+
+
+@app.command()
+def speed(
+    model: Annotated[str, typer.Option()] = "models:/stance@champion",
+    rounds: Annotated[int, typer.Option(help="The table holds the median.")] = 5,
+) -> None:
+    """Print words a second, from text to labelled statements, and where the time goes."""
+    classifier = StanceClassifier.load(model)
+    texts = [path.read_text(encoding="utf-8") for path in sorted(ARTICLES.glob("*.txt"))]
+    words = sum(len(text.split()) for text in texts)
+    seconds = np.array([_stages(classifier, texts) for _ in range(rounds + 1)])[1:]  # the first one warms up
+    parsing, reading, labelling = np.median(seconds, axis=0)
+    table = Table("stage", "seconds", "share")
+    total = reading + labelling
+    stages = (("sentences, grammar, names (spaCy)", parsing), ("rules", reading - parsing), ("the model", labelling))
+    for title, value in stages:
+        table.add_row(title, f"{value:.2f}", f"{value / total:.0%}")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{words:,} words in {len(texts)} articles, {classifier.runtime.name}: {words / total:,.0f} words/s "
+        f"(slowest round {words / seconds[:, 1:].sum(axis=1).max():,.0f})"
+    )
+
+
+def _stages(classifier: StanceClassifier, texts: Sequence[str]) -> tuple[float, float, float]:
+    """Seconds of parsing alone, of reading (parsing included), of labelling."""
+    marks = [time.perf_counter()]
+    for text in texts:
+        list(load_pipeline().pipe((parsable(text[one.start : one.end]) for one in find_blocks(text)), batch_size=16))
+    marks.append(time.perf_counter())
+    positions = [read(text).positions for text in texts]
+    marks.append(time.perf_counter())
+    for several in positions:
+        classifier.predict([one.statement() for one in several])
+    marks.append(time.perf_counter())
+    return marks[1] - marks[0], marks[2] - marks[1], marks[3] - marks[2]
 
 
 def _gold(path: Path) -> list[Triple]:

@@ -40,7 +40,8 @@ QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-EXTRAS = {"nncf": "optimize", "openvino": "optimize"}  # of pyproject.toml, by module; the rest is in `training`
+# Of pyproject.toml, by module; the rest is in `training`.
+EXTRAS = {"nncf": "optimize", "openvino": "optimize", "spacy": "article", "trafilatura": "article"}
 
 
 @app.callback()

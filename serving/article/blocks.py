@@ -33,6 +33,7 @@ class Block:
 
 def find_blocks(text: str) -> list[Block]:
     """The blocks of a text, in order and apart."""
+    text = re.sub(r"\r(?!\n)", "\n", text)  # an old line end; the length stays
     lines = list(_lines(text))
     turns = [_turn(text, line) for line in lines]
     is_transcript = sum(turn is not None for turn in turns) >= _LEAST_TURNS

@@ -196,8 +196,8 @@ def _shares(
         within = sentence.start_char <= one.cue[0] < sentence.end_char
         reported = any(_covers(other.content, one.cue[0]) for other in here)  # then it is what somebody else says
         if within and not reported and _acts(holders[one].entity):
-            inner = [span for other in here if _covers(one.content, other.cue[0]) for span in other.content]
-            own = [token for token in sentence if _covers(one.content, token.idx) and not _covers(inner, token.idx)]
+            others = [span for other in here if _covers(one.content, other.cue[0]) for span in other.content]
+            own = [token for token in sentence if _covers(one.content, token.idx) and not _covers(others, token.idx)]
             yield Share(holders[one], own, one)
 
 
