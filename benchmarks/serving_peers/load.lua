@@ -1,5 +1,5 @@
 -- wrk: POST the bodies of a file in rotation, print a line of JSON.
--- wrk -s load.lua URL -- BODIES_FILE [PAUSE]   (one body a line; mean milliseconds that a connection rests)
+-- wrk -s load.lua URL -- BODIES_FILE   (one body a line)
 local requests, turn = {}, 0
 
 function init(arguments)
@@ -7,13 +7,6 @@ function init(arguments)
   wrk.headers["Content-Type"] = "application/json"
   for line in io.lines(arguments[1]) do
     requests[#requests + 1] = wrk.format(nil, nil, nil, line) -- made once: no formatting while measuring
-  end
-  local pause = tonumber(arguments[2])
-  if pause then
-    -- Rests of random length, so that requests come as from people who do not know of each other.
-    function delay()
-      return math.floor(0.5 - math.log(1 - math.random()) * pause)
-    end
   end
 end
 

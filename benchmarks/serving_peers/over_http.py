@@ -8,11 +8,11 @@ from pathlib import Path
 from statistics import median
 
 from serving.labels import Logits
-from serving_peers.client import Client, after_error, bodies, check
+from serving_peers.client import Client, after_error, bodies, check, paced
 from serving_peers.inprocess import SAMPLE, Worker, start_worker
 from serving_peers.processes import PeerError, pause, running
-from serving_peers.servers import SERVERS, Context, Running, load
-from serving_peers.table import cell, markdown, middle, ratio
+from serving_peers.servers import SERVERS, Context, Running, closed_loop
+from serving_peers.table import cell, markdown, middle, percentile, ratio
 from serving_peers.texts import Texts
 
 WARM_UP_SECONDS = 1.0
@@ -29,8 +29,8 @@ class Measured:
     refused: int = 0  # replies that are not 200, and broken connections
     difference: float = 0.0
     error: str = ""
-    alone: list[float] = field(default_factory=list)  # p50 in ms, one client
-    half: list[dict[str, float]] = field(default_factory=list)  # at half of the rate
+    alone: list[float] = field(default_factory=list)  # ms, one client
+    half: list[float] = field(default_factory=list)  # ms, at half of the rate
     failed: str = ""
 
 
@@ -61,19 +61,19 @@ class Contender:
         finally:
             client.close()
 
-    def press(self, clients: int, seconds: float) -> None:
+    def load(self, clients: int, seconds: float) -> None:
         """One round: warm up while answers are checked, then measure alone."""
         with running(self.server.process):
             self.server.wait(30)
             trouble: list[PeerError] = []
             checking = threading.Thread(target=self._check_into, args=(trouble,))
             checking.start()
-            load(self.server, self.file, clients, WARM_UP_SECONDS)
+            closed_loop(self.server, self.file, clients, WARM_UP_SECONDS)
             checking.join(120)
             if trouble:
                 raise trouble[0]
             self._drain()
-            result = load(self.server, self.file, clients, seconds)
+            result = closed_loop(self.server, self.file, clients, seconds)
         if result["requests"] <= result["status"]:
             raise PeerError(f"no answer in {seconds:g} seconds of load; {result['status']:.0f} refusals")
         self.seen.refused += int(result["status"] + result["broken"])
@@ -82,14 +82,13 @@ class Contender:
         self.seen.p99.append(result["p99"])
 
     def relax(self, clients: int, seconds: float) -> None:
-        """One client alone, then half of the rate, from clients that rest between their requests."""
+        """One client alone, then a constant half of the rate."""
         with running(self.server.process):
             self.server.wait(30)
             self._drain()
-            self.seen.alone.append(load(self.server, self.file, 1, seconds)["p50"])
+            self.seen.alone = paced(self.server, self.requests, None, 1, seconds)
             self._drain()
-            rest = 2000 * clients / median(self.seen.rates) - self.seen.alone[-1]
-            self.seen.half.append(load(self.server, self.file, clients, seconds, max(1.0, rest)))
+            self.seen.half = paced(self.server, self.requests, median(self.seen.rates) / 2, clients, seconds)
 
     def _drain(self) -> None:
         # wrk leaves as many requests behind as it has connections. Not every server drops what nobody waits for: a
@@ -145,16 +144,15 @@ def measure(
                 title = contender.server.server.title
                 say(f"HTTP: round {number + 1} of {rounds}, {title}")
                 if not contender.seen.failed:
-                    _note(contender, lambda one: one.press(clients, seconds / rounds))
+                    _note(contender, lambda one: one.load(clients, seconds / rounds))
             if isinstance(own, Worker):
                 say(f"HTTP: round {number + 1} of {rounds}, ours in process")
                 order = {"do": "bulk", "seconds": seconds / rounds}
                 inside.append(own.ask(order, 60 + 10 * seconds)["per_second"])
-        for number in range(rounds):
-            for contender in contenders.values():
-                say(f"HTTP: half the load, round {number + 1} of {rounds}, {contender.server.server.title}")
-                if not contender.seen.failed:
-                    _note(contender, lambda one: one.relax(clients, max(1.0, seconds / rounds)))
+        for contender in contenders.values():
+            say(f"HTTP: half the load, {contender.server.server.title}")
+            if not contender.seen.failed:
+                _note(contender, lambda one: one.relax(clients, max(1.0, seconds / 2)))
     seen = {name: contender.seen for name, contender in contenders.items()}
     failed.update({name: one.failed for name, one in seen.items() if one.failed})
     return "\n\n".join(_tables(names, seen, failed, inside, clients))
@@ -190,10 +188,9 @@ def _tables(
                 one.error or "–",
             ]
         )
-        tails = [half["p99"] for half in one.half]
-        seen_rates = [half["requests"] / half["seconds"] for half in one.half]
-        middles = [middle(one.alone), middle(seen_rates, 0), middle([half["p50"] for half in one.half]), middle(tails)]
-        calm.append([title, *middles, ratio(tails, one.alone)])
+        alone, tail = median(one.alone), percentile(one.half, 0.99)
+        rate = f"{median(one.rates) / 2:,.0f}"
+        calm.append([title, f"{alone:.1f}", rate, middle(one.half), f"{tail:.1f}", f"{tail / alone:.1f}"])
     header = [f"HTTP, {clients} clients", "requests/s", "p50 ms", "p99 ms", "not 200", "ours, int8 ÷ this"]
     header += ["largest difference of a probability from in process", "after half a JSON object"]
     tables = [markdown(header, load)]
@@ -202,5 +199,5 @@ def _tables(
             f"Ours over HTTP answers {ratio(ours, inside)} of what it answers in process in bulk "
             f"({middle(inside, 0)} statements/s, int8), in the same rounds."
         )
-    header = ["at half of that rate", "alone: p50 ms", "requests/s", "p50 ms", "p99 ms"]
+    header = ["at half of that rate (constant, from Python)", "alone: p50 ms", "requests/s", "p50 ms", "p99 ms"]
     return [*tables, markdown([*header, "p99 ÷ p50 alone"], calm)]

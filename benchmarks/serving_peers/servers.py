@@ -272,21 +272,14 @@ SERVERS = {
 }
 
 
-def load(running: Running, bodies: Path, clients: int, seconds: float, pause: float | None = None) -> dict[str, float]:
+def closed_loop(running: Running, bodies: Path, clients: int, seconds: float) -> dict[str, float]:
     """Load of `clients` keep-alive connections, each posting as soon as it has its answer.
-
-    Args:
-        running: the server.
-        bodies: of the requests, one a line.
-        clients: connections.
-        seconds: of load.
-        pause: milliseconds that a connection rests before each request on average; the rests are exponential.
 
     Raises:
         PeerError: wrk fails, or the server died under the load.
     """
     command = ["wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
-    command += ["-s", str(HERE / "load.lua"), running.url, "--", str(bodies), *([f"{pause:.2f}"] if pause else [])]
+    command += ["-s", str(HERE / "load.lua"), running.url, "--", str(bodies)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 90, check=False)  # noqa: S603
     except subprocess.TimeoutExpired:
