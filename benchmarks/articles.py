@@ -11,6 +11,7 @@ words in common are enough.
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ PARTS = {
 }  # fmt: skip
 RESAMPLES, SEED = 1000, 1
 TAKEN = ("support", "criticism")
+UNSURE = "unsure"  # in place of a label where the model abstains
 _IGNORED = frozenset(
     ["a", "an", "the", "this", "that", "these", "those", "his", "her", "its", "their", "our", "my", "your"]
 )
@@ -72,6 +74,7 @@ def score(
     classifier = StanceClassifier.load(model)
     console = Console(width=150)
     counts = []
+    missed: Counter[str] = Counter()
     for name in PARTS[part]:
         text = (ARTICLES / f"{name}.txt").read_text(encoding="utf-8")
         gold = _gold(ARTICLES / "positions" / f"{name}.jsonl")
@@ -79,6 +82,7 @@ def score(
         article = classifier.read_article(text, name=name)
         found = _found(article)
         counts.append(_counts(found, gold))
+        missed.update(_why(one, found) for one in gold if one.stance in TAKEN)
         console.print(f"{name}: {len(article.statements)} statements in {time.perf_counter() - start:.1f} s")
         if verbose:
             _explain(console, found, gold)
@@ -86,6 +90,7 @@ def score(
     for row, title in enumerate(("support and criticism", "... holder and target alone", "with neutrality")):
         table.add_row(title, *_figures(np.array([one[row] for one in counts])))
     console.print(table)
+    console.print("of support and criticism listed: " + ", ".join(f"{n} {why}" for why, n in missed.most_common()))
 
 
 @app.command()
@@ -132,23 +137,36 @@ def _gold(path: Path) -> list[Triple]:
 
 
 def _found(article: Article) -> list[Triple]:
-    """The distinct positions on which the model does not abstain."""
+    """The distinct positions."""
     triples: dict[tuple[str | None, str, str], Triple] = {}
     for one in article.statements:
-        if one.stance is None or one.stance.abstained:
-            continue
+        assert one.stance
+        stance = UNSURE if one.stance.abstained else one.stance.label
         speakers = (
             () if one.speaker is None else (one.speaker, *([one.speaker_mention.text] if one.speaker_mention else []))
         )
-        triple = Triple(speakers, (one.target, one.target_mention.text), one.stance.label)
-        triples.setdefault((one.speaker, one.target, one.stance.label), triple)
+        triple = Triple(speakers, (one.target, one.target_mention.text), stance)
+        triples.setdefault((one.speaker, one.target, stance), triple)
     return list(triples.values())
 
 
 def _counts(found: Sequence[Triple], gold: Sequence[Triple]) -> list[tuple[int, int, int, int]]:
     """Hits and number of the found ones and of the listed ones: positions taken, their pairs alone, all."""
     taken = [one for one in found if one.stance in TAKEN], [one for one in gold if one.stance in TAKEN]
-    return [_hits(*taken, True), _hits(*taken, False), _hits(found, gold, True)]
+    sure = [one for one in found if one.stance != UNSURE]
+    return [_hits(*taken, True), _hits(*taken, False), _hits(sure, gold, True)]
+
+
+def _why(listed: Triple, found: Sequence[Triple]) -> str:
+    """Whether a listed position was found, else what failed."""
+    if any(listed.names(one) for one in found):
+        return "found"
+    pairs = {one.stance for one in found if listed.names(one, with_stance=False)}
+    if pairs - {UNSURE}:
+        return "with another stance"
+    if pairs:
+        return "unsure of"
+    return "with other targets" if any(_alike(listed.speakers, one.speakers) for one in found) else "without the holder"
 
 
 def _hits(found: Sequence[Triple], gold: Sequence[Triple], with_stance: bool) -> tuple[int, int, int, int]:
