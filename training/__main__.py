@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from serving.__main__ import run as run_app
 from serving.errors import StancewiseError
+from training import processes
 
 EXIT_NOT_PROMOTED = 3
 
@@ -27,8 +28,14 @@ from Python           [bold]from serving import StanceClassifier, Statement[/]
 
 
 @app.callback()
-def main() -> None:
+def main(context: typer.Context) -> None:
     """Fine-tune, calibrate, evaluate and track stance models."""
+    if processes.count() > 1 and context.invoked_subcommand != "train":
+        if processes.index() > 0:
+            raise typer.Exit(1)
+        raise StancewiseError(
+            f"{context.invoked_subcommand} runs in one process; torchrun and accelerate are for train"
+        )
 
 
 @app.command()
@@ -75,7 +82,21 @@ def train(
       python -m training train configs/quickstart.yaml --folds 5 --reuse
 
       python -m training train --resume 0f3c...
+
+      torchrun --nproc_per_node 2 -m training train configs/quickstart.yaml
     """
+    with processes.team() as leads:
+        if leads:
+            _train(config, overrides, resume, reuse, folds)
+        else:
+            from training.fit import follow
+
+            follow()
+
+
+def _train(
+    config: Path | None, overrides: list[str] | None, resume: str | None, reuse: bool, folds: int | None
+) -> None:
     from training import run
     from training.config import TrainConfig, load_config
 

@@ -2,7 +2,7 @@
 
 from serving.artifact import ModelSettings
 from serving.labels import HEADS, UNLABELLED
-from training.config import ExperimentConfig, flatten
+from training.config import ExperimentConfig, Recipe, flatten
 from training.corpus import Corpus
 from training.evaluate import Evaluation
 
@@ -46,9 +46,17 @@ def model_card(
         f'classifier = StanceClassifier.load("runs:/{settings.run_id}")\n'
         'classifier.predict([Statement(text="...", speaker="...", target="...")])\n```',
         "## Training",
-        f"{minutes:.1f} minutes. " + ", ".join(f"`{key}` {value}" for key, value in _settings(config).items()) + ".",
+        f"{minutes:.1f} minutes. "
+        + _adapters(config)
+        + ", ".join(f"`{key}` {value}" for key, value in _settings(config).items())
+        + ".",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _adapters(config: ExperimentConfig) -> str:
+    lora = config.lora if isinstance(config, Recipe) else None
+    return f"LoRA: adapters of rank {lora.rank}, merged into the weights; nothing else is needed. " if lora else ""
 
 
 def _figures(part: str, evaluation: Evaluation) -> str:

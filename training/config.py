@@ -121,10 +121,11 @@ class EncoderSource(Section):
 
 
 class Batch(Section):
-    """Size of a training batch: `rows`, or padded `tokens` (rows times the longest row)."""
+    """What a step of the optimiser sees, over all processes: `rows`, or padded `tokens` (rows times the longest)."""
 
     rows: Annotated[int, Field(gt=0)] | None = None
     tokens: Annotated[int, Field(gt=0)] | None = None
+    accumulation: int = Field(default=1, gt=0, description="pieces one after another, for less memory; same result")
 
     @model_validator(mode="after")
     def _one_size(self) -> "Batch":
@@ -151,6 +152,21 @@ class Loss(Section):
     class_weights: Literal["none", "balanced"] = "none"
     teacher_share: float = Field(default=0.7, ge=0, le=1, description="of a teacher's probabilities beside a label")
     votes: bool = Field(default=False, description="aim at the shares of the annotators' votes where a row has them")
+
+
+class Lora(Section):
+    """Low-rank adapters are trained beside the frozen encoder and merged into it at the end.
+
+    Heads and the embeddings of our marks are trained in full. Source: Hu et al. 2021, "LoRA: Low-Rank Adaptation of
+    Large Language Models".
+    """
+
+    rank: int = Field(default=8, gt=0)
+    alpha: float = Field(default=16.0, gt=0, description="the adapters' sum is multiplied by alpha / rank")
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    modules: Annotated[tuple[str, ...], Field(min_length=1)] | Literal["auto"] = Field(
+        default="auto", description="ends of the names of linear layers, such as query; auto: all of the encoder"
+    )
 
 
 class Abstain(Section):
@@ -193,6 +209,11 @@ class Recipe(Reading):
     patience: int | None = Field(default=None, gt=0, description="epochs without a better validation score; none: all")
     optimiser: Optimiser = Optimiser()
     loss: Loss = Loss()
+    lora: Lora | None = Field(default=None, description="train adapters only; none: all weights")
+    gradient_checkpointing: bool = Field(
+        default=False,
+        description="compute activations again instead of keeping them, for long texts",
+    )
     precision: Literal["fp32", "bf16", "auto"] = Field(default="fp32", description="auto: bf16 where it is native")
     device: Literal["auto", "cpu", "cuda"] = "auto"
 

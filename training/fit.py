@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate.data_loader import prepare_data_loader
 from datasets import Dataset
 from torch.utils.data import DataLoader, Sampler
 from transformers import (
@@ -28,9 +29,10 @@ from serving.errors import StancewiseError
 from serving.inputs import InputEncoder
 from serving.labels import HEADS, LOGITS, UNLABELLED
 from serving.metrics import Floats, Ints, macro_f1
+from training import processes
 from training.config import Batch, Loss, Optimiser, TrainConfig
 from training.corpus import Corpus
-from training.encoders import load_encoder
+from training.encoders import add_lora, load_encoder
 
 SELECTION_METRIC = "macro_f1"  # mean of the heads' macro-F1 on validation: chooses the checkpoint
 
@@ -75,6 +77,48 @@ def _cuts(lengths: list[int], size: Batch) -> Iterator[tuple[int, int]]:
             start = end
 
 
+class Pieces(Sampler[list[int]]):
+    """What one process takes of every batch, in `accumulation` pieces one after another.
+
+    All processes together see the batches that one process would see, and count the same steps. A batch of fewer rows
+    than pieces leaves some empty; they are the row `blank`, which has no label, because no process may miss a step.
+    """
+
+    def __init__(self, batches: LengthBatches, accumulation: int, process: int, count: int, blank: int) -> None:
+        self.batches = batches
+        self.accumulation = accumulation
+        self.process = process
+        self.count = count
+        self.blank = blank
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer at the start of every epoch."""
+        self.batches.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.batches) * self.accumulation
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.batches:
+            for turn in range(self.accumulation):
+                yield batch[turn * self.count + self.process :: self.count * self.accumulation] or [self.blank]
+
+
+def pieces_of(batch: Batch) -> int:
+    """Into how many pieces a batch is cut: processes times accumulation.
+
+    Raises:
+        StancewiseError: its rows cannot be shared out evenly.
+    """
+    pieces = processes.count() * batch.accumulation
+    if batch.rows is not None and batch.rows % pieces:
+        raise StancewiseError(
+            f"batch.rows: {batch.rows} rows cannot be shared out evenly over {processes.count()} processes with "
+            f"batch.accumulation {batch.accumulation}; take a multiple of {pieces}"
+        )
+    return pieces
+
+
 class MaskedLoss:
     """Sum of the heads' cross-entropies; a row without a label for a head does not count for that head."""
 
@@ -87,22 +131,28 @@ class MaskedLoss:
             if loss.class_weights == "balanced"
         }
 
-    def __call__(self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+    def __call__(
+        self, outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Loss of a batch: logits of shape (rows, 6), labels the target masses of `target_masses`, of the same shape.
 
-        Divided by the rows labelled, not by their weights: a light row stays light in a batch of light rows.
+        Divided by the rows labelled, not by their weights: a light row stays light in a batch of light rows. Of a piece
+        of a batch, `num_items_in_batch` are the rows labelled in the whole batch, shape (heads,).
         """
+        counts = self.labelled(labels) if num_items_in_batch is None else num_items_in_batch
         total = outputs.logits.new_zeros(())
-        for head in self.heads:
+        for head, known in zip(self.heads, counts, strict=True):
             mass = labels[:, LOGITS[head]]
-            known = (mass.sum(dim=1) > 0).sum()
-            if known == 0:
-                continue
             mass = (1 - self.smoothing) * mass + self.smoothing * mass.mean(dim=1, keepdim=True)
             if head in self.class_weights:
                 mass = mass * self.class_weights[head]
-            total = total - (mass * outputs.logits[:, LOGITS[head]].float().log_softmax(dim=1)).sum() / known
+            crossed = (mass * outputs.logits[:, LOGITS[head]].float().log_softmax(dim=1)).sum()
+            total = total - crossed / (known + (known == 0))
         return total
+
+    def labelled(self, labels: torch.Tensor) -> torch.Tensor:
+        """Rows with a label for each head, shape (heads,)."""
+        return torch.stack([(labels[:, LOGITS[head]].sum(dim=1) > 0).sum() for head in self.heads])
 
 
 def target_masses(corpus: Corpus, heads: tuple[Head, ...], loss: Loss) -> Floats:
@@ -146,6 +196,8 @@ def parameter_groups(model: torch.nn.Module, settings: Optimiser) -> list[dict[s
     top = max((int(found[1]) + 2 for name in names if (found := layer.search(name))), default=1)
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         found = layer.search(name)
         depth = int(found[1]) + 1 if found else 0 if "embeddings" in name else top
         decays = parameter.ndim > 1
@@ -157,19 +209,31 @@ def parameter_groups(model: torch.nn.Module, settings: Optimiser) -> list[dict[s
 
 
 class StanceTrainer(Trainer):
-    """Trainer whose training batches come from LengthBatches."""
+    """Trainer whose batches come from Pieces, and whose loss is that of the whole batch."""
 
-    def __init__(self, batches: LengthBatches, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.batches = batches
+    def __init__(self, pieces: Pieces, loss: MaskedLoss, **kwargs: Any) -> None:
+        super().__init__(compute_loss_func=loss, **kwargs)
+        self.pieces = pieces
+        self.loss = loss
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Batches of like length, collated with padding to the longest."""
+        """Pieces of batches of like length, collated with padding to the longest."""
         assert isinstance(self.train_dataset, Dataset)
         dataset = self._remove_unused_columns(self.train_dataset, description="training")
-        loader = DataLoader(dataset, batch_sampler=self.batches, collate_fn=self.data_collator)
-        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
+        loader = DataLoader(dataset, batch_sampler=self.pieces, collate_fn=self.data_collator)
+        # As for one process: these are the pieces of this one already.
+        prepared: DataLoader[Any] = prepare_data_loader(
+            loader, self.args.device, num_processes=1, process_index=0, put_on_device=True
+        )
         return prepared
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
+        """Rows labelled for each head in all pieces of a batch, as a mean over processes, shape (heads,).
+
+        The mean, because gradients are averaged over processes.
+        """
+        labelled = torch.stack([self.loss.labelled(piece["labels"]) for piece in batch_samples]).sum(dim=0)
+        return self.accelerator.reduce(labelled.to(device, torch.float32), "mean")
 
 
 def encode_corpus(corpus: Corpus, inputs: InputEncoder, heads: tuple[Head, ...], loss: Loss) -> Dataset:
@@ -205,11 +269,27 @@ class Workspace:
     resume: bool = False  # go on from the last whole checkpoint in `folder`, if there is one
 
 
+def follow() -> None:
+    """What every process but the main one does: train along, order by order, until the main one is done.
+
+    Raises:
+        StancewiseError: another process ended, or one of the mistakes that `fit` raises.
+    """
+    order = processes.hear()
+    while order is not None:
+        with processes.connected(order[-1].folder.name):
+            fit(*order)
+            order = processes.hear()
+
+
 def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, workspace: Workspace) -> Path:
     """Fine-tune and return the folder of the best checkpoint (weights in safetensors, tokenizer).
 
+    All processes call it with the same arguments, but for callbacks; the main one writes the folder.
+
     Raises:
-        StancewiseError: the encoder cannot be loaded or cannot read `max_length` tokens, or there is no GPU to use.
+        StancewiseError: the encoder cannot be loaded, cannot read `max_length` tokens or lacks what the config asks of
+            it, a batch cannot be shared out, or there is no GPU to use.
 
     Args:
         config: the experiment.
@@ -219,6 +299,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         workspace: checkpoints, callbacks, whether to resume.
     """
     set_seed(seed)
+    pieces = pieces_of(config.batch)
     work, callbacks = workspace.folder, list(workspace.callbacks)
     tokenizer, model = load_encoder(config.encoder, config.template)
     longest = min(tokenizer.model_max_length, model.config.max_position_embeddings)
@@ -226,9 +307,15 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         raise StancewiseError(
             f"max_length: {config.max_length} is more than the {longest} tokens this encoder can read"
         )
+    if config.gradient_checkpointing and not model.supports_gradient_checkpointing:
+        raise StancewiseError("gradient_checkpointing: this encoder cannot do it; leave the key out")
+    if config.lora is not None:
+        model = add_lora(model, tokenizer, config.lora)
     inputs = InputEncoder(tokenizer.backend_tokenizer, config.template, config.max_length, train.schemes())
     rows = encode_corpus(train, inputs, config.heads, config.loss)
     batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
+    if pieces > 1:
+        rows = rows.add_item({**rows[0], "labels": [0.0] * 6})
     if config.device == "cuda" and not torch.cuda.is_available():
         raise StancewiseError("device: cuda asked for, but torch sees no GPU; use auto or cpu")
     use_cpu = config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
@@ -240,6 +327,9 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         lr_scheduler_type=config.optimiser.schedule,
         max_grad_norm=config.optimiser.max_grad_norm,
         per_device_eval_batch_size=64,
+        gradient_accumulation_steps=config.batch.accumulation,
+        average_tokens_across_devices=False,  # StanceTrainer does, per head
+        activation_checkpointing=config.gradient_checkpointing,
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=2,
@@ -257,23 +347,28 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     if config.patience is not None:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
     trainer = StanceTrainer(
-        batches=batches,
+        pieces=Pieces(batches, config.batch.accumulation, processes.index(), processes.count(), len(rows) - 1),
+        loss=MaskedLoss(config.heads, train, config.loss, arguments.device),
         model=model,
         args=arguments,
         data_collator=DataCollatorWithPadding(tokenizer),
         train_dataset=rows,
         eval_dataset=encode_corpus(validation, inputs, config.heads, Loss()),
-        compute_loss_func=MaskedLoss(config.heads, train, config.loss, arguments.device),
         compute_metrics=lambda evaluation: _scores(config.heads, evaluation),
         callbacks=callbacks,
         optimizers=(torch.optim.AdamW(parameter_groups(model, config.optimiser), fused=True), None),
     )
     trainer.remove_callback(PrinterCallback)
+    if processes.index() > 0:
+        torch.manual_seed(seed + processes.index())  # the same dropout in every process would be less of it
     checkpoint = last_checkpoint(work) if workspace.resume else None
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.accelerator.wait_for_everyone()  # until all have read the best checkpoint, which the main one deletes later
     folder = work / "model"
-    trainer.model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    if processes.index() == 0:
+        best = trainer.model.merge_and_unload() if config.lora is not None else trainer.model
+        best.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     return folder
 
 

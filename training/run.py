@@ -24,7 +24,7 @@ from serving.metrics import mean_macro_f1
 from serving.package import log_model, register
 from serving.runs import CARD_FILE, TRAIN_ROWS, VALIDATION_ROWS, evenly, log_tables, read_config
 from serving.runtimes import TorchRuntime, all_logits, load_runtime
-from training import plots, track
+from training import plots, processes, track
 from training.baseline import fit_baseline
 from training.calibrate import calibrate
 from training.card import model_card
@@ -32,7 +32,7 @@ from training.config import BaselineConfig, ExperimentConfig, TrainConfig
 from training.corpus import Corpus
 from training.data import read_data
 from training.evaluate import Evaluation, evaluate, report
-from training.fit import Workspace, fit, last_checkpoint
+from training.fit import Workspace, fit, last_checkpoint, pieces_of
 from training.progress import ProgressCallback
 
 WORK = Path("runs")  # checkpoints of unfinished runs, one folder per run id
@@ -69,8 +69,9 @@ def train(config: TrainConfig, console: Console, reuse: bool = False) -> list[Fi
     seed by validation macro-F1 is registered.
 
     Raises:
-        StancewiseError: a mistake in the data, or a store that does not answer.
+        StancewiseError: a mistake in config or data, a store that does not answer, or a process that ended.
     """
+    pieces_of(config.batch)
     track.open_experiment(config.experiment)
     corpora = read_data(config.data, console)
     finished = _reusable(config, corpora, console) if reuse else {}
@@ -149,6 +150,7 @@ def _fine_tune(job: Job, config: TrainConfig, seed: int, resume: bool) -> Finish
     tracking = track.MlflowCallback(job.run_id, job.console)
 
     def build(work: Path) -> Path:
+        processes.tell((config, seed, train, validation, Workspace(work, [], resume)))
         return fit(config, seed, train, validation, Workspace(work, [progress, tracking, *job.callbacks], resume))
 
     job.console.print(
@@ -156,7 +158,9 @@ def _fine_tune(job: Job, config: TrainConfig, seed: int, resume: bool) -> Finish
         f"(stopped? python -m training train --resume {job.run_id})",
         soft_wrap=True,
     )
-    finished = _finish(job, build, ModelForm("encoder", config.max_length, config.device), tracking.send_all)
+    mlflow.set_tag("processes", processes.count())
+    with processes.connected(job.run_id):
+        finished = _finish(job, build, ModelForm("encoder", config.max_length, config.device), tracking.send_all)
     mlflow.log_figure(plots.loss_curves(progress.train, progress.validation), "plots/loss.png")
     return finished
 
