@@ -4,30 +4,23 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from io import TextIOWrapper
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from serving.article.output import Format
 from serving.classifier import StanceClassifier
-from serving.errors import StancewiseError, describe
+from serving.errors import StancewiseError
+from serving.label import label_rows, statement_of
 from serving.runtimes import BATCH_TOKENS, RuntimeName
-from serving.statement import Prediction, Statement
-from serving.tables import JsonLinesWriter, Row, open_writer, read_json_lines, read_rows, table_format
+from serving.tables import Row, table_format
 from serving.terminal import show
 
 EXIT_BAD_ROWS = 3
-CHUNK = 256  # rows labelled at once: enough to sort by length, few enough to stream
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 errors = Console(stderr=True)
@@ -41,7 +34,7 @@ QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
 }
 # Of pyproject.toml, by module; the rest is in `training`.
-EXTRAS = {"nncf": "optimize", "openvino": "optimize", "spacy": "article", "trafilatura": "article"}
+EXTRAS = {"nncf": "optimize", "openvino": "optimize", "pyspark": "spark", "spacy": "article", "trafilatura": "article"}
 
 
 @app.callback()
@@ -86,12 +79,54 @@ def predict(
             table_format(path)
     classifier = StanceClassifier.load(model, device, runtime)
     if text is not None:
-        statement = _statement(Row(1, {"text": text, "speaker": speaker, "target": target}))
+        statement = statement_of(Row(1, {"text": text, "speaker": speaker, "target": target}))
         if isinstance(statement, str):
             raise StancewiseError(statement)
         show([statement], classifier.predict([statement]))
         return
-    bad = _label_rows(classifier, input, output, bad_rows or _bad_rows_path(input, output))
+    bad = label_rows(classifier, input, output, bad_rows or _bad_rows_path(input, output), errors)
+    if bad:
+        raise typer.Exit(EXIT_BAD_ROWS)
+
+
+@app.command()
+def score(
+    model: Annotated[str, typer.Option(help="models:/NAME@ALIAS, models:/NAME/VERSION, runs:/RUN_ID or a folder.")],
+    input: Annotated[str, typer.Option(help="A table or a folder of them: .jsonl, .csv or .parquet.")],
+    output: Annotated[str, typer.Option(help="The folder to make; it appears when it is whole.")],
+    engine: Annotated[Literal["local", "spark"], typer.Option(help="This machine, or a Spark cluster.")] = "local",
+    shard_rows: Annotated[int, typer.Option(min=1, help="Rows in a shard (local).")] = 16_384,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda (local).")] = "auto",
+    runtime: Annotated[RuntimeName, typer.Option(help="auto takes int8 on a CPU where the model has it.")] = "auto",
+) -> None:
+    """Score tables larger than memory into a folder of Parquet, once, whatever interrupts it.
+
+    On this machine a run that was ended goes on where it was; every distinct statement is scored once. Rows that
+    cannot be labelled are kept in the folder with the reason, and the exit code is then 3. A finished folder is left
+    as it is.
+
+    Spark reads and writes Parquet; where it runs is set by PYSPARK_SUBMIT_ARGS or spark-defaults.conf, see
+    docs/scale.md.
+
+    Examples:
+
+      python -m serving score --model models:/stance@champion --input statements/ --output labelled
+
+      python -m serving score --engine spark --model models:/stance@champion --input hdfs:///statements
+      --output hdfs:///labelled
+    """
+    from serving.scoring.manifest import pinned
+
+    if engine == "spark":
+        from serving.scoring import spark
+
+        if device != "auto" or runtime != "auto":
+            raise StancewiseError("--device and --runtime are for --engine local; every Spark executor chooses itself")
+        bad = spark.score(pinned(model), input, output, errors)
+    else:
+        from serving.scoring import local
+
+        bad = local.score(pinned(model), Path(input), Path(output), shard_rows, device, runtime, errors)
     if bad:
         raise typer.Exit(EXIT_BAD_ROWS)
 
@@ -268,93 +303,6 @@ def optimize(
 def _bad_rows_path(input: Path | None, output: Path | None) -> Path:
     base = output or input or Path("stdin")
     return base.with_name(f"{base.name}.bad.jsonl")
-
-
-def _label_rows(classifier: StanceClassifier, input: Path | None, output: Path | None, bad_rows: Path) -> int:
-    """Stream rows through the model; returns how many were bad."""
-    done = bad = 0
-    with ExitStack() as stack:
-        rows = read_rows(input) if input else read_json_lines(_standard_input())
-        writer = stack.enter_context(open_writer(output))
-        bar = stack.enter_context(_progress())
-        task = bar.add_task("labelling", total=_count(input) if input and bar.disable is False else None)
-        side: JsonLinesWriter | None = None
-        for row, result in _predictions(classifier, rows, bar, task):
-            if isinstance(result, Prediction):
-                answer = result.row()
-                if taken := sorted(answer.keys() & row.values.keys()):
-                    place = f"line {row.line}: column {taken[0]!r}"
-                    raise StancewiseError(f"{place} is in the input already and would be overwritten; rename it")
-                writer.write({**row.values, **answer})
-                done += 1
-                continue
-            if side is None:
-                side = stack.enter_context(open_writer(bad_rows))  # type: ignore[assignment]
-            assert side is not None
-            side.write({"line": row.line, "reason": result})
-            bad += 1
-    errors.print(f"{done:,} rows labelled" + (f", {bad:,} could not be: see {bad_rows}" if bad else ""))
-    return bad
-
-
-def _standard_input() -> Iterable[str]:
-    # As for files: bytes that are not UTF-8 make their row a bad one, not the whole stream.
-    return TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape")
-
-
-def _predictions(
-    classifier: StanceClassifier, rows: Iterable[Row], bar: Progress, task: TaskID
-) -> Iterator[tuple[Row, Prediction | str]]:
-    """Every row with its prediction, or with the reason why there is none; in order."""
-    source = iter(rows)
-    while chunk := list(islice(source, CHUNK)):
-        results: list[Statement | str] = [_statement(row) for row in chunk]
-        good = [result for result in results if isinstance(result, Statement)]
-        try:
-            predictions = iter(classifier.predict(good))
-            answers = [next(predictions) if isinstance(result, Statement) else result for result in results]
-        except StancewiseError:
-            answers = [_alone(classifier, result) for result in results]
-        yield from zip(chunk, answers, strict=True)
-        bar.advance(task, len(chunk))
-
-
-def _alone(classifier: StanceClassifier, statement: Statement | str) -> Prediction | str:
-    if isinstance(statement, str):
-        return statement
-    try:
-        return classifier.predict([statement])[0]
-    except StancewiseError as error:
-        return str(error)
-
-
-def _statement(row: Row) -> Statement | str:
-    """The row's statement, or what is wrong with it (never the text itself)."""
-    if row.problem:
-        return row.problem
-    # An empty CSV cell is a missing value, also where a number is due.
-    # A column named scheme is the user's own affair; the scheme is chosen from Python.
-    known = Statement.model_fields.keys() - {"scheme"}
-    fields = {k: v for k, v in row.values.items() if k in known and (v != "" or k == "text")}
-    try:
-        return Statement.model_validate(fields)
-    except ValidationError as error:
-        return describe(error)
-
-
-def _count(path: Path) -> int | None:
-    """Rows in the file, roughly: for the progress bar."""
-    if path.suffix.lower() == ".parquet":
-        import pyarrow.parquet as pq
-
-        return int(pq.read_metadata(path).num_rows)
-    with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=errors, disable=not errors.is_terminal)
 
 
 def quiet() -> None:

@@ -2,8 +2,9 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
-import serving.__main__ as command
+from serving import label
 from serving.tables import Row
 from tests.conftest import read_lines, write_lines
 
@@ -82,11 +83,11 @@ def test_rows_stream_through_in_pieces(classifier):
             taken += 1
             yield Row(taken, {"text": "Oslo left."})
 
-    with command._progress() as bar:
-        answers = command._predictions(classifier, endless(), bar, bar.add_task("x"))
-        for _ in range(command.CHUNK + 1):
+    with label.progress(Console(stderr=True)) as bar:
+        answers = label.predictions(classifier, endless(), bar, bar.add_task("x"))
+        for _ in range(label.CHUNK + 1):
             next(answers)
-    assert taken == 2 * command.CHUNK
+    assert taken == 2 * label.CHUNK
 
 
 @pytest.mark.parametrize(

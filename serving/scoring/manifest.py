@@ -1,0 +1,121 @@
+"""What an output folder says of itself: which input, which model, how far."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from serving.artifact import SETTINGS_FILE, digest, find_model
+from serving.errors import StancewiseError
+from serving.registry import is_registered, resolve
+
+# Names that begin with an underscore are passed over by Spark, pandas and Arrow when they read the folder.
+MANIFEST_FILE = "_manifest.json"
+BAD_ROWS = "_bad_rows"  # a file with a suffix, or Spark's folder
+
+
+class Work(BaseModel):
+    """What is scored with what; two runs of the same work have the same output."""
+
+    model_config = ConfigDict(frozen=True)
+
+    input: str
+    fingerprint: str
+    model: str
+    digest: str
+
+    def refuse_other(self, found: "Work", place: str, remedy: str) -> None:
+        """Compare with the work that a folder says it holds.
+
+        Args:
+            found: that work.
+            place: the folder.
+            remedy: what the user can do.
+
+        Raises:
+            StancewiseError: it is another input or another model.
+        """
+        if found.fingerprint != self.fingerprint:
+            whose = f"another input ({found.input})" if found.input != self.input else f"{self.input} as it was before"
+            raise StancewiseError(f"{place}: holds answers for {whose}; {remedy}")
+        if found.digest != self.digest:
+            raise StancewiseError(f"{place}: holds answers of {found.model}, not of {self.model}; {remedy}")
+
+
+class Shard(BaseModel):
+    """A finished shard: rows labelled, rows that could not be."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    bad: int
+
+
+class Manifest(BaseModel):
+    """The content of `_manifest.json`; Spark's output is one shard."""
+
+    work: Work
+    runtime: str
+    shard_rows: int | None
+    total: int
+    shards: list[Shard] = []
+    distinct: int = 0  # statements scored; known at the end
+    bad_bytes: int = 0  # of the list of bad rows, as long as it was after the last finished shard
+
+    @property
+    def rows(self) -> int:
+        """Rows labelled."""
+        return sum(shard.rows for shard in self.shards)
+
+    @property
+    def bad(self) -> int:
+        """Rows that could not be labelled."""
+        return sum(shard.bad for shard in self.shards)
+
+    @property
+    def finished(self) -> str:
+        """What is said instead of doing the work again."""
+        return f"finished already with this input and {self.work.model}, {self.rows:,} rows; nothing to do"
+
+
+def parse_manifest(text: str, place: str) -> Manifest:
+    """Read the text of a manifest.
+
+    Raises:
+        StancewiseError: it is none.
+    """
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError:
+        raise StancewiseError(f"{place}: its {MANIFEST_FILE} cannot be read; remove the folder") from None
+
+
+def fingerprint(files: Iterable[tuple[str, int, int]]) -> str:
+    """What tells one input from another: SHA-256 of names, sizes in bytes and times of change."""
+    return hashlib.sha256(json.dumps(sorted(files)).encode()).hexdigest()
+
+
+def pinned(uri: str) -> str:
+    """The URI with an alias replaced by the version it points to now.
+
+    Raises:
+        StancewiseError: there is none, or the registry does not answer.
+    """
+    if not is_registered(uri):
+        return uri
+    try:
+        return resolve(uri).uri
+    except ConnectionError as error:
+        raise StancewiseError(f"{uri}: the registry does not answer ({error}); start it, or name a folder") from None
+
+
+def model_digest(uri: str) -> tuple[Path, str]:
+    """The local model folder behind a URI, and the digest that stands for every file in it.
+
+    Raises:
+        StancewiseError: there is no such model.
+    """
+    folder = find_model(uri)
+    return folder, digest(folder / SETTINGS_FILE)
