@@ -101,7 +101,7 @@ def _of_verb(verb: "Token", quotations: Sequence[Quotation]) -> Candidate | None
     word, (frame, parts) = _predicate(verb)
     cue = _cue(verb, word, parts)
     source = _phrase(subject)
-    if frame is None and verb.dep_ == "parataxis":
+    if _follows(verb) and (frame is None or (frame not in (_QUOTING, "to", "object") and _quotes(verb))):
         frame, parts = _QUOTING, [_without_edges(_outside(verb.head, verb))]
     if frame is None or (frame not in (_QUOTING, "to") and _quotes(verb)):
         if _enclosing(quotations, verb.idx) or not _beside_quotation(verb, quotations):
@@ -112,6 +112,12 @@ def _of_verb(verb: "Token", quotations: Sequence[Quotation]) -> Candidate | None
     out = {*source, *cue}
     content = _without_edges([token for part in parts for token in part if token not in out])
     return _candidate(word, frame, source, subject, cue, content)
+
+
+def _follows(verb: "Token") -> bool:
+    """Whether the verb stands behind a clause that it has no word to join to: `the plan is dead, he said on Monday`."""
+    joined = any(one.dep_ == "cc" and one.i < verb.i for one in verb.head.children)
+    return verb.dep_ == "parataxis" or (verb.dep_ == "conj" and verb.head.i < verb.i and not joined)
 
 
 def _quotes(verb: "Token") -> bool:

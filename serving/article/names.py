@@ -186,9 +186,13 @@ class Names:
     def _pronoun(self, token: "Token") -> Entity | None:
         word = token.lower_
         if gender := _HE.get(word):
-            found = self._latest(lambda one: one.person and one.gender in (None, gender))
+            found = self._latest(lambda one: one.person and one.gender in (None, gender)) or self._latest(
+                lambda one: (
+                    one.label == "ORG" and one.subject >= self._sentence - 1
+                )  # the parser may be wrong of a name
+            )
             if found:
-                found.gender = gender
+                found.gender, found.label = gender, "PERSON" if found.label == "ORG" else found.label
             return found
         if word in _IT:
             return self._latest(lambda one: not one.person and not one.plural)

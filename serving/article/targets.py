@@ -8,6 +8,7 @@ from serving.article.names import NAMED, Names, in_clause, is_first_person
 from serving.article.quotations import Span
 
 if TYPE_CHECKING:
+    from spacy.tokens import Span as Name
     from spacy.tokens import Token
 
 Given = Mapping[str, "re.Pattern[str]"]  # the user's targets: name -> pattern of its aliases
@@ -59,9 +60,8 @@ def targets(tokens: Sequence["Token"], given: Given | None, names: Names) -> Ite
 
 def mention(token: "Token") -> Span:
     """Characters of a mention by its head: a name in full, or a noun with what stands before it and `of ...`."""
-    for entity in token.doc.ents:
-        if entity.start <= token.i < entity.end and entity.label_ in NAMED:
-            return entity.start_char, entity.end_char
+    if name := _name(token):
+        return name.start_char, name.end_char
     words = [token]
     for child in token.children:
         if child.i < token.i and child.dep_ in _BEFORE:
@@ -72,12 +72,20 @@ def mention(token: "Token") -> Span:
     return first.idx, last.idx + len(last)
 
 
+def _name(token: "Token") -> "Name | None":
+    """The name that a word belongs to."""
+    spans = (one for one in token.doc.ents if one.start <= token.i < one.end and one.label_ in NAMED)
+    return next(spans, None)
+
+
 def _is_thing(token: "Token") -> bool:
-    where = token.dep_ == "pobj" and token.head.lower_ in _WHERE
-    if where or token.dep_ in _ASIDE or token.ent_type_ in _NOT_THINGS or is_first_person(token):
+    name = _name(token)
+    head = name.root if name else token
+    where = head.dep_ == "pobj" and head.head.lower_ in _WHERE
+    if where or head.dep_ in _ASIDE or token.ent_type_ in _NOT_THINGS or is_first_person(token):
         return False
-    if token.ent_type_ in NAMED:
-        return _heads_name(token)
+    if name:  # its last word, unless the name describes another noun
+        return token.i == name.end - 1 and head.dep_ not in ("compound", "amod", "nmod")
     if token.pos_ == "PRON":
         if token.lower_ in _RELATIVE:
             return token.dep_ == "dobj"
@@ -85,13 +93,6 @@ def _is_thing(token: "Token") -> bool:
     if token.pos_ not in ("NOUN", "PROPN") or token.lemma_.lower() in _EMPTY:
         return False
     return _is_argument(token) and not any(one.lower_ in _VAGUE or one.pos_ == "NUM" for one in token.children)
-
-
-def _heads_name(token: "Token") -> bool:
-    """The last word of a name that stands for itself, not one that describes another noun."""
-    if token.i + 1 < len(token.doc) and token.doc[token.i + 1].ent_iob_ == "I":
-        return False
-    return token.dep_ not in ("compound", "amod", "nmod", "npadvmod") or token.head.ent_type_ == token.ent_type_
 
 
 def _is_argument(token: "Token") -> bool:
