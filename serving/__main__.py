@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from serving.access import refused
 from serving.article.output import Format
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
@@ -333,6 +334,11 @@ def run(application: typer.Typer) -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
+    except Exception as error:
+        if not (refusal := refused(error)):
+            raise
+        errors.print(f"[bold red]error:[/] {escape(str(refusal))}", soft_wrap=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from serving.access import refused
 from serving.errors import StancewiseError, describe
 from serving.inputs import Template
 
@@ -114,7 +115,7 @@ def _download(uri: str, into: Path | None) -> Path:
     except (MlflowException, OSError, ValueError) as error:
         store = mlflow.get_tracking_uri()
         cause = str(error).splitlines()[0]
-        raise StancewiseError(
+        raise refused(error) or StancewiseError(
             f"{uri}: not found in the tracking store {store} ({cause}); "
             "set MLFLOW_TRACKING_URI to the store that holds it, or train a model first"
         ) from None

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from serving.access import refused
 from serving.artifact import SETTINGS_FILE, check_files, find_model, read_settings
 from serving.errors import StancewiseError
 
@@ -42,7 +43,7 @@ def resolve(uri: str) -> Version:
     """The version behind `models:/NAME@ALIAS` or `models:/NAME/VERSION`; an alias is noted for `remembered`.
 
     Raises:
-        StancewiseError: there is none.
+        StancewiseError: there is none, or the registry refuses this user.
         ConnectionError: the registry does not answer.
     """
     import mlflow
@@ -52,6 +53,8 @@ def resolve(uri: str) -> Version:
     try:
         found = look_up(uri)
     except MlflowException as error:
+        if refusal := refused(error):
+            raise refusal from None
         cause = str(error).splitlines()[0]
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise StancewiseError(

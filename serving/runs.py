@@ -12,6 +12,7 @@ import pandas as pd
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from serving.access import refused
 from serving.errors import StancewiseError
 from serving.registry import look_up
 
@@ -41,7 +42,7 @@ def find_run(name: str) -> Run:
         return client.get_run(name.removeprefix("runs:/"))
     except MlflowException as error:
         store, cause = mlflow.get_tracking_uri(), str(error).splitlines()[0]
-        raise StancewiseError(
+        raise refused(error) or StancewiseError(
             f"{name}: no such run in {store} ({cause}); give a run id, models:/NAME@ALIAS or models:/NAME/VERSION"
         ) from None
 

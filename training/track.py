@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from serving.access import refused
 from serving.errors import StancewiseError
 from serving.runs import CONFIG_FILE
 from training.config import ExperimentConfig, flatten
@@ -48,7 +49,9 @@ def open_experiment(name: str) -> None:
             mlflow.set_experiment_tags({EXPERIMENT_KIND: "custom_model_development"})
     except (MlflowException, OSError) as error:
         cause = str(error).splitlines()[0]
-        raise StancewiseError(f"MLflow store {store}: {cause}; start it, or set MLFLOW_TRACKING_URI") from None
+        raise refused(error) or StancewiseError(
+            f"MLflow store {store}: {cause}; start it, or set MLFLOW_TRACKING_URI"
+        ) from None
 
 
 @contextmanager
