@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -25,17 +26,37 @@ def mlflow_server(folder: Path, backend: str, port: int) -> Iterator[subprocess.
     """A server on loopback that keeps artifacts itself; stopped at the end, if it still runs."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", backend, "--artifacts-destination", str(folder / "artifacts"), "--workers", "1"]
-    with (folder / "server.log").open("a") as log:
-        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    with answering(command, f"http://127.0.0.1:{port}/health", folder / "server.log") as server:
+        yield server
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """An S3-compatible server that keeps what it is given in memory; gives its URL."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with answering(command, f"{url}/moto-api/data.json", folder / "s3.log"):
+        yield url
+
+
+@contextmanager
+def answering(
+    command: list[str], url: str, log: Path, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen]:
+    """A process in the log's folder that answers at the URL; stopped at the end, if it still runs."""
+    with log.open("a") as file:
+        server = subprocess.Popen(
+            command, cwd=log.parent, stdout=file, stderr=file, start_new_session=True, env=environment
+        )
         try:
             until = time.monotonic() + 120
             while True:
-                assert server.poll() is None, (folder / "server.log").read_text()[-2000:]
+                assert server.poll() is None, log.read_text()[-2000:]
                 try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
+                    urllib.request.urlopen(url, timeout=2).close()
                     break
                 except OSError:
-                    assert time.monotonic() < until, (folder / "server.log").read_text()[-2000:]
+                    assert time.monotonic() < until, log.read_text()[-2000:]
                     time.sleep(0.3)
             yield server
         finally:
@@ -54,28 +75,34 @@ def stop(server: subprocess.Popen) -> None:
 
 
 @contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    """A cluster of our own on a free port; gives the URL of an empty database."""
+def postgresql() -> Iterator[str]:
+    """A cluster of our own on a free port that trusts everybody; gives the URL of an empty database."""
+    with cluster("trust") as (sockets, port):
+        command = [str(POSTGRESQL[-1] / "createdb"), "-h", str(sockets), "-p", str(port), "-U", "postgres", "tracking"]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+        yield f"postgresql://postgres@127.0.0.1:{port}/tracking"
+
+
+@contextmanager
+def cluster(authentication: str) -> Iterator[tuple[Path, int]]:
+    """A PostgreSQL cluster: the folder of its socket, where `postgres` needs no password, and its port on 127.0.0.1."""
     programs, port = POSTGRESQL[-1], free_port()
-    data = folder / "cluster"
-    data.mkdir(parents=True)
-    user: list[str] = []
-    if os.geteuid() == 0:  # the server refuses to run as root
-        user = ["runuser", "-u", "postgres", "--"]
-        for one in [data, *folder.parents, folder]:
-            if one.owner() == "root" and not one.stat().st_mode & 0o001:
-                one.chmod(one.stat().st_mode | 0o011)
-        shutil.chown(data, "postgres")
+    # Not below pytest's folders: those are closed to the user that the server runs as.
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        user: list[str] = []
+        if os.geteuid() == 0:  # the server refuses to run as root
+            user = ["runuser", "-u", "postgres", "--"]
+            shutil.chown(folder, "postgres")
 
-    def run(name: str, *arguments: str) -> None:
-        command = [*user, str(programs / name), *arguments]
-        subprocess.run(command, cwd="/", check=True, capture_output=True, text=True, timeout=120)
+        def run(name: str, *arguments: str) -> None:
+            command = [*user, str(programs / name), "-D", folder, *arguments]
+            subprocess.run(command, cwd="/", check=True, capture_output=True, text=True, timeout=120)
 
-    run("initdb", "-D", str(data), "-A", "trust", "-U", "stance", "-E", "UTF8", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={data} -c fsync=off"
-    run("pg_ctl", "-D", str(data), "-w", "-l", str(data / "log"), "-o", options, "start")
-    try:
-        run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "stance", "tracking")
-        yield f"postgresql://stance@127.0.0.1:{port}/tracking"
-    finally:
-        run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+        access = ["--auth-local", "trust", "--auth-host", authentication]
+        run("initdb", *access, "-U", "postgres", "-E", "UTF8", "--no-sync")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options, "start")
+        try:
+            yield Path(folder), port
+        finally:
+            run("pg_ctl", "-w", "-m", "immediate", "stop")

@@ -58,7 +58,7 @@ def test_postgresql_behind_a_server_takes_the_whole_line(tmp_path, encoder):
     project = make_project(tmp_path, encoder)
     port = free_port()
     project.environment["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{port}"
-    with postgresql(tmp_path / "postgresql") as backend, mlflow_server(tmp_path, backend, port):
+    with postgresql() as backend, mlflow_server(tmp_path, backend, port):
         project.run("training", "train", "tiny.yaml")
         project.run("training", "train", project.config("second", epochs=1, register=None))
         mlflow.set_tracking_uri(project.store)
