@@ -140,15 +140,15 @@ def _score(
         return _already(folders, work, output, errors)
     rows = spark.read.parquet(input)
     _check_columns(rows, input)
-    total = rows.count()
+    total = _count(rows)
     partial = f"{output}.partial"
     checked, answered = _answered(spark, rows, folder)
     answered.write.mode("overwrite").parquet(partial)
-    good = _count(spark, partial)
+    good = _count(spark.read.parquet(partial))
     bad = total - good
     if bad:
         checked.where(f"{_REASON} IS NOT NULL").write.parquet(f"{partial}/{BAD_ROWS}")
-        if _count(spark, f"{partial}/{BAD_ROWS}") != bad:
+        if _count(spark.read.parquet(f"{partial}/{BAD_ROWS}")) != bad:
             raise StancewiseError(f"{input}: changed while it was read; start again")
     shards = [Shard(rows=good, bad=bad)]
     manifest = Manifest(work=work, runtime="spark", shard_rows=None, total=total, shards=shards)
@@ -211,7 +211,7 @@ def _answered(spark: "SparkSession", rows: "DataFrame", folder: Path) -> tuple["
 
 
 def checker(folder: Path, settings: ModelSettings) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.Series]]:
-    """A function that says of each row why it cannot be labelled: what the model would refuse, it refuses whole.
+    """A function that says of each row why it cannot be labelled; the model would refuse the whole batch.
 
     It carries tokenizer and settings with it, so that executors need no access to the folder.
     """
@@ -252,9 +252,9 @@ def reasons(settings: ModelSettings, tokenizer: str | None) -> Callable[[dict[An
     return reason
 
 
-def _count(spark: "SparkSession", place: str) -> int:
-    """Rows of a Parquet folder, from its footers."""
-    return int(spark.read.parquet(place).count())
+def _count(rows: "DataFrame") -> int:
+    """Rows of Parquet as it is read, which stand in the footers."""
+    return int(rows.count())
 
 
 def _first_line(error: Exception) -> str:
