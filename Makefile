@@ -20,7 +20,7 @@ test: $(VENV)/installed-test ## Install, then run ruff, mypy and pytest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(VENV)/installed-test ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow
