@@ -109,6 +109,8 @@ def connected(run_id: str | None = None) -> Iterator[None]:
 
 def _join() -> None:
     global _talk  # noqa: PLW0603
+    # Every process would say that no parameter is unused; looking for them is for encoders that have some.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     import torch
     from torch.distributed import init_process_group, new_group
     from transformers.utils import logging

@@ -1,3 +1,5 @@
+import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,17 +13,19 @@ from safetensors.torch import load_file
 
 from serving import StancewiseError
 from tests.conftest import STATEMENTS
-from training.config import Batch, Loss, Optimiser, TrainConfig
+from training.config import Batch, EncoderSource, Loss, Optimiser, TrainConfig
 from training.corpus import Corpus, LabelledStatement, read_corpus
 from training.encoders import load_encoder
 from training.fit import (
     LengthBatches,
     MaskedLoss,
+    Pieces,
     Workspace,
     balanced_weights,
     fit,
     last_checkpoint,
     parameter_groups,
+    pieces_of,
     target_masses,
 )
 
@@ -45,6 +49,30 @@ def test_batches_in_tokens_stay_within_them(lengths, tokens):
     batches = LengthBatches(lengths, Batch(tokens=tokens), seed=1)
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
     assert all(len(batch) * max(lengths[i] for i in batch) <= tokens for batch in batches)
+
+
+@given(lengths, st.sampled_from([Batch(rows=12), Batch(tokens=90)]), st.integers(1, 3), st.integers(1, 4))
+def test_processes_share_the_rows_of_every_batch(lengths, size, accumulation, count):
+    batches = LengthBatches(lengths, size, seed=1)
+    blank = len(lengths)
+    shared = [Pieces(batches, accumulation, process, count, blank) for process in range(count)]
+    for epoch in (0, 1):
+        shared[0].set_epoch(epoch)
+        steps = [list(pieces) for pieces in shared]
+        assert {len(pieces) for pieces in steps} == {len(shared[0])} == {len(batches) * accumulation}
+        for number, batch in enumerate(batches):
+            turns = slice(number * accumulation, (number + 1) * accumulation)
+            pieces = [piece for process in steps for piece in process[turns]]
+            assert sorted(row for piece in pieces for row in piece if row != blank) == sorted(batch)
+            assert all(pieces)
+            assert max(map(len, pieces)) <= -(-len(batch) // (accumulation * count))
+
+
+def test_rows_that_cannot_be_shared_out_are_an_error(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert pieces_of(Batch(rows=12, accumulation=3)) == pieces_of(Batch(tokens=500, accumulation=3)) == 6
+    with pytest.raises(StancewiseError, match=r"batch.rows: 32 rows .* over 2 processes .* take a multiple of 6"):
+        pieces_of(Batch(rows=32, accumulation=3))
 
 
 def test_the_order_depends_on_seed_and_epoch_alone():
@@ -77,8 +105,11 @@ def test_a_row_teaches_only_the_heads_it_is_labelled_for():
 
 
 def test_a_batch_without_labels_has_no_loss():
-    loss = masked_loss([[-100, -100]], torch.randn(1, 6, requires_grad=True))
+    logits = torch.randn(1, 6, requires_grad=True)
+    loss = masked_loss([[-100, -100]], logits)
     assert loss.item() == 0
+    loss.backward()
+    assert not logits.grad.any()
 
 
 def test_the_loss_is_the_sum_of_the_heads():
@@ -127,8 +158,6 @@ def test_balanced_weights_have_mean_one_over_the_rows():
 
 
 def test_learning_rates_fall_from_the_head_to_the_embeddings(encoder):
-    from training.config import EncoderSource
-
     _, model = load_encoder(EncoderSource(folder=encoder), "marked")
     groups = parameter_groups(model, Optimiser(learning_rate=1.0, layer_decay=0.5, weight_decay=0.1))
     rate = {id(p): group["lr"] for group in groups for p in group["params"]}
@@ -169,6 +198,31 @@ def test_one_seed_gives_one_result(small, tmp_path):
     first, again, other = weights("a", 1), weights("b", 1), weights("c", 2)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_pieces_and_activations_computed_again_change_no_weight(small, encoder, tmp_path):
+    config, train, validation = small
+    still = tmp_path / "encoder"
+    shutil.copytree(encoder, still)
+    settings = json.loads((still / "config.json").read_text())
+    settings |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (still / "config.json").write_text(json.dumps(settings))
+    train = train.keep(range(64))
+    # Rows without a label for a head are what a mean over pieces would weigh wrongly.
+    train.rows[:20] = [row.model_copy(update={"stance": None}) for row in train.rows[:20]]
+
+    def weights(name, **changes):
+        changes |= {"encoder": EncoderSource(folder=still)}
+        folder = fit(config.model_copy(update=changes), 1, train, validation, Workspace(tmp_path / name, []))
+        return load_file(folder / "model.safetensors")
+
+    whole = weights("whole", batch=Batch(rows=16))
+    for other in (
+        weights("pieces", batch=Batch(rows=16, accumulation=4)),
+        weights("again", batch=Batch(rows=16), gradient_checkpointing=True),
+    ):
+        for name in whole:
+            torch.testing.assert_close(other[name], whole[name], atol=1e-5, rtol=1e-4)
 
 
 def test_the_checkpoint_is_a_plain_hugging_face_model(small, tmp_path):
