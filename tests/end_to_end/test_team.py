@@ -96,8 +96,10 @@ def make_team(folder: Path, encoder: Path) -> Team:
 
 def one_line(done: subprocess.CompletedProcess) -> str:
     assert done.returncode == 1, done.stdout + done.stderr
-    [line] = done.stderr.splitlines()
+    # MLflow itself may say before that the model's name is taken already.
+    *before, line = done.stderr.splitlines()
     assert line.startswith("error: ")
+    assert all(one.startswith("Registered model") for one in before), done.stderr
     return line
 
 
