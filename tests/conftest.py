@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -141,3 +142,17 @@ def classifier(champion):
     from serving import StanceClassifier
 
     return StanceClassifier.load(champion, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window, for the tests of one file: its event loop must not outlive them."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
@@ -14,8 +13,6 @@ from PIL import Image
 from tests.conftest import make_project
 from tests.end_to_end.stores import free_port, mlflow_server
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 SIZE = {"width": 1360, "height": 860}
 
 
@@ -38,16 +35,6 @@ def served(tmp_path_factory, encoder):
             runs[0].info.experiment_id,
             {run.info.run_name: run.info.run_id for run in runs},
         )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -4,20 +4,17 @@ import csv
 import http.client
 import io
 import json
-import shutil
 import time
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from serving.article.output import csv_table
 from serving.article.statements import Article
 from tests.serving.servers import served
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 SIZE = {"width": 1360, "height": 860}
 
 REPORT = """Fenmoor council splits over the night bus
@@ -47,14 +44,6 @@ def words(count):
 def server(champion, tmp_path_factory):
     with served(champion, tmp_path_factory.mktemp("page") / "log", "--article-characters", "500000") as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

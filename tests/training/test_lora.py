@@ -11,7 +11,7 @@ from tests.conftest import STATEMENTS
 from training.config import EncoderSource, Lora, Optimiser, TrainConfig
 from training.corpus import read_corpus
 from training.encoders import add_lora, load_encoder
-from training.fit import Workspace, fit, parameter_groups
+from training.fit import Workspace, fit, last_checkpoint, parameter_groups
 
 TEXTS = ["[H] Ada [/H] praised [T] the bridge [/T].", "Nobody asked [T] Oslo [/T]."]
 
@@ -92,6 +92,8 @@ def test_heads_and_marks_are_trained_in_full_and_the_rest_of_the_embeddings_not_
 def test_a_broken_training_goes_on_to_the_same_weights(small, trained, tmp_path):
     with pytest.raises(RuntimeError, match="ended"):
         fit(*small, Workspace(tmp_path, [Break()]))
+    saved = load_file(last_checkpoint(tmp_path) / "adapter_model.safetensors")
+    assert max(len(tensor) for tensor in saved.values()) < 100, "adapters and four rows, not the table of embeddings"
     folder = fit(*small, Workspace(tmp_path, [], resume=True))
     whole, resumed = (load_file(one / "model.safetensors") for one in (trained[0], folder))
     for name in whole:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from itertools import count
 
 import pytest
@@ -15,9 +14,6 @@ from serving.article.statements import Article
 from serving.article.summary import summarise
 from serving.explain import Explanation, WordEffect
 from tests.serving.article.made import Draft
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 FERRY = """🚢🚢 Ferry row reaches Quillhaven
 
@@ -52,16 +48,6 @@ def ferry() -> Article:
 def council() -> Article:
     draft = Draft("Nobody on the council trusts Lowtide Lines.\n", "Council")
     return draft.says("The Council", LINES, "Nobody on the council trusts Lowtide Lines.", "criticism").article()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
