@@ -100,9 +100,8 @@ def whole(checkpoint: Path) -> bool:
     return (checkpoint / "trainer_state.json").is_file()
 
 
-@pytest.mark.parametrize(
-    ("rank", "launcher"), [(1, ()), pytest.param(0, TORCHRUN, marks=pytest.mark.slow)], ids=["a worker", "the main one"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("rank", "launcher"), [(1, ()), (0, TORCHRUN)], ids=["a worker", "the main one"])
 def test_a_killed_process_ends_all_and_any_number_goes_on(project, settings, alone, rank, launcher):
     name = f"killed-{rank}"
     ended, errors = killed(project, project.config(name, **settings, register=None), rank)

@@ -129,6 +129,7 @@ def processes(of, *words):
     return [process for process in psutil.Process(of).children(recursive=True) if matches(process)]
 
 
+@pytest.mark.slow
 def test_python_workers_are_killed_and_every_row_is_scored_once(project, classifier, source, tmp_path):
     output = tmp_path / "out"
 
