@@ -4,6 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from serving.article.blocks import MOST_CHARACTERS, find_blocks
+from serving.article.quotations import find_quotations
 from serving.article.read import read
 from serving.errors import StancewiseError
 from tests.conftest import REPOSITORY
@@ -112,6 +114,46 @@ def test_what_is_named_in_capitals_is_read_like_other_text():
     text = "THE MINISTER CONDEMNED THE STRIKE ON FRIDAY AND PRAISED THE FERRY WORKERS OF THE NORTH."
     reading = read(text)
     assert {one.target_mention.text for one in reading.positions} >= {"THE STRIKE"}
+
+
+def test_a_quotation_in_a_quotation_belongs_to_the_outer_one():
+    text = "“My neighbour said ‘the dam is a trap’ and the ministry laughed,” said Farida Osei."
+    quotations = find_quotations(text)
+    assert [text[one.start : one.end] for one in quotations] == [text[: text.index(" said Farida")]]
+    assert {("Farida Osei", "direct", "neighbour"), ("neighbour", "direct", "dam")} <= found(text)
+
+
+def test_an_unclosed_quotation_ends_with_its_paragraph():
+    text = "“The dam is a trap, said the villagers of the delta.\n\nThe council met on Monday about the ferry."
+    first, *more = find_blocks(text)
+    [quotation] = find_quotations(text, (first.start, first.end))
+    assert (quotation.closed, quotation.end) == (False, first.end)
+    assert len(more) == 1
+    _check_offsets(text, read(text).positions)
+
+
+def test_items_of_a_list_are_read_one_by_one():
+    text = (
+        "The ministers agreed:\n\n- Oslo backs the ferry tax\n- Rome rejects the ferry tax\n3. Lima praised the harbour"
+    )
+    blocks = find_blocks(text)
+    assert [text[one.start : one.end] for one in blocks if one.shape == "item"] == [
+        "Oslo backs the ferry tax",
+        "Rome rejects the ferry tax",
+        "Lima praised the harbour",
+    ]
+    pairs = {(one.speaker, one.target) for one in read(text).positions}
+    assert {("Oslo", "ferry tax"), ("Rome", "ferry tax")} <= pairs
+
+
+def test_one_endless_line_is_read_to_its_end_in_pieces():
+    text = "Ilse Brandvold praised the tram. " * 1500 + "Oslo condemned the harbour toll."
+    blocks = find_blocks(text)
+    assert max(one.end - one.start for one in blocks) <= MOST_CHARACTERS
+    assert "".join(text[one.start : one.end] for one in blocks).replace(" ", "") == text.replace(" ", "")
+    positions = read(text).positions
+    assert positions[-1].target == "harbour toll"
+    _check_offsets(text, positions[-50:])
 
 
 @pytest.mark.parametrize("path", ARTICLES, ids=lambda path: path.stem)
