@@ -59,7 +59,7 @@ def attributions(doc: "Doc", quotations: Sequence[Quotation]) -> tuple[list[Attr
 
 def speaks(noun: str) -> bool:
     """Whether a noun without a name (its lemma) stands for somebody who may take a position: minister, not bridge."""
-    return cues().get("holder", {}).get(noun, 0.0) >= LEAST_HOLDER
+    return cues()["holder"].get(noun, 0.0) >= LEAST_HOLDER
 
 
 def _attributes(one: Candidate) -> bool:

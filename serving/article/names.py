@@ -65,12 +65,11 @@ class Names:
         self._near: list[Entity] = []  # mentioned in the last sentences
         self._sentence = 0
         self._place = 0
-        self._doc: Doc | None = None
         self._at: dict[int, Entity] = {}
 
     def add(self, doc: "Doc") -> None:
         """Read the next paragraph."""
-        self._doc, self._at = doc, {}
+        self._at = {}
         spans = {token.i: span for span in doc.ents if span.label_ in NAMED for token in span}
         for sentence in doc.sents:
             self._sentence += 1

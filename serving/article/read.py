@@ -135,11 +135,7 @@ class _Reader:
         head = _token_at(doc, one.head)
         entity = self.names.of(head)
         if is_first_person(head):
-            around = min(
-                (other for other in said if other is not one and _covers(other.content, one.head)),
-                key=lambda other: sum(end - start for start, end in other.content),
-                default=None,
-            )
+            around = _innermost([other for other in said if other is not one], one.head)
             speaker = self._holder(doc, around, [], owner, quotations) if around else owner
             return Holder(speaker.name, kind if speaker.name else "author", speaker.entity)
         name = entity.name if entity else " ".join(doc.text[slice(*one.source)].split()).strip(" \"“”'‘’,;:")
@@ -183,8 +179,7 @@ def _shares(
     here = [one for one in said if any(a < sentence.end_char and sentence.start_char < b for a, b in one.content)]
     parts: dict[Attribution | None, list[Token]] = {}
     for token in sentence:
-        around = [one for one in here if _covers(one.content, token.idx)]
-        inner = min(around, key=lambda one: sum(b - a for a, b in one.content), default=None)
+        inner = _innermost(here, token.idx)
         if inner is None and any(_covers([one.source, one.cue], token.idx) for one in here):
             continue
         parts.setdefault(inner, []).append(token)
@@ -199,6 +194,12 @@ def _shares(
             others = [span for other in here if _covers(one.content, other.cue[0]) for span in other.content]
             own = [token for token in sentence if _covers(one.content, token.idx) and not _covers(others, token.idx)]
             yield Share(holders[one], own, one)
+
+
+def _innermost(said: Sequence[Attribution], place: int) -> Attribution | None:
+    """The attribution with the least content around a place."""
+    around = (one for one in said if _covers(one.content, place))
+    return min(around, key=lambda one: sum(end - start for start, end in one.content), default=None)
 
 
 def _acts(entity: Entity | None) -> bool:
