@@ -54,6 +54,24 @@ def encoder(tmp_path_factory) -> Path:
     return folder
 
 
+def ran(
+    command: list[str], folder: Path, environment: dict[str, str], stdin: str | None = None, check: bool = True
+) -> subprocess.CompletedProcess:
+    """A command that was run in a folder; with `check` it has to succeed."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
 @dataclass(frozen=True)
 class Project:
     """A user's working folder: data, configs, an MLflow store of its own."""
@@ -62,18 +80,7 @@ class Project:
     environment: dict[str, str]
 
     def run(self, *arguments: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess:
-        done = subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done
+        return ran([sys.executable, "-m", *arguments], self.folder, self.environment, stdin, check)
 
     def config(self, name: str, **changes) -> str:
         values = yaml.safe_load((self.folder / "tiny.yaml").read_text(encoding="utf-8")) | {"name": name} | changes

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from mlflow.exceptions import MlflowException
 
-from tests.conftest import REPOSITORY, make_project
+from tests.conftest import REPOSITORY, make_project, ran
 from tests.end_to_end.stores import POSTGRESQL, answering, cluster, free_port, s3_server
 
 DEPLOY = REPOSITORY / "deploy"
@@ -60,18 +60,7 @@ class Team:
         return ["bash", "-euc", "\n".join(blocks)]
 
     def run(self, command: list[str], stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess:
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done
+        return ran(command, self.folder, self.environment, stdin, check)
 
     def as_member(self, name: str, url: str, command: str, **options) -> subprocess.CompletedProcess:
         """Sign in as the document says and run a command of it."""
