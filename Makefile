@@ -36,12 +36,14 @@ baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 
 benchmark: $(VENV)/installed-benchmark ## Train and measure what is missing of every benchmark (hours on 2 cores; goes on where it stopped)
 	$(BIN)/python -m training train configs/first.yaml --reuse
+	$(BIN)/python benchmarks/transfer.py
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml
 
 levers: $(VENV)/installed ## Try levers of training on a third of NewsMTSC (goes on where it stopped)
 	$(BIN)/python benchmarks/levers.py
 
 tables: $(VENV)/installed ## Print the benchmark tables from the finished cells, training nothing
+	@$(BIN)/python benchmarks/transfer.py
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml --table
 	$(BIN)/python benchmarks/levers.py --table
 
