@@ -117,6 +117,16 @@ def test_the_scheme_of_a_set_reaches_its_statements(tmp_path, shown):
     assert [statement.scheme for statement in corpus.statements()] == ["own", "wire"]
 
 
+def test_rows_of_a_table_that_nobody_labelled_learn_from_a_teacher(tmp_path):
+    table = {"source": "table", "path": str(write_lines(tmp_path / "t.jsonl", [{"id": "a", "text": "x y"}]))}
+    answer = {"id": "a", "sentiment_probabilities": {"positive": 0.7, "neutral": 0.2, "negative": 0.1}}
+    taught = str(write_lines(tmp_path / "taught.jsonl", [answer]))
+    [row] = read_set(DataSet.model_validate(table | {"teacher": taught})).rows
+    assert (row.sentiment, row.taught) == (None, {"sentiment": (0.7, 0.2, 0.1)})
+    with pytest.raises(StancewiseError, match="no row with a stance or a sentiment"):
+        read_set(DataSet.model_validate(table))
+
+
 def test_a_teachers_answers_are_found_by_id(tmp_path):
     own = {
         "source": "statements",

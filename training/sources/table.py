@@ -16,7 +16,7 @@ _OFFSETS = ("speaker_start", "speaker_end", "target_start", "target_end")
 
 
 def read(wanted: DataSet) -> Corpus:
-    """The labelled rows of a table.
+    """The labelled rows of a table; with a teacher, whose answers will stand for labels, all of them.
 
     Raises:
         StancewiseError: a file that cannot be read, a column or label that the maps do not fit, offsets that are wrong.
@@ -37,11 +37,11 @@ def read(wanted: DataSet) -> Corpus:
     rows, lines = [], []
     for record in records:
         statement = labelled(record, _values(record, columns, wanted))
-        if statement.stance or statement.sentiment:
+        if statement.stance or statement.sentiment or wanted.teacher:
             rows.append(statement)
             lines.append(record.line)
     if not rows:
-        raise StancewiseError(f"{path}: no row with a stance or a sentiment; name their columns under columns")
+        raise StancewiseError(f"{path}: no row with a stance or a sentiment; name their columns under columns, or a teacher")
     return Corpus(path, rows, lines)
 
 
