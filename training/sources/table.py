@@ -41,7 +41,9 @@ def read(wanted: DataSet) -> Corpus:
             rows.append(statement)
             lines.append(record.line)
     if not rows:
-        raise StancewiseError(f"{path}: no row with a stance or a sentiment; name their columns under columns, or a teacher")
+        raise StancewiseError(
+            f"{path}: no row with a stance or a sentiment; name their columns under columns, or a teacher"
+        )
     return Corpus(path, rows, lines)
 
 
