@@ -115,14 +115,13 @@ def _on_cores(folder: Path, count: int) -> list[str]:
     config = AutoConfig.from_pretrained(folder)
     shapes = Shapes(config.hidden_size, config.intermediate_size, config.num_hidden_layers)
     operations = float(np.mean([shapes.operations(tokens) for tokens in lengths]))
-    weights = sum(file.stat().st_size for file in (folder / INT8_FOLDER).glob("*.bin")) or _torch_bytes(folder)
+    weights = (
+        sum(file.stat().st_size for file in (folder / INT8_FOLDER).glob("*.bin"))
+        or (folder / "model.safetensors").stat().st_size
+    )
     read = labelled / (len(lengths) / len(batches)) * weights
     figures = (labelled * operations / 1e9, read / 1e9)
     return [f"{tokenised:,.0f}", f"{np.mean(lengths):.0f}", f"{labelled:,.0f}", *(f"{one:,.1f}" for one in figures)]
-
-
-def _torch_bytes(folder: Path) -> int:
-    return (folder / "model.safetensors").stat().st_size
 
 
 def _rate(work: Callable[[], int]) -> float:
