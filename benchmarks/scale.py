@@ -34,6 +34,7 @@ from serving_peers.table import markdown
 
 from serving import StanceClassifier, Statement
 from serving.__main__ import run
+from serving.cores import usable_cores
 from serving.errors import StancewiseError
 from serving.tables import whole
 
@@ -43,7 +44,7 @@ PICTURE = Path("docs/images/scale.png")
 PARTS = ("train", "validation")
 VALIDATION = 200  # rows; so few that training is what is timed
 AT_ONCE = 4096  # statements that the runtime gets at once in process
-CORES = os.cpu_count() or 1
+CORES = usable_cores()
 Point = dict[str, float]
 Numbers = Annotated[str, typer.Option(help="Where to measure, with commas between.")]
 

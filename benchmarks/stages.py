@@ -37,6 +37,7 @@ from transformers import AutoConfig
 from serving import StanceClassifier
 from serving.__main__ import run
 from serving.artifact import INT8_FOLDER, find_model
+from serving.cores import usable_cores
 from serving.errors import StancewiseError
 from serving.runtimes import BATCH_TOKENS, token_batches
 
@@ -81,7 +82,7 @@ def _rows(folder: Path, work: Path) -> float:
 
 def _cores_table(folder: Path) -> str:
     """Tokeniser, model and memory on one core and on all: each number of cores in a process of its own."""
-    cores = sorted({1, len(os.sched_getaffinity(0))})
+    cores = sorted({1, usable_cores()})
     spawn = multiprocessing.get_context("spawn")
     lines = []
     for count in cores:
