@@ -12,7 +12,6 @@ import os
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,8 +28,8 @@ from mlflow.entities import Metric
 from rich.console import Console
 from scale import score, statements, write_rows
 from serving_peers.limit import Shapes
-from serving_peers.processes import start, stop
-from serving_peers.servers import HOST, free_port
+from serving_peers.processes import PeerError, start, stop
+from serving_peers.servers import HOST, START_SECONDS, free_port, wait_ready
 from serving_peers.table import markdown
 from transformers import AutoConfig
 
@@ -151,22 +150,12 @@ def _server(work: Path, store: str) -> Iterator[str]:
     log = work / "server.log"
     process = start(command, log, work, {})
     try:
-        until = time.perf_counter() + 120
-        while not _answers(address):
-            if process.poll() is not None or time.perf_counter() > until:
-                raise StancewiseError(f"the MLflow server did not start: {log.read_text()[-1000:]}")
-            time.sleep(0.2)
+        wait_ready(process, log, port, "/health", START_SECONDS)
         yield address
+    except PeerError as error:
+        raise StancewiseError(f"the MLflow server: {error}") from None
     finally:
         stop(process)
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/health", timeout=2):  # noqa: S310
-            return True
-    except OSError:
-        return False
 
 
 def _artifacts(folder: Path, work: Path, address: str) -> str:

@@ -86,25 +86,34 @@ class Running:
         Raises:
             PeerError: it died, or is not ready in time.
         """
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            if self.process.poll() is not None:
-                raise PeerError(f"stopped with {self.process.returncode}: {last_line(self.log)}")
-            try:
-                connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
-                connection.request("GET", self.server.ready)
-                if connection.getresponse().status == 200:
-                    return
-            except (OSError, http.client.HTTPException):
-                pass
-            finally:
-                connection.close()
-            time.sleep(0.02)
-        raise PeerError(f"not ready within {seconds:g} seconds: {last_line(self.log)}")
+        wait_ready(self.process, self.log, self.port, self.server.ready, seconds)
 
     def close(self) -> None:
         """Stop it."""
         stop(self.process)
+
+
+def wait_ready(process: subprocess.Popen[str], log: Path, port: int, path: str, seconds: float) -> None:
+    """Return when a server of this machine answers 200 at the path.
+
+    Raises:
+        PeerError: it died, or is not ready in time.
+    """
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        if process.poll() is not None:
+            raise PeerError(f"stopped with {process.returncode}: {last_line(log)}")
+        try:
+            connection = http.client.HTTPConnection(HOST, port, timeout=5)
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.02)
+    raise PeerError(f"not ready within {seconds:g} seconds: {last_line(log)}")
 
 
 def free_port() -> int:
