@@ -8,7 +8,7 @@
 
 Nothing else may run beside it. What is measured are the commands that users type, each in a process of its own, with an
 MLflow store of its own. Rows are the statements of data/, told apart by a number, so that none is answered from memory.
-Each command keeps its figures in benchmarks/cells/scale/; `draw` makes docs/images/scale.png of them.
+Each command keeps its figures in benchmarks/growth/; `draw` makes docs/images/scale.png of them.
 """
 
 import json
@@ -39,7 +39,7 @@ from serving.errors import StancewiseError
 from serving.tables import whole
 
 STATEMENTS = Path("data/statements/train.jsonl").resolve()
-CELLS = Path("benchmarks/cells/scale")
+FIGURES = Path("benchmarks/growth")
 PICTURE = Path("docs/images/scale.png")
 PARTS = ("train", "validation")
 VALIDATION = 200  # rows; so few that training is what is timed
@@ -171,13 +171,13 @@ def _keep(measure: str, points: list[Point]) -> None:
             f"\nall but the last: {start:.1f} s and {1000 * slope:.3g} ms for each of the {by}; they foretell "
             f"{told:,.0f} s for {last[by]:,}, measured {last['seconds']:,.0f} s ({last['seconds'] / told - 1:+.1%})"
         )
-    CELLS.mkdir(parents=True, exist_ok=True)
-    with whole(CELLS / f"{measure}.json") as temporary:
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    with whole(FIGURES / f"{measure}.json") as temporary:
         temporary.write_text(json.dumps({"cores": CORES, "points": points}, indent=1) + "\n", encoding="utf-8")
 
 
 def _kept(measure: str) -> list[Point]:
-    path = CELLS / f"{measure}.json"
+    path = FIGURES / f"{measure}.json"
     if not path.is_file():
         raise StancewiseError(f"{path} is missing; measure it first: python benchmarks/scale.py {measure}")
     points: list[Point] = json.loads(path.read_text(encoding="utf-8"))["points"]

@@ -24,10 +24,10 @@ def measure(folder, *arguments, program="scale"):
 
 
 def keep(folder, measure, by, seconds):
-    cells = folder / "benchmarks/cells/scale"
-    cells.mkdir(parents=True, exist_ok=True)
+    figures = folder / "benchmarks/growth"
+    figures.mkdir(parents=True, exist_ok=True)
     points = [{by: at, "seconds": took, "peak_mb": 500.0} for at, took in seconds.items()]
-    (cells / f"{measure}.json").write_text(json.dumps({"cores": 2, "points": points}))
+    (figures / f"{measure}.json").write_text(json.dumps({"cores": 2, "points": points}))
 
 
 def test_the_picture_is_drawn_from_what_is_kept(folder):
@@ -59,7 +59,7 @@ def test_what_was_not_measured_is_named(folder):
 def test_training_and_sweeps_are_measured_and_kept(folder, name, arguments):
     done = measure(folder, name, *arguments)
     assert done.returncode == 0, done.stderr
-    points = json.loads((folder / f"benchmarks/cells/scale/{name}.json").read_text())["points"]
+    points = json.loads((folder / f"benchmarks/growth/{name}.json").read_text())["points"]
     assert len(points) == len(done.stdout.split("\n\n")[0].splitlines()) - 2
     assert all(value > 0 for point in points for value in point.values())
     assert ("they foretell" in done.stdout) == (name == "rows")
