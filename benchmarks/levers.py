@@ -24,7 +24,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 from torch.nn.functional import kl_div, normalize
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from transformers import DataCollatorWithPadding, get_scheduler, set_seed
 
@@ -62,7 +62,8 @@ class Lever:
     own: float = 0.0  # weight of the project's own statements, both heads
     r_drop: float = 0.0  # Liang et al. 2021, "R-Drop"
     adversarial: float = 0.0  # size of the step in embedding space; Miyato et al. 2017, "Adversarial Training Methods"
-    averaged: float = 0.0  # decay of the moving average of the weights
+    averaged: float = 0.0  # the mean of the weights after this share of the steps; Izmailov et al. 2018, "Averaging
+    # Weights Leads to Wider Optima and Better Generalization"
     contrastive: float = 0.0  # share of the loss; Gunel et al. 2021, "Supervised Contrastive Learning"
 
 
@@ -79,7 +80,7 @@ LEVERS = {
     "own statements": replace(RECIPE, own=0.5),
     "r-drop": replace(RECIPE, r_drop=1.0),
     "adversarial": replace(RECIPE, adversarial=1.0),
-    "averaged weights": replace(RECIPE, averaged=0.99),
+    "five epochs averaged": replace(RECIPE, averaged=0.3, schedule="constant_with_warmup", epochs=5),
     "contrastive": replace(RECIPE, contrastive=0.1),
 }
 
@@ -131,7 +132,7 @@ class Training:
         settings = Optimiser(learning_rate=lever.learning_rate, layer_decay=lever.layer_decay)
         self.optimiser = torch.optim.AdamW(parameter_groups(self.model, settings), fused=True)
         self.schedule = get_scheduler(lever.schedule, self.optimiser, round(self.steps / 10), self.steps)
-        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(lever.averaged))
+        self.average = AveragedModel(self.model)
 
     def forward(self, batch: dict[str, torch.Tensor]) -> Any:
         """Logits, and hidden states where a lever needs them."""
@@ -164,13 +165,14 @@ class Training:
         """Train; minutes on one core."""
         start = time.perf_counter()
         self.model.train()
-        for batch in track(islice(self._batches(), self.steps), title, self.steps, console=Console(stderr=True)):
+        batches = track(islice(self._batches(), self.steps), title, self.steps, console=Console(stderr=True))
+        for step, batch in enumerate(batches):
             self.backward(batch, batch.pop("labels"))
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimiser.step()
             self.schedule.step()
             self.optimiser.zero_grad()
-            if self.lever.averaged:
+            if self.lever.averaged and step >= self.lever.averaged * self.steps:
                 self.average.update_parameters(self.model)
         return (time.perf_counter() - start) / 60 * torch.get_num_threads()
 

@@ -209,6 +209,9 @@ class Recipe(Reading):
     patience: int | None = Field(default=None, gt=0, description="epochs without a better validation score; none: all")
     optimiser: Optimiser = Optimiser()
     loss: Loss = Loss()
+    unrelated: float = Field(
+        default=0.0, ge=0, le=1, description="share of the texts that also teach a pair nobody labelled, as neutrality"
+    )
     lora: Lora | None = Field(default=None, description="train adapters only; none: all weights")
     gradient_checkpointing: bool = Field(
         default=False,

@@ -33,6 +33,7 @@ from training import processes
 from training.config import Batch, Loss, Optimiser, TrainConfig
 from training.corpus import Corpus
 from training.encoders import add_lora, load_encoder
+from training.unrelated import with_unrelated
 
 SELECTION_METRIC = "macro_f1"  # mean of the heads' macro-F1 on validation: chooses the checkpoint
 
@@ -312,6 +313,8 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     if config.lora is not None:
         model = add_lora(model, tokenizer, config.lora)
     inputs = InputEncoder(tokenizer.backend_tokenizer, config.template, config.max_length, train.schemes())
+    if config.unrelated and "stance" in config.heads:
+        train = with_unrelated(train, config.unrelated, seed)
     rows = encode_corpus(train, inputs, config.heads, config.loss)
     batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
     if pieces > 1:
