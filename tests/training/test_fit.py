@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 
 from serving import StancewiseError
 from tests.conftest import STATEMENTS
@@ -28,6 +29,7 @@ from training.fit import (
     pieces_of,
     target_masses,
 )
+from training.unrelated import with_unrelated
 
 HEADS = ("stance", "sentiment")
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=60)
@@ -244,6 +246,22 @@ def test_a_head_that_is_not_trained_is_not_measured(small, tmp_path):
     config, train, validation = small
     one = config.model_copy(update={"heads": ("sentiment",), "patience": 1, "batch": Batch(tokens=512)})
     assert (fit(one, 1, train, validation, Workspace(tmp_path, [])) / "model.safetensors").is_file()
+
+
+def test_unrelated_pairs_are_learned_from_where_there_is_a_stance_to_learn(small, tmp_path):
+    config, train, validation = small
+    steps = []
+
+    class Steps(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs):
+            steps.append(state.max_steps)
+
+    for changes in ({}, {"unrelated": 1.0}, {"unrelated": 1.0, "heads": ("sentiment",)}):
+        one = config.model_copy(update={"batch": Batch(rows=16), **changes})
+        fit(one, 1, train, validation, Workspace(tmp_path / str(len(steps)), [Steps()]))
+    rows = len(with_unrelated(train, 1.0, 1).rows)
+    assert rows > 80
+    assert steps == [4, -(-rows // 16), 4]
 
 
 def test_a_checkpoint_cut_short_is_passed_over(tmp_path):
