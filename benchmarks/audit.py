@@ -57,9 +57,7 @@ def main(
     """Plant, cross-validate, rank; print precision and recall."""
     planted = plant(share, seed)
     data = {part: str(COPY / f"{part}.jsonl") for part in ("train", "validation")}
-    # Planted labels alone: pairs that nobody labelled would be wrong by themselves here and there.
-    overrides = [f"data={json.dumps(data)}", f"epochs={epochs}", f"seeds=[{seed}]", "unrelated=0"]
-    overrides += ["register=null", "name=audit"]
+    overrides = [f"data={json.dumps(data)}", f"epochs={epochs}", f"seeds=[{seed}]", "register=null", "name=audit"]
     config = load_config(Path("configs/quickstart.yaml"), TrainConfig, overrides)
     run_id = cross_validate(config, folds, Console(stderr=True), reuse=True)
     table = read_predictions(mlflow.get_run(run_id), PART)
