@@ -25,7 +25,7 @@ def test_levers_are_compared_with_the_recipe_and_kept(tmp_path):
         assert done.returncode == 0, done.stderr
         return done
 
-    levers = "recipe,target named first,r-drop,adversarial,averaged weights,contrastive"
+    levers = "recipe,target named first,r-drop,adversarial,five epochs averaged,contrastive"
     done = run("--only", levers, "--seeds", "1")
     lines = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert [line[0] for line in lines[1:]] == levers.split(",")
