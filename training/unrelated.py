@@ -7,6 +7,8 @@ extraction without labeled data").
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from training.corpus import Corpus, LabelledStatement, join
 
 _WORD = re.compile(r"\w[\w-]*")
-_SENTENCE_START = re.compile(r"(?:^|[.!?:\n][\"”’)]*\s+)[\"“‘(]*$")
+_SENTENCE_START = re.compile(r"(?:^|[.!?:\n][\"”’)]*\s+)[\"“‘(]*(?=\w)")
 
 
 def with_unrelated(corpus: Corpus, share: float, seed: int) -> Corpus:
@@ -23,23 +25,24 @@ def with_unrelated(corpus: Corpus, share: float, seed: int) -> Corpus:
     The holder of such a row is nobody who takes a side in the text, and the pair has no label there. A text without
     such a pair gets no row. The rows have no sentiment.
     """
+    rng = np.random.default_rng(seed)
+    sets = corpus.members or (corpus,)
+    added = [replace(one, rows=list(_drawn(one.rows, share, rng)), lines=[]) for one in sets]
+    return join([*sets, *(one for one in added if one.rows)])
+
+
+def _drawn(rows: list[LabelledStatement], share: float, rng: np.random.Generator) -> Iterator[LabelledStatement]:
     texts: dict[tuple[str, str | None], list[LabelledStatement]] = defaultdict(list)
-    weights: dict[tuple[str, str | None], float] = {}
-    for row, weight in zip(corpus.rows, corpus.weights(), strict=True):
+    for row in rows:
         if row.stance:
             texts[row.text, row.scheme].append(row)
-            weights[row.text, row.scheme] = float(weight)
-    rng = np.random.default_rng(seed)
-    added: dict[float, list[LabelledStatement]] = defaultdict(list)
-    for key, rows in texts.items():
-        pairs = _pairs(rows) if rng.random() < share else []
+    for same in texts.values():
+        pairs = _pairs(same) if rng.random() < share else []
         if pairs:
             holder, target = pairs[rng.integers(len(pairs))]
-            values = {"id": f"{rows[0].id}/unrelated", "speaker": holder, "target": target, "stance": "neutrality"}
-            kept = rows[0].model_dump(include={"text", "scheme", "domain", "group"})
-            added[weights[key]].append(LabelledStatement.model_validate({**kept, **values}))
-    more = [Corpus(corpus.path, rows, weight=weight) for weight, rows in added.items()]
-    return join([*(corpus.members or (corpus,)), *more])
+            values = {"id": f"{same[0].id}/unrelated", "speaker": holder, "target": target, "stance": "neutrality"}
+            kept = same[0].model_dump(include={"text", "scheme", "domain", "group"})
+            yield LabelledStatement.model_validate({**kept, **values})
 
 
 def _pairs(rows: list[LabelledStatement]) -> list[tuple[str, str]]:
@@ -65,9 +68,10 @@ def _overlap(one: str, other: str) -> bool:
 def _capitalised(text: str) -> list[str]:
     """Runs of capitalised words, but for a sentence's first word."""
     names: list[str] = []
+    starts = {found.end() for found in _SENTENCE_START.finditer(text)}
     end = -1
     for word in _WORD.finditer(text):
-        if not word[0][0].isupper() or _SENTENCE_START.search(text, 0, word.start()):
+        if not word[0][0].isupper() or word.start() in starts:
             continue
         if word.start() == end + 1 and text[end] == " ":
             names[-1] += f" {word[0]}"
