@@ -33,6 +33,7 @@ class Cell(BaseModel):
     run_id: str
     minutes: float  # of training
     threads: int  # it trained with: minutes times threads can be compared, however many ran at once
+    device: str = "cpu"  # or the name of the GPU it trained on
     temperatures: dict[str, float]  # empty: the contender gives labels without probabilities
     rows: dict[str, str]  # part -> digest of its row ids
     probabilities: dict[str, dict[str, list[tuple[float, float, float]]]]  # part -> calibrated, in order of the rows
@@ -158,6 +159,7 @@ def _kept(grid: Grid, contender: Contender, seed: int, finished: Finished) -> Ce
         run_id=finished.run_id,
         minutes=round(finished.minutes, 2),
         threads=torch.get_num_threads(),
+        device=_device(contender),
         temperatures={str(head): value for head, value in finished.temperatures.items()},
         rows=_row_digests(grid),
         probabilities={
@@ -181,10 +183,16 @@ def _peer_cell(grid: Grid, contender: Contender, seed: int, run_id: str, answers
         run_id=run_id,
         minutes=round(answers.minutes, 2),
         threads=torch.get_num_threads(),
+        device=_device(contender),
         temperatures=temperatures,
         rows=_row_digests(grid),
         probabilities={part: {head: _rounded(probabilities[part])} for part in grid.parts()},
     )
+
+
+def _device(contender: Contender) -> str:
+    on_gpu = contender.kind in ("recipe", "run_classification", "setfit") and torch.cuda.is_available()
+    return torch.cuda.get_device_name() if on_gpu else "cpu"
 
 
 def _rounded(probabilities: Floats) -> list[tuple[float, float, float]]:

@@ -122,7 +122,8 @@ def _table(grid: Grid, part: str, head: Head, cells: dict[str, list[Cell]]) -> s
             figures["ECE if calibrated"] = f"{100 * np.mean([_ece_of_chance(run[known]) for run in runs]):.1f}"
             figures["AURC"] = _cell(whole.mean(_aurc, runs))
             figures["accuracy at 80 % coverage"] = _cell(whole.mean(_accuracy_at_80, runs))
-        figures["core-minutes"] = f"{np.median([cell.minutes * cell.threads for cell in found]):.1f}"
+        if minutes := [cell.minutes * cell.threads for cell in found if cell.device == "cpu"]:
+            figures["core-minutes"] = f"{np.median(minutes):.1f}"
         lines.append(figures)
     columns = [column for column in COLUMNS if any(line.get(column) for line in lines)]
     rows = [f"| {' | '.join(line.get(column, '') for column in columns)} |" for line in lines]
