@@ -51,21 +51,22 @@ def _pairs(rows: list[LabelledStatement]) -> list[tuple[str, str]]:
     labelled = {(row.speaker, row.target) for row in rows}
     partial = [row.speaker for row in rows if row.speaker and row.stance != "neutrality"]
     named = {name for row in rows for name in (row.speaker, row.target) if name and name in text}
-    names = sorted(named | set(_capitalised(text)))
+    names = sorted(named | set(capitalised(text)))
     return [
         (holder, target)
         for holder, target in permutations(names, 2)
-        if not _overlap(holder, target)
+        if not overlap(holder, target)
         and (holder, target) not in labelled
-        and not any(_overlap(holder, one) for one in partial)
+        and not any(overlap(holder, one) for one in partial)
     ]
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Whether one name is part of the other."""
     return one in other or other in one
 
 
-def _capitalised(text: str) -> list[str]:
+def capitalised(text: str) -> list[str]:
     """Runs of capitalised words, but for a sentence's first word."""
     names: list[str] = []
     starts = {found.end() for found in _SENTENCE_START.finditer(text)}
