@@ -2,12 +2,12 @@
 
     python benchmarks/transfer.py [--teacher models:/newsmtsc-large@champion ...] [--pairs-teacher URI ...]
 
-Writes build/transfer.jsonl, targets shown as NewsMTSC shows its own: directed sentiment's sentences with either name,
-PolNeAR's with the people they name, and NewsMTSC's training sentences with people whom nobody labelled there. And
-data/pairs.jsonl: one pair of names from each of our own training texts, a holder and a target that nobody labelled.
-Sentences near an evaluation row are left out. With teachers the mean of their answers is written too, to
-benchmarks/teachers/transfer.jsonl and data/pairs-taught.jsonl, where the answers of 110 M models are kept;
-configs/benchmarks/newsmtsc.yaml and configs/quickstart.yaml train on them.
+Writes three files. build/transfer.jsonl, targets shown as NewsMTSC shows its own: directed sentiment's sentences with
+either name, PolNeAR's with the people they name, NewsMTSC's training sentences with people whom nobody labelled there.
+data/pairs.jsonl: two names of each of our own training texts, a holder and a target that nobody labelled so.
+build/pairs.jsonl: up to three such pairs of each of these texts, and two of each of PolNeAR's sentences. Sentences
+near an evaluation row are left out. With teachers the mean of their answers is written too; those of 110 M models are
+kept.
 """
 
 import os
@@ -38,7 +38,9 @@ SENTENCES = 6_500  # of directed sentiment
 OTHERS = 10_000  # of PolNeAR, of 40 to 450 characters
 NAMED = ("PERSON", "ORG", "GPE", "NORP")
 WRITTEN, ANSWERS = Path("build/transfer.jsonl"), Path("benchmarks/teachers/transfer.jsonl")
-PAIRS, PAIR_ANSWERS = Path("data/pairs.jsonl"), Path("data/pairs-taught.jsonl")
+OWN, OWN_ANSWERS = Path("data/pairs.jsonl"), Path("data/pairs-taught.jsonl")
+PAIRS, PAIR_ANSWERS = Path("build/pairs.jsonl"), Path("benchmarks/teachers/pairs.jsonl")
+FIRST = "pair0"  # the pair of each text that data/pairs.jsonl holds
 EVALUATION = ("rw_validation", "mt_validation", "rw_test", "mt_test")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Span = tuple[int, int, str]  # start, end, kind
@@ -56,15 +58,18 @@ def main(
     rng = random.Random(1)  # noqa: S311  # draws rows, keeps no secret
     parts = [read_set(DataSet(source="newsmtsc", part=part)) for part in EVALUATION]
     with console.status("finding names, comparing with the evaluation rows"):
-        rows = [*_directed(parts), *_polnear(parts, rng), *_unlabelled_people(rng)]
+        others: list[dict[str, Any]] = []
+        rows = [*_directed(parts), *_polnear(parts, rng, others), *_unlabelled_people(rng)]
         pairs = list(_own_pairs(rng))
+    first, pairs = [row for row in pairs if row["id"].endswith(FIRST)], pairs + others
     WRITTEN.parent.mkdir(exist_ok=True)
-    for path, written in ((WRITTEN, rows), (PAIRS, pairs)):
+    for path, written in ((WRITTEN, rows), (OWN, first), (PAIRS, pairs)):
         with open_writer(path) as writer:
             for row in written:
                 writer.write(row)
         console.print(f"{path}: {len(written):,} rows")
-    for models, given, path in ((teacher, rows, ANSWERS), (pairs_teacher, pairs, PAIR_ANSWERS)):
+    labelled = (teacher, rows, ANSWERS), (pairs_teacher, first, OWN_ANSWERS), (pairs_teacher, pairs, PAIR_ANSWERS)
+    for models, given, path in labelled:
         if models:
             _ask(models, [LabelledStatement.model_validate(row) for row in given], path)
             console.print(f"{path}: labelled")
@@ -79,7 +84,8 @@ def _directed(parts: list[Corpus]) -> Iterator[dict[str, Any]]:
             yield _shown(f"{row.id}:holder", row.text, row.speaker, (row.speaker_start, row.speaker_end))
 
 
-def _polnear(parts: list[Corpus], rng: random.Random) -> Iterator[dict[str, Any]]:
+def _polnear(parts: list[Corpus], rng: random.Random, pairs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Rows with a target; pairs of names, two of a sentence, are added to `pairs`."""
     file = Path(os.environ["STANCE_BENCHMARKS"]) / "polnear/train.jsonl"
     every = dict.fromkeys(str(row.values["text"]) for row in read_rows(file))
     texts = [text for text in every if 40 <= len(text) <= 450]
@@ -94,7 +100,8 @@ def _polnear(parts: list[Corpus], rng: random.Random) -> Iterator[dict[str, Any]
         chosen = people[:2] or bodies[:1] if rng.random() < 0.5 else people[:2]
         for j, (name, span) in enumerate(chosen):
             yield _shown(f"polnear:{number}:{j}", text, name, span[:2])
-        _unlabelled(names, set(), rng)
+        for j, (holder, target) in enumerate(_unlabelled(names, set(), rng)[:2]):
+            pairs.append({"id": f"polnear:{number}:p{j}", "text": text, "speaker": holder, "target": target})
 
 
 def _unlabelled_people(rng: random.Random) -> Iterator[dict[str, Any]]:
@@ -121,8 +128,8 @@ def _own_pairs(rng: random.Random) -> Iterator[dict[str, Any]]:
         named = {name for row in rows for name in (row.speaker, row.target) if name and name in text}
         names = sorted(named | set(capitalised(text)))
         pairs = _unlabelled(names, {(row.speaker, row.target) for row in rows}, rng)
-        for holder, target in pairs[:1]:
-            kept = {"id": f"{rows[0].id}:pair0", "text": text, "speaker": holder, "target": target}
+        for j, (holder, target) in enumerate(pairs[:3]):
+            kept = {"id": f"{rows[0].id}:pair{j}", "text": text, "speaker": holder, "target": target}
             yield {**kept, "group": rows[0].group}
 
 
