@@ -59,3 +59,18 @@ def test_the_articles_stand_apart_from_the_statements():
     assert len(ARTICLES) >= 2
     texts = {row["text"] for row in ROWS}
     assert not texts & {row["text"] for path in ARTICLES for row in read_lines(path)}
+
+
+def test_the_taught_pairs_stand_on_training_texts_and_nobody_labelled_them():
+    stories = {row["text"]: row["group"] for row in PARTS["train"]}
+    labelled = {(row["text"], row["speaker"], row["target"]) for row in ROWS}
+    pairs, answers = (read_lines(REPOSITORY / "data" / name) for name in ("pairs.jsonl", "pairs-taught.jsonl"))
+    assert [row["id"] for row in pairs] == [row["id"] for row in answers]
+    for row in pairs:
+        assert stories[row["text"]] == row["group"]
+        assert row["speaker"] in row["text"]
+        assert row["target"] in row["text"]
+        assert (row["text"], row["speaker"], row["target"]) not in labelled
+    for row in answers:
+        assert sum(row["stance_probabilities"].values()) == pytest.approx(1, abs=2e-4)
+        assert sum(row["sentiment_probabilities"].values()) == pytest.approx(1, abs=2e-4)
