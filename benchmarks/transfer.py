@@ -26,6 +26,7 @@ from rich.console import Console
 from serving import StanceClassifier
 from serving.__main__ import run
 from serving.article.parse import PACKAGED
+from serving.errors import StancewiseError
 from serving.labels import HEADS
 from serving.tables import open_writer, read_rows
 from training.config import DataSet
@@ -87,6 +88,8 @@ def _directed(parts: list[Corpus]) -> Iterator[dict[str, Any]]:
 def _polnear(parts: list[Corpus], rng: random.Random, pairs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Rows with a target; pairs of names, two of a sentence, are added to `pairs`."""
     file = Path(os.environ["STANCE_BENCHMARKS"]) / "polnear/train.jsonl"
+    if not file.is_file():
+        raise StancewiseError(f"{file}: no such file; PolNeAR's training part belongs there, a text a line")
     every = dict.fromkeys(str(row.values["text"]) for row in read_rows(file))
     texts = [text for text in every if 40 <= len(text) <= 450]
     rng.shuffle(texts)
