@@ -1,0 +1,66 @@
+"""The program that draws rows for large models to label, on made-up sets."""
+
+import os
+import subprocess
+import sys
+
+from tests.conftest import REPOSITORY, STATEMENTS, read_lines, write_lines
+
+NEAR = "Senator Maria Keller praised Thomas Brandt for the harbour plan on Monday evening in Lisbon."
+SEEN = "Thomas Brandt told reporters in Paris that Maria Keller had not read the harbour plan at all."
+FAR = "On Friday the mayor of Porto, Anna Weiss, met Michael Stone and Laura Hill at the old customs house."
+
+
+def row(number: int, text: str, target: str, **more: str) -> dict[str, object]:
+    start = text.index(target)
+    shown: dict[str, object] = {"id": f"r{number}", "text": text, "target": target, "group": f"g{number}", **more}
+    if holder := more.get("speaker"):
+        shown |= {"speaker_start": text.index(holder), "speaker_end": text.index(holder) + len(holder)}
+    return {**shown, "target_start": start, "target_end": start + len(target)}
+
+
+def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path):
+    sets = tmp_path / "sets"
+    for name in ("newsmtsc", "directed_sentiment", "polnear"):
+        (sets / name).mkdir(parents=True)
+    write_lines(sets / "newsmtsc/train.jsonl", [row(1, SEEN, "Thomas Brandt", sentiment="negative")])
+    for i, part in enumerate(("rw_validation", "mt_validation", "rw_test", "mt_test")):
+        text = NEAR if part == "rw_test" else f"Nothing of note was said about John Miller in district {i}."
+        name = "Thomas Brandt" if part == "rw_test" else "John Miller"
+        write_lines(sets / f"newsmtsc/{part}.jsonl", [row(10 + i, text, name, sentiment="neutral")])
+    ask = {"stance": "support", "speaker": "Anna Weiss"}
+    directed = [
+        row(20, FAR, "Laura Hill", **ask),
+        row(21, NEAR, "Thomas Brandt", stance="support", speaker="Maria Keller"),
+    ]
+    write_lines(sets / "directed_sentiment/train.jsonl", directed)
+    write_lines(sets / "polnear/train.jsonl", [{"text": NEAR}, {"text": SEEN}, {"text": "Too short."}])
+    (tmp_path / "data/statements").mkdir(parents=True)
+    own = read_lines(STATEMENTS / "train.jsonl")[:40]
+    write_lines(tmp_path / "data/statements/train.jsonl", own)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "STANCE_BENCHMARKS": str(sets)}
+    command = [sys.executable, str(REPOSITORY / "benchmarks/transfer.py")]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    drawn = read_lines(tmp_path / "build/transfer.jsonl")
+    assert {one["target"] for one in drawn if one["text"] == FAR} == {"Laura Hill", "Anna Weiss"}
+    assert "Maria Keller" in {one["target"] for one in drawn if one["id"] == "r1:other0"}
+    pairs = read_lines(tmp_path / "build/pairs.jsonl")
+    assert NEAR not in {one["text"] for one in (*drawn, *pairs)}
+    for one in drawn:
+        assert one["text"][one["target_start"] : one["target_end"]] == one["target"]
+        assert not {"stance", "sentiment", "speaker"} & set(one)
+    labelled = {(one["text"], one["speaker"], one["target"]) for one in own}
+    assert not labelled & {(one["text"], one["speaker"], one["target"]) for one in pairs}
+    first = read_lines(tmp_path / "data/pairs.jsonl")
+    assert first == [one for one in pairs if one["id"].endswith(":pair0")]
+    assert len({one["text"] for one in first}) == len(first) > 10
+    (sets / "polnear/train.jsonl").unlink()
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 1
+    assert "polnear/train.jsonl: no such file" in done.stderr
+    assert "Traceback" not in done.stderr
