@@ -12,7 +12,7 @@ export MLFLOW_TRACKING_URI ?= sqlite:///mlflow.db
 help: ## List every target with its meaning
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/installed ## Install, fine-tune, track, register, label a sample article (under 10 minutes)
+demo: $(VENV)/installed ## Install, fine-tune, track, register, label a sample article (about 10 minutes)
 	@$(BIN)/python -m training train configs/quickstart.yaml --reuse
 	@$(BIN)/python -m training sample state-visit
 
