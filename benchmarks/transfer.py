@@ -5,9 +5,10 @@
 Writes three files. build/transfer.jsonl, targets shown as NewsMTSC shows its own: directed sentiment's sentences with
 either name, PolNeAR's with the people they name, NewsMTSC's training sentences with people whom nobody labelled there.
 data/pairs.jsonl: two names of each of our own training texts, a holder and a target that nobody labelled so.
-build/pairs.jsonl: up to three such pairs of each of these texts, and two of each of PolNeAR's sentences. Sentences
-near an evaluation row are left out. With teachers the mean of their answers is written too; those of 110 M models are
-kept.
+build/pairs.jsonl: up to three such pairs of each of these texts, and two of each of PolNeAR's sentences. Sentences of
+directed sentiment and PolNeAR near one of NewsMTSC's evaluation rows are left out; nearness to other sets is found by
+the leak check of the config that trains on them. With teachers the mean of their answers is written too; those of
+110 M models are kept.
 """
 
 import os
@@ -19,7 +20,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
+import spacy
 import typer
 from rich.console import Console
 
@@ -27,12 +28,12 @@ from serving import StanceClassifier
 from serving.__main__ import run
 from serving.article.parse import PACKAGED
 from serving.errors import StancewiseError
-from serving.labels import HEADS
 from serving.tables import open_writer, read_rows
 from training.config import DataSet
 from training.corpus import Corpus, LabelledStatement, read_corpus
 from training.leaks import find_leaks
 from training.sources import read_set
+from training.sources.teacher import ask
 from training.unrelated import capitalised, overlap
 
 SENTENCES = 6_500  # of directed sentiment
@@ -69,11 +70,16 @@ def main(
             for row in written:
                 writer.write(row)
         console.print(f"{path}: {len(written):,} rows")
-    labelled = (teacher, rows, ANSWERS), (pairs_teacher, first, OWN_ANSWERS), (pairs_teacher, pairs, PAIR_ANSWERS)
-    for models, given, path in labelled:
+    for models, given, path in ((teacher, rows, ANSWERS), (pairs_teacher, pairs, PAIR_ANSWERS)):
         if models:
-            _ask(models, [LabelledStatement.model_validate(row) for row in given], path)
+            corpus = Corpus(path, [LabelledStatement.model_validate(row) for row in given])
+            ask([StanceClassifier.load(uri) for uri in models], corpus, path, console)
             console.print(f"{path}: labelled")
+    if pairs_teacher:
+        with open_writer(OWN_ANSWERS) as writer:
+            for answer in read_rows(PAIR_ANSWERS):
+                if str(answer.values["id"]).endswith(FIRST):
+                    writer.write(answer.values)
 
 
 def _directed(parts: list[Corpus]) -> Iterator[dict[str, Any]]:
@@ -147,9 +153,7 @@ def _shown(name: str, text: str, target: str | None, span: tuple[int | None, int
 
 
 def _names(texts: Iterable[str]) -> Iterator[dict[str, Span]]:
-    import importlib
-
-    pipeline = importlib.import_module(PACKAGED).load(disable=["lemmatizer", "parser", "attribute_ruler", "tagger"])
+    pipeline = spacy.load(PACKAGED, disable=["lemmatizer", "parser", "attribute_ruler", "tagger"])
     for document in pipeline.pipe(texts, batch_size=256):
         names: dict[str, Span] = {}
         for entity in document.ents:
@@ -157,20 +161,6 @@ def _names(texts: Iterable[str]) -> Iterator[dict[str, Span]]:
             if entity.label_ in NAMED and len(name) > 1:
                 names.setdefault(name, (entity.start_char, entity.start_char + len(name), entity.label_))
         yield names
-
-
-def _ask(models: list[str], rows: list[LabelledStatement], path: Path) -> None:
-    statements = [row.statement() for row in rows]
-    answers = [StanceClassifier.load(uri).predict(statements) for uri in models]
-    with open_writer(path) as writer:
-        for i, row in enumerate(rows):
-            shares: dict[str, dict[str, float]] = {}
-            for head, labels in HEADS.items():
-                given = [getattr(one[i], head) for one in answers]
-                if all(given):
-                    mean = np.mean([[one.probabilities[label] for label in labels] for one in given], axis=0)
-                    shares[f"{head}_probabilities"] = dict(zip(labels, mean.round(4).tolist(), strict=True))
-            writer.write({"id": row.id, **shares})
 
 
 if __name__ == "__main__":

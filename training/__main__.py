@@ -308,7 +308,7 @@ def teach(
     from training.sources.teacher import ask
 
     corpora = read_data(load_config(config, TrainConfig).data, console)
-    ask(StanceClassifier.load(model), corpora["train"], output, console)
+    ask([StanceClassifier.load(model)], corpora["train"], output, console)
     console.print(f"{len(corpora['train'].rows):,} rows labelled: {output}")
 
 

@@ -40,9 +40,13 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path):
     write_lines(tmp_path / "data/statements/train.jsonl", own)
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "STANCE_BENCHMARKS": str(sets)}
     command = [sys.executable, str(REPOSITORY / "benchmarks/transfer.py")]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+
+    def run() -> subprocess.CompletedProcess:
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    done = run()
     assert done.returncode == 0, done.stderr
     drawn = read_lines(tmp_path / "build/transfer.jsonl")
     assert {one["target"] for one in drawn if one["text"] == FAR} == {"Laura Hill", "Anna Weiss"}
@@ -58,9 +62,7 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path):
     assert first == [one for one in pairs if one["id"].endswith(":pair0")]
     assert len({one["text"] for one in first}) == len(first) > 10
     (sets / "polnear/train.jsonl").unlink()
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+    done = run()
     assert done.returncode == 1
     assert "polnear/train.jsonl: no such file" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,7 +1,9 @@
 """Another model's answers beside the labels: `python -m training teach` writes them, `teacher:` reads them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 from rich.console import Console
 from rich.progress import track
@@ -17,23 +19,25 @@ _CHUNK = 256  # rows between two movements of the progress bar
 Taught = dict[str, tuple[float, float, float]]
 
 
-def ask(classifier: StanceClassifier, corpus: Corpus, path: Path, console: Console) -> None:
-    """Write the classifier's probabilities for every row, with the row's id, as JSON Lines.
+def ask(classifiers: Sequence[StanceClassifier], corpus: Corpus, path: Path, console: Console) -> None:
+    """Write the classifiers' mean probabilities for every row, with the row's id, as JSON Lines.
+
+    A head that one of them does not have is left out.
 
     Raises:
-        StancewiseError: the file cannot be written, or the model cannot read a row.
+        StancewiseError: the file cannot be written, or a model cannot read a row.
     """
     statements = corpus.statements()
     with open_writer(path) as writer:
         for start in track(range(0, len(statements), _CHUNK), "labelling", console=console):
-            answers = classifier.predict(statements[start : start + _CHUNK])
-            for row, answer in zip(corpus.rows[start:], answers, strict=False):
-                heads = {"stance": answer.stance, "sentiment": answer.sentiment}
-                shares = {
-                    f"{head}_probabilities": {label: round(p, 4) for label, p in one.probabilities.items()}
-                    for head, one in heads.items()
-                    if one
-                }
+            answers = [one.predict(statements[start : start + _CHUNK]) for one in classifiers]
+            for row, *given in zip(corpus.rows[start:], *answers, strict=False):
+                shares = {}
+                for head, labels in HEADS.items():
+                    heads = [one for answer in given if (one := getattr(answer, head))]
+                    if len(heads) == len(classifiers):
+                        means = {label: fmean(one.probabilities[label] for one in heads) for label in labels}
+                        shares[f"{head}_probabilities"] = {label: round(p, 4) for label, p in means.items()}
                 writer.write({"id": row.id, **shares})
 
 
