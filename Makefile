@@ -34,16 +34,17 @@ train: $(VENV)/installed ## Fine-tune with configs/quickstart.yaml, whether or n
 baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 	$(BIN)/python -m training baseline configs/baseline.yaml
 
-benchmark: $(VENV)/installed-benchmark ## Train and measure what is missing of every benchmark (hours on 2 cores; goes on where it stopped)
+benchmark: $(VENV)/installed-benchmark build/transfer.jsonl ## Train and measure what is missing of every benchmark (hours on 2 cores; goes on where it stopped)
 	$(BIN)/python -m training train configs/first.yaml --reuse
-	$(BIN)/python benchmarks/transfer.py
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml
+
+build/transfer.jsonl: benchmarks/transfer.py data/statements/train.jsonl | $(VENV)/installed
+	@$(BIN)/python benchmarks/transfer.py
 
 levers: $(VENV)/installed ## Try levers of training on a third of NewsMTSC (goes on where it stopped)
 	$(BIN)/python benchmarks/levers.py
 
-tables: $(VENV)/installed ## Print the benchmark tables from the finished cells, training nothing
-	@$(BIN)/python benchmarks/transfer.py
+tables: $(VENV)/installed build/transfer.jsonl ## Print the benchmark tables from the finished cells, training nothing
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml --table
 	$(BIN)/python benchmarks/levers.py --table
 

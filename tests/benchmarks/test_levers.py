@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import REPOSITORY, STATEMENTS, read_lines, write_lines
 
 
+@pytest.mark.slow
 def test_levers_are_compared_with_the_recipe_and_kept(tmp_path):
     folder = tmp_path / "sets" / "newsmtsc"
     folder.mkdir(parents=True)

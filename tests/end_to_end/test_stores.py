@@ -25,6 +25,7 @@ def steps(run_id, name):
     return [point.step for point in mlflow.MlflowClient().get_metric_history(run_id, name)]
 
 
+@pytest.mark.slow
 def test_a_server_lost_in_training_loses_nothing(tmp_path, encoder):
     project = make_project(tmp_path, encoder)
     port = free_port()
@@ -83,6 +84,7 @@ def test_postgresql_behind_a_server_takes_the_whole_line(tmp_path, encoder):
         assert not (tmp_path / "mlruns").exists(), "nothing is kept beside the server"
 
 
+@pytest.mark.slow
 def test_two_trainings_into_one_sqlite_file_both_finish(tmp_path, encoder):
     project = make_project(tmp_path, encoder)
     both = [

@@ -61,6 +61,7 @@ def test_a_sweep_leaves_plots_costs_and_a_config_that_train_takes(project):
     assert len(found(project, "search")[1]) == 3
 
 
+@pytest.mark.slow
 def test_a_hopeless_trial_is_stopped_early_and_leaves_nothing_behind(project):
     # With this seed the first two trials learn, and two with a hopeless rate come after them.
     space = {"optimiser.learning_rate": {"choices": [1e-2, 1e-9]}, "epochs": {"choices": [9, 10]}}

@@ -92,6 +92,7 @@ def one_line(done: subprocess.CompletedProcess) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_who_has_no_password_or_no_permission_is_told_so_in_one_line(tmp_path, encoder, monkeypatch):
     team = make_team(tmp_path, encoder)
     team.run(team.script(block("cp deploy/env.example")))
