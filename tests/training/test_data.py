@@ -11,7 +11,7 @@ from training.check import check, corpus_files
 
 PARTS = {part: read_lines(STATEMENTS / f"{part}.jsonl") for part in ("train", "validation", "test")}
 ROWS = [row for rows in PARTS.values() for row in rows]
-EVERY_PAIR = REPOSITORY / "data" / "every-pair"
+EVERY_PAIR = corpus_files(REPOSITORY / "data" / "every-pair")
 ARTICLES = sorted((REPOSITORY / "data" / "articles").glob("*.jsonl"))
 
 
@@ -78,15 +78,14 @@ def test_the_taught_pairs_stand_on_training_texts_and_nobody_labelled_them():
 
 
 def test_every_pair_stands_apart_from_the_statements_and_passes_the_check():
-    files = corpus_files(EVERY_PAIR)
-    assert [path.stem for path in files] == ["train", "validation"]
-    assert check([*files, *corpus_files(STATEMENTS)]) == []
-    parts = [read_lines(path) for path in files]
+    assert [path.stem for path in EVERY_PAIR] == ["train", "validation"]
+    assert check([*EVERY_PAIR, *corpus_files(STATEMENTS)]) == []
+    parts = [read_lines(path) for path in EVERY_PAIR]
     assert len(parts[1]) / sum(len(rows) for rows in parts) == pytest.approx(0.1, abs=0.015)
 
 
 def test_every_pair_labels_several_names_of_a_text_as_the_text_writes_them():
-    rows = [row for path in corpus_files(EVERY_PAIR) for row in read_lines(path)]
+    rows = [row for path in EVERY_PAIR for row in read_lines(path)]
     texts = Counter(row["text"] for row in rows)
     assert len(texts) >= 1500
     assert min(texts.values()) >= 2
