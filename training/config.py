@@ -36,6 +36,9 @@ class DataSet(Section):
     scheme: str | None = Field(default=None, max_length=40, description="annotation scheme, told to the model")
     weight: float = Field(default=1.0, gt=0, description="factor on the loss of each row")
     rows: Annotated[int, Field(gt=0)] | None = Field(default=None, description="at most so many, whole groups, drawn")
+    rows_a_text: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="at most so many on one text, the first"
+    )
     teacher: Path | None = Field(default=None, description="another model's predictions for these rows, by id")
 
     @model_validator(mode="after")
@@ -56,7 +59,9 @@ class DataSet(Section):
         name = (
             str(place) if self.source == "statements" else f"{self.source}/{self.part}" + (f" {place}" if place else "")
         )
-        return name + (f" x{self.weight:g}" if self.weight != 1 else "") + (f" :{self.rows}" if self.rows else "")
+        weight = f" x{self.weight:g}" if self.weight != 1 else ""
+        a_text = f" {self.rows_a_text} a text" if self.rows_a_text else ""
+        return name + weight + a_text + (f" :{self.rows}" if self.rows else "")
 
     @property
     def name(self) -> str:

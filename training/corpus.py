@@ -1,6 +1,7 @@
 """Labelled statements on disk: one JSON object a line."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -127,6 +128,17 @@ def draw(corpus: Corpus, rows: int) -> Corpus:
     order = np.random.default_rng(0).permutation(groups.max() + 1)
     sizes = np.bincount(groups)[order].cumsum()
     return corpus.keep(np.flatnonzero(np.isin(groups, order[sizes <= rows])).tolist())
+
+
+def first_of_texts(corpus: Corpus, rows: int) -> Corpus:
+    """At most `rows` rows on one text: those that stand first."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for i, row in enumerate(corpus.rows):
+        seen[row.text] += 1
+        if seen[row.text] <= rows:
+            kept.append(i)
+    return corpus.keep(kept)
 
 
 def read_corpus(path: Path) -> Corpus:

@@ -290,6 +290,14 @@ def test_weight_and_rows(tmp_path):
         read_set(wanted("newsmtsc", path=path, rows=1))
 
 
+def test_the_first_rows_of_every_text(tmp_path):
+    rows = [{"id": f"{text}{i}", "text": text, "stance": "support"} for i in range(3) for text in ("Yes.", "No.")]
+    path = write_lines(tmp_path / "own.jsonl", [*rows, {"id": "last", "text": "Perhaps.", "stance": "support"}])
+    corpus = read_set(DataSet(path=path, rows_a_text=2))
+    assert [row.id for row in corpus.rows] == ["Yes.0", "No.0", "Yes.1", "No.1", "last"]
+    assert corpus.lines == [1, 2, 3, 4, 7]
+
+
 def test_statements_are_read_as_they_stand(tmp_path):
     path = write_lines(tmp_path / "own.jsonl", [{"id": "a", "text": "Yes.", "stance": "support"}])
     corpus = read_set(DataSet(path=path, weight=2.0))
