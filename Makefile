@@ -36,7 +36,6 @@ baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 
 benchmark: $(VENV)/installed-benchmark build/transfer.jsonl ## Train and measure what is missing of every benchmark (hours on 2 cores; goes on where it stopped)
 	$(BIN)/python -m training train configs/first.yaml --reuse
-	$(BIN)/python -m training train configs/quickstart.yaml --reuse
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml
 
 build/transfer.jsonl: benchmarks/transfer.py data/statements/train.jsonl | $(VENV)/installed
