@@ -38,7 +38,7 @@ benchmark: $(VENV)/installed-benchmark build/transfer.jsonl ## Train and measure
 	$(BIN)/python -m training train configs/first.yaml --reuse
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml
 
-build/transfer.jsonl: benchmarks/transfer.py data/statements/train.jsonl | $(VENV)/installed
+build/transfer.jsonl: benchmarks/transfer.py data/statements/train.jsonl data/every-pair/train.jsonl | $(VENV)/installed
 	@$(BIN)/python benchmarks/transfer.py
 
 levers: $(VENV)/installed ## Try levers of training on a third of NewsMTSC (goes on where it stopped)

@@ -1,14 +1,16 @@
-"""More rows for a large model to label: other names, in sentences of others and in our own.
+"""More rows for large models to label: other names, in sentences of others and in our own.
 
-    python benchmarks/transfer.py [--teacher models:/newsmtsc-large@champion ...] [--pairs-teacher URI ...]
+    python benchmarks/transfer.py [--teacher models:/newsmtsc-large@champion ...] [--directed-teacher URI ...]
+        [--pairs-teacher URI ...] [--first-teacher URI ...]
 
-Writes three files. build/transfer.jsonl, targets shown as NewsMTSC shows its own: directed sentiment's sentences with
+Writes four files. build/transfer.jsonl, targets shown as NewsMTSC shows its own: directed sentiment's sentences with
 either name, PolNeAR's with the people they name, NewsMTSC's training sentences with people whom nobody labelled there.
-data/pairs.jsonl: two names of each of our own training texts, a holder and a target that nobody labelled so.
-build/pairs.jsonl: up to three such pairs of each of these texts, and two of each of PolNeAR's sentences. Sentences of
-directed sentiment and PolNeAR near one of NewsMTSC's evaluation rows are left out; nearness to other sets is found by
-the leak check of the config that trains on them. With teachers the mean of their answers is written too; those of
-110 M models are kept.
+build/directed.jsonl: the labelled pairs of directed sentiment turned round, and two pairs of names of each of PolNeAR's
+sentences. data/pairs.jsonl: two names of each of our own training texts, a holder and a target that nobody labelled so.
+build/pairs.jsonl: up to three such pairs of each of these texts, a name alone of each of these and of data/every-pair/,
+and PolNeAR's pairs. Sentences near an evaluation row of NewsMTSC, in build/directed.jsonl of directed sentiment, are
+left out; nearness to other sets is found by the leak check of the config that trains on them. With teachers the mean
+of their answers is written too; those of 110 M models are kept.
 """
 
 import os
@@ -40,49 +42,56 @@ SENTENCES = 6_500  # of directed sentiment
 OTHERS = 10_000  # of PolNeAR, of 40 to 450 characters
 NAMED = ("PERSON", "ORG", "GPE", "NORP")
 WRITTEN, ANSWERS = Path("build/transfer.jsonl"), Path("benchmarks/teachers/transfer.jsonl")
-OWN, OWN_ANSWERS = Path("data/pairs.jsonl"), Path("data/pairs-taught.jsonl")
+DIRECTED, DIRECTED_ANSWERS = Path("build/directed.jsonl"), Path("benchmarks/teachers/directed.jsonl")
 PAIRS, PAIR_ANSWERS = Path("build/pairs.jsonl"), Path("benchmarks/teachers/pairs.jsonl")
-FIRST = "pair0"  # the pair of each text that data/pairs.jsonl holds
+FIRST, FIRST_ANSWERS = Path("data/pairs.jsonl"), Path("data/pairs-taught.jsonl")
+STATEMENTS, EVERY_PAIR = Path("data/statements/train.jsonl"), Path("data/every-pair/train.jsonl")
+VALIDATION = DataSet(
+    source="directed_sentiment", part="train", rows=1150
+)  # of configs/benchmarks/directed-sentiment.yaml
 EVALUATION = ("rw_validation", "mt_validation", "rw_test", "mt_test")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+Row = dict[str, Any]
 Span = tuple[int, int, str]  # start, end, kind
 
 
 @app.command()
 def main(
     teacher: Annotated[
-        list[str] | None, typer.Option(help="Folder or MLflow URI of a large model; several: mean.")
+        list[str] | None, typer.Option(help="Folder or MLflow URI of a large model for NewsMTSC; several: mean.")
     ] = None,
-    pairs_teacher: Annotated[list[str] | None, typer.Option(help="The same, for our own pairs.")] = None,
+    directed_teacher: Annotated[list[str] | None, typer.Option(help="The same, for directed sentiment.")] = None,
+    pairs_teacher: Annotated[list[str] | None, typer.Option(help="The same, for build/pairs.jsonl.")] = None,
+    first_teacher: Annotated[list[str] | None, typer.Option(help="The same, for data/pairs.jsonl.")] = None,
 ) -> None:
     """Write the rows; label them, if models are named. The public sets are read from STANCE_BENCHMARKS."""
     console = Console(stderr=True)
     rng = random.Random(1)  # noqa: S311  # draws rows, keeps no secret
     parts = [read_set(DataSet(source="newsmtsc", part=part)) for part in EVALUATION]
     with console.status("finding names, comparing with the evaluation rows"):
-        others: list[dict[str, Any]] = []
+        others: list[Row] = []
         rows = [*_directed(parts), *_polnear(parts, rng, others), *_unlabelled_people(rng)]
-        pairs = list(_own_pairs(rng))
-    first, pairs = [row for row in pairs if row["id"].endswith(FIRST)], pairs + others
+        own = list(_own_pairs(rng))
+        directed = _far_from_directed([*_turned_round(), *others])
+    first = [row for row in own if row["id"].endswith("pair0")]
+    pairs = [*own, *_alone(STATEMENTS), *_alone(EVERY_PAIR), *others]
     WRITTEN.parent.mkdir(exist_ok=True)
-    for path, written in ((WRITTEN, rows), (OWN, first), (PAIRS, pairs)):
+    for path, written, models, answers in (
+        (WRITTEN, rows, teacher, ANSWERS),
+        (DIRECTED, directed, directed_teacher, DIRECTED_ANSWERS),
+        (PAIRS, pairs, pairs_teacher, PAIR_ANSWERS),
+        (FIRST, first, first_teacher, FIRST_ANSWERS),
+    ):
         with open_writer(path) as writer:
             for row in written:
                 writer.write(row)
         console.print(f"{path}: {len(written):,} rows")
-    for models, given, path in ((teacher, rows, ANSWERS), (pairs_teacher, pairs, PAIR_ANSWERS)):
         if models:
-            corpus = Corpus(path, [LabelledStatement.model_validate(row) for row in given])
-            ask([StanceClassifier.load(uri) for uri in models], corpus, path, console)
-            console.print(f"{path}: labelled")
-    if pairs_teacher:
-        with open_writer(OWN_ANSWERS) as writer:
-            for answer in read_rows(PAIR_ANSWERS):
-                if str(answer.values["id"]).endswith(FIRST):
-                    writer.write(answer.values)
+            ask([StanceClassifier.load(uri) for uri in models], _corpus(path, written), answers, console)
+            console.print(f"{answers}: labelled")
 
 
-def _directed(parts: list[Corpus]) -> Iterator[dict[str, Any]]:
+def _directed(parts: list[Corpus]) -> Iterator[Row]:
     given = read_set(DataSet(source="directed_sentiment", part="train"))
     near = find_leaks(given, parts)
     for row in given.keep([i for i in range(len(given.rows)) if i not in near][:SENTENCES]).rows:
@@ -91,7 +100,24 @@ def _directed(parts: list[Corpus]) -> Iterator[dict[str, Any]]:
             yield _shown(f"{row.id}:holder", row.text, row.speaker, (row.speaker_start, row.speaker_end))
 
 
-def _polnear(parts: list[Corpus], rng: random.Random, pairs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _turned_round() -> Iterator[Row]:
+    """Each labelled pair of directed sentiment with holder and target exchanged, unless that is labelled too."""
+    rows = read_set(DataSet(source="directed_sentiment", part="train")).rows
+    labelled = {(row.text, row.speaker_start, row.target_start) for row in rows}
+    for row in rows:
+        if row.speaker != row.target and (row.text, row.target_start, row.speaker_start) not in labelled:
+            shown = _shown(f"{row.id}:reversed", row.text, row.speaker, (row.speaker_start, row.speaker_end))
+            holder = {"speaker": row.target, "speaker_start": row.target_start, "speaker_end": row.target_end}
+            yield {**shown, **holder}
+
+
+def _far_from_directed(rows: list[Row]) -> list[Row]:
+    held_out = [DataSet(source="directed_sentiment", part="validation"), VALIDATION]
+    near = find_leaks(_corpus(DIRECTED, rows), [read_set(one) for one in held_out])
+    return [row for i, row in enumerate(rows) if i not in near]
+
+
+def _polnear(parts: list[Corpus], rng: random.Random, pairs: list[Row]) -> Iterator[Row]:
     """Rows with a target; pairs of names, two of a sentence, are added to `pairs`."""
     file = Path(os.environ["STANCE_BENCHMARKS"]) / "polnear/train.jsonl"
     if not file.is_file():
@@ -113,7 +139,7 @@ def _polnear(parts: list[Corpus], rng: random.Random, pairs: list[dict[str, Any]
             pairs.append({"id": f"polnear:{number}:p{j}", "text": text, "speaker": holder, "target": target})
 
 
-def _unlabelled_people(rng: random.Random) -> Iterator[dict[str, Any]]:
+def _unlabelled_people(rng: random.Random) -> Iterator[Row]:
     texts = defaultdict(list)
     for row in read_set(DataSet(source="newsmtsc", part="train")).rows:
         texts[row.text].append(row)
@@ -129,17 +155,35 @@ def _unlabelled_people(rng: random.Random) -> Iterator[dict[str, Any]]:
             yield _shown(f"{rows[0].id}:other{j}", text, name, span[:2])
 
 
-def _own_pairs(rng: random.Random) -> Iterator[dict[str, Any]]:
-    texts = defaultdict(list)
-    for row in read_corpus(Path("data/statements/train.jsonl")).rows:
-        texts[row.text].append(row)
-    for text, rows in texts.items():
-        named = {name for row in rows for name in (row.speaker, row.target) if name and name in text}
-        names = sorted(named | set(capitalised(text)))
-        pairs = _unlabelled(names, {(row.speaker, row.target) for row in rows}, rng)
+def _own_pairs(rng: random.Random) -> Iterator[Row]:
+    for text, rows in _texts(STATEMENTS).items():
+        pairs = _unlabelled(_own_names(text, rows), {(row.speaker, row.target) for row in rows}, rng)
         for j, (holder, target) in enumerate(pairs[:3]):
             kept = {"id": f"{rows[0].id}:pair{j}", "text": text, "speaker": holder, "target": target}
             yield {**kept, "group": rows[0].group}
+
+
+def _alone(path: Path) -> Iterator[Row]:
+    """A name of each text, as a target without a holder that nobody labelled so."""
+    rng = random.Random(1)  # noqa: S311  # draws rows, keeps no secret
+    for text, rows in _texts(path).items():
+        labelled = {row.target for row in rows if not row.speaker}
+        names = [name for name in _own_names(text, rows) if name not in labelled]
+        if names:
+            kept = {"id": f"{rows[0].id}:target", "text": text, "target": rng.choice(names)}
+            yield {**kept, "group": rows[0].group}
+
+
+def _texts(path: Path) -> dict[str, list[LabelledStatement]]:
+    texts = defaultdict(list)
+    for row in read_corpus(path).rows:
+        texts[row.text].append(row)
+    return texts
+
+
+def _own_names(text: str, rows: list[LabelledStatement]) -> list[str]:
+    named = {name for row in rows for name in (row.speaker, row.target) if name and name in text}
+    return sorted(named | set(capitalised(text)))
 
 
 def _unlabelled(names: Iterable[str], labelled: set[Any], rng: random.Random) -> list[tuple[str, str]]:
@@ -148,8 +192,12 @@ def _unlabelled(names: Iterable[str], labelled: set[Any], rng: random.Random) ->
     return pairs
 
 
-def _shown(name: str, text: str, target: str | None, span: tuple[int | None, int | None]) -> dict[str, Any]:
+def _shown(name: str, text: str, target: str | None, span: tuple[int | None, int | None]) -> Row:
     return {"id": name, "text": text, "target": target, "target_start": span[0], "target_end": span[1]}
+
+
+def _corpus(path: Path, rows: list[Row]) -> Corpus:
+    return Corpus(path, [LabelledStatement.model_validate(row) for row in rows])
 
 
 def _names(texts: Iterable[str]) -> Iterator[dict[str, Span]]:

@@ -29,15 +29,22 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path):
         name = "Thomas Brandt" if part == "rw_test" else "John Miller"
         write_lines(sets / f"newsmtsc/{part}.jsonl", [row(10 + i, text, name, sentiment="neutral")])
     ask = {"stance": "support", "speaker": "Anna Weiss"}
-    directed = [
-        row(20, FAR, "Laura Hill", **ask),
-        row(21, NEAR, "Thomas Brandt", stance="support", speaker="Maria Keller"),
-    ]
+    near = row(21, NEAR, "Thomas Brandt", stance="support", speaker="Maria Keller")
+    seen = row(22, SEEN, "Maria Keller", stance="criticism", speaker="Thomas Brandt")
+    # 1,150 rows are drawn to validate, and this many of one story fill them: the second row is left to train on.
+    story = [{**seen, "id": f"r{100 + i}", "group": "story"} for i in range(1149)]
+    directed = [near, row(20, FAR, "Laura Hill", **ask), *story]
     write_lines(sets / "directed_sentiment/train.jsonl", directed)
+    write_lines(
+        sets / "directed_sentiment/validation.jsonl",
+        [row(30, NEAR, "Maria Keller", stance="neutrality", speaker="Thomas Brandt")],
+    )
     write_lines(sets / "polnear/train.jsonl", [{"text": NEAR}, {"text": SEEN}, {"text": "Too short."}])
-    (tmp_path / "data/statements").mkdir(parents=True)
     own = read_lines(STATEMENTS / "train.jsonl")[:40]
-    write_lines(tmp_path / "data/statements/train.jsonl", own)
+    other = read_lines(REPOSITORY / "data/every-pair/train.jsonl")[:40]
+    for name, rows in (("statements", own), ("every-pair", other)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        write_lines(tmp_path / f"data/{name}/train.jsonl", rows)
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "STANCE_BENCHMARKS": str(sets)}
     command = [sys.executable, str(REPOSITORY / "benchmarks/transfer.py")]
 
@@ -56,8 +63,14 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path):
     for one in drawn:
         assert one["text"][one["target_start"] : one["target_end"]] == one["target"]
         assert not {"stance", "sentiment", "speaker"} & set(one)
-    labelled = {(one["text"], one["speaker"], one["target"]) for one in own}
-    assert not labelled & {(one["text"], one["speaker"], one["target"]) for one in pairs}
+    labelled = {(one["text"], one["speaker"], one["target"]) for one in (*own, *other)}
+    assert not labelled & {(one["text"], one.get("speaker"), one["target"]) for one in pairs}
+    alone = {one["text"] for one in pairs if "speaker" not in one}
+    assert alone & {one["text"] for one in own}
+    assert alone & {one["text"] for one in other}
+    turned = {(one["text"], one["speaker"], one["target"]) for one in read_lines(tmp_path / "build/directed.jsonl")}
+    assert (FAR, "Laura Hill", "Anna Weiss") in turned
+    assert not {NEAR, SEEN} & {text for text, *_ in turned}
     first = read_lines(tmp_path / "data/pairs.jsonl")
     assert first == [one for one in pairs if one["id"].endswith(":pair0")]
     assert len({one["text"] for one in first}) == len(first) > 10
