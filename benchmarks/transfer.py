@@ -1,16 +1,16 @@
 """More rows for large models to label: other names, in sentences of others and in our own.
 
     python benchmarks/transfer.py [--teacher models:/newsmtsc-large@champion ...] [--directed-teacher URI ...]
-        [--pairs-teacher URI ...] [--first-teacher URI ...]
+        [--pairs-teacher URI ...] [--own-teacher URI ...]
 
 Writes four files. build/transfer.jsonl, targets shown as NewsMTSC shows its own: directed sentiment's sentences with
 either name, PolNeAR's with the people they name, NewsMTSC's training sentences with people whom nobody labelled there.
 build/directed.jsonl: the labelled pairs of directed sentiment turned round, and two pairs of names of each of PolNeAR's
-sentences. data/pairs.jsonl: two names of each of our own training texts, a holder and a target that nobody labelled so.
-build/pairs.jsonl: up to three such pairs of each of these texts, a name alone of each of these and of data/every-pair/,
-and PolNeAR's pairs. Sentences near an evaluation row of NewsMTSC, in build/directed.jsonl of directed sentiment, are
-left out; nearness to other sets is found by the leak check of the config that trains on them. With teachers the mean
-of their answers is written too; those of 110 M models are kept.
+sentences. data/pairs.jsonl: up to three pairs of names of each of our own training texts, a holder and a target that
+nobody labelled so. build/pairs.jsonl: these, a name alone of each of these texts and of those of data/every-pair/, and
+PolNeAR's pairs. Sentences near an evaluation row of NewsMTSC, in build/directed.jsonl of directed sentiment, are left
+out; nearness to other sets is found by the leak check of the config that trains on them. With teachers the mean of
+their answers is written too; those of 110 M models are kept.
 """
 
 import os
@@ -44,7 +44,7 @@ NAMED = ("PERSON", "ORG", "GPE", "NORP")
 WRITTEN, ANSWERS = Path("build/transfer.jsonl"), Path("benchmarks/teachers/transfer.jsonl")
 DIRECTED, DIRECTED_ANSWERS = Path("build/directed.jsonl"), Path("benchmarks/teachers/directed.jsonl")
 PAIRS, PAIR_ANSWERS = Path("build/pairs.jsonl"), Path("benchmarks/teachers/pairs.jsonl")
-FIRST, FIRST_ANSWERS = Path("data/pairs.jsonl"), Path("data/pairs-taught.jsonl")
+OWN, OWN_ANSWERS = Path("data/pairs.jsonl"), Path("data/pairs-taught.jsonl")
 STATEMENTS, EVERY_PAIR = Path("data/statements/train.jsonl"), Path("data/every-pair/train.jsonl")
 VALIDATION = DataSet(
     source="directed_sentiment", part="train", rows=1150
@@ -62,7 +62,7 @@ def main(
     ] = None,
     directed_teacher: Annotated[list[str] | None, typer.Option(help="The same, for directed sentiment.")] = None,
     pairs_teacher: Annotated[list[str] | None, typer.Option(help="The same, for build/pairs.jsonl.")] = None,
-    first_teacher: Annotated[list[str] | None, typer.Option(help="The same, for data/pairs.jsonl.")] = None,
+    own_teacher: Annotated[list[str] | None, typer.Option(help="The same, for data/pairs.jsonl.")] = None,
 ) -> None:
     """Write the rows; label them, if models are named. The public sets are read from STANCE_BENCHMARKS."""
     console = Console(stderr=True)
@@ -73,14 +73,13 @@ def main(
         rows = [*_directed(parts), *_polnear(parts, rng, others), *_unlabelled_people(rng)]
         own = list(_own_pairs(rng))
         directed = _far_from_directed([*_turned_round(), *others])
-    first = [row for row in own if row["id"].endswith("pair0")]
     pairs = [*own, *_alone(STATEMENTS), *_alone(EVERY_PAIR), *others]
     WRITTEN.parent.mkdir(exist_ok=True)
     for path, written, models, answers in (
         (WRITTEN, rows, teacher, ANSWERS),
         (DIRECTED, directed, directed_teacher, DIRECTED_ANSWERS),
         (PAIRS, pairs, pairs_teacher, PAIR_ANSWERS),
-        (FIRST, first, first_teacher, FIRST_ANSWERS),
+        (OWN, own, own_teacher, OWN_ANSWERS),
     ):
         with open_writer(path) as writer:
             for row in written:

@@ -39,6 +39,9 @@ class DataSet(Section):
     rows_a_text: Annotated[int, Field(gt=0)] | None = Field(
         default=None, description="at most so many on one text, the first"
     )
+    heads: tuple[Head, ...] | None = Field(
+        default=None, min_length=1, description="what it teaches and measures; the rest of its labels is left out"
+    )
     teacher: Path | None = Field(default=None, description="another model's predictions for these rows, by id")
 
     @model_validator(mode="after")
@@ -61,7 +64,8 @@ class DataSet(Section):
         )
         weight = f" x{self.weight:g}" if self.weight != 1 else ""
         a_text = f" {self.rows_a_text} a text" if self.rows_a_text else ""
-        return name + weight + a_text + (f" :{self.rows}" if self.rows else "")
+        heads = f" {' '.join(self.heads)} only" if self.heads else ""
+        return name + weight + heads + a_text + (f" :{self.rows}" if self.rows else "")
 
     @property
     def name(self) -> str:

@@ -160,3 +160,17 @@ def read_corpus(path: Path) -> Corpus:
     if not rows:
         raise StancewiseError(f"{path}: no statements in it")
     return Corpus(path, rows, lines)
+
+
+def only_heads(corpus: Corpus, heads: Iterable[str]) -> Corpus:
+    """The rows with labels and a teacher's answers for these heads alone; rows that have neither are left out."""
+    others = HEADS.keys() - set(heads)
+    hidden: dict[str, None] = dict.fromkeys(others)
+    if "stance" in others:
+        hidden["stance_votes"] = None
+    rows = []
+    for row in corpus.rows:
+        taught = {head: given for head, given in (row.taught or {}).items() if head not in others}
+        rows.append(row.model_copy(update={**hidden, "taught": taught or None}))
+    known = [i for i, row in enumerate(rows) if row.stance or row.sentiment or row.taught]
+    return replace(corpus, rows=rows).keep(known)

@@ -298,6 +298,31 @@ def test_the_first_rows_of_every_text(tmp_path):
     assert corpus.lines == [1, 2, 3, 4, 7]
 
 
+def test_one_head_of_a_set(tmp_path):
+    rows = [
+        {"id": "a", "text": "Yes.", "stance": "support", "sentiment": "neutral"},
+        {"id": "b", "text": "Yes, he said.", "sentiment": "neutral"},
+        {"id": "c", "text": "No.", "stance": "criticism", "sentiment": "negative"},
+    ]
+    path = write_lines(tmp_path / "own.jsonl", rows)
+    shares = {"stance_probabilities": {"support": 1, "neutrality": 0, "criticism": 0}}
+    shares["sentiment_probabilities"] = {"positive": 0, "neutral": 1, "negative": 0}
+    taught = write_lines(tmp_path / "taught.jsonl", [{"id": row["id"], **shares} for row in rows])
+    corpus = read_set(DataSet(path=path, heads=("stance",)))
+    assert [(row.id, row.stance, row.sentiment) for row in corpus.rows] == [
+        ("a", "support", None),
+        ("c", "criticism", None),
+    ]
+    assert corpus.lines == [1, 3]
+    corpus = read_set(DataSet(path=path, heads=("sentiment",), teacher=taught))
+    assert [row.sentiment for row in corpus.rows] == ["neutral", "neutral", "negative"]
+    assert all(row.stance is None and row.taught == {"sentiment": (0, 1, 0)} for row in corpus.rows)
+    votes = read_set(wanted("gwsd", path=write_authors("gwsd", tmp_path)))
+    assert votes.rows[0].stance_votes
+    with pytest.raises(StancewiseError, match="no row with a sentiment; mend heads"):
+        read_set(wanted("gwsd", path=write_authors("gwsd", tmp_path), heads=("sentiment",)))
+
+
 def test_statements_are_read_as_they_stand(tmp_path):
     path = write_lines(tmp_path / "own.jsonl", [{"id": "a", "text": "Yes.", "stance": "support"}])
     corpus = read_set(DataSet(path=path, weight=2.0))

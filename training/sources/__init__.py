@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from serving.errors import StancewiseError
 from training.config import DataSet
-from training.corpus import Corpus, draw, first_of_texts, read_corpus
+from training.corpus import Corpus, draw, first_of_texts, only_heads, read_corpus
 from training.sources import directed_sentiment, gwsd, newsmtsc, plv, public, semeval2016_stance, table
 from training.sources.teacher import teach
 
@@ -35,6 +35,10 @@ def read_set(wanted: DataSet) -> Corpus:
         corpus = replace(corpus, rows=[row.model_copy(update={"scheme": wanted.scheme}) for row in corpus.rows])
     if wanted.teacher is not None:
         corpus = teach(corpus, wanted.teacher)
+    if wanted.heads is not None:
+        corpus = only_heads(corpus, wanted.heads)
+        if not corpus.rows:
+            raise StancewiseError(f"{corpus.path}: no row with a {' or '.join(wanted.heads)}; mend heads in the config")
     if wanted.rows_a_text is not None:
         corpus = first_of_texts(corpus, wanted.rows_a_text)
     if wanted.rows is None:
