@@ -46,9 +46,8 @@ DIRECTED, DIRECTED_ANSWERS = Path("build/directed.jsonl"), Path("benchmarks/teac
 PAIRS, PAIR_ANSWERS = Path("build/pairs.jsonl"), Path("benchmarks/teachers/pairs.jsonl")
 OWN, OWN_ANSWERS = Path("data/pairs.jsonl"), Path("data/pairs-taught.jsonl")
 STATEMENTS, EVERY_PAIR = Path("data/statements/train.jsonl"), Path("data/every-pair/train.jsonl")
-VALIDATION = DataSet(
-    source="directed_sentiment", part="train", rows=1150
-)  # of configs/benchmarks/directed-sentiment.yaml
+# What configs/benchmarks/directed-sentiment.yaml validates on.
+VALIDATION = DataSet(source="directed_sentiment", part="train", rows=1150)
 EVALUATION = ("rw_validation", "mt_validation", "rw_test", "mt_test")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Row = dict[str, Any]

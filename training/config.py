@@ -64,7 +64,7 @@ class DataSet(Section):
         )
         weight = f" x{self.weight:g}" if self.weight != 1 else ""
         a_text = f" {self.rows_a_text} a text" if self.rows_a_text else ""
-        heads = f" {' '.join(self.heads)} only" if self.heads else ""
+        heads = f" {' and '.join(self.heads)} only" if self.heads else ""
         return name + weight + heads + a_text + (f" :{self.rows}" if self.rows else "")
 
     @property
