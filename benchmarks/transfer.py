@@ -32,7 +32,7 @@ from serving.article.parse import PACKAGED
 from serving.errors import StancewiseError
 from serving.tables import open_writer, read_rows
 from training.config import DataSet
-from training.corpus import Corpus, LabelledStatement, read_corpus
+from training.corpus import Corpus, LabelledStatement, draw, read_corpus
 from training.leaks import find_leaks
 from training.sources import read_set
 from training.sources.teacher import ask
@@ -46,8 +46,7 @@ DIRECTED, DIRECTED_ANSWERS = Path("build/directed.jsonl"), Path("benchmarks/teac
 PAIRS, PAIR_ANSWERS = Path("build/pairs.jsonl"), Path("benchmarks/teachers/pairs.jsonl")
 OWN, OWN_ANSWERS = Path("data/pairs.jsonl"), Path("data/pairs-taught.jsonl")
 STATEMENTS, EVERY_PAIR = Path("data/statements/train.jsonl"), Path("data/every-pair/train.jsonl")
-# What configs/benchmarks/directed-sentiment.yaml validates on.
-VALIDATION = DataSet(source="directed_sentiment", part="train", rows=1150)
+VALIDATED = 1150  # rows that configs/benchmarks/directed-sentiment.yaml draws to validate
 EVALUATION = ("rw_validation", "mt_validation", "rw_test", "mt_test")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Row = dict[str, Any]
@@ -67,11 +66,12 @@ def main(
     console = Console(stderr=True)
     rng = random.Random(1)  # noqa: S311  # draws rows, keeps no secret
     parts = [read_set(DataSet(source="newsmtsc", part=part)) for part in EVALUATION]
+    given = read_set(DataSet(source="directed_sentiment", part="train"))
     with console.status("finding names, comparing with the evaluation rows"):
         others: list[Row] = []
-        rows = [*_directed(parts), *_polnear(parts, rng, others), *_unlabelled_people(rng)]
+        rows = [*_directed(given, parts), *_polnear(parts, rng, others), *_unlabelled_people(rng)]
         own = list(_own_pairs(rng))
-        directed = _far_from_directed([*_turned_round(), *others])
+        directed = _far_from_directed([*_turned_round(given), *others], given)
     pairs = [*own, *_alone(STATEMENTS), *_alone(EVERY_PAIR), *others]
     WRITTEN.parent.mkdir(exist_ok=True)
     for path, written, models, answers in (
@@ -89,8 +89,7 @@ def main(
             console.print(f"{answers}: labelled")
 
 
-def _directed(parts: list[Corpus]) -> Iterator[Row]:
-    given = read_set(DataSet(source="directed_sentiment", part="train"))
+def _directed(given: Corpus, parts: list[Corpus]) -> Iterator[Row]:
     near = find_leaks(given, parts)
     for row in given.keep([i for i in range(len(given.rows)) if i not in near][:SENTENCES]).rows:
         yield _shown(row.id, row.text, row.target, (row.target_start, row.target_end))
@@ -98,20 +97,19 @@ def _directed(parts: list[Corpus]) -> Iterator[Row]:
             yield _shown(f"{row.id}:holder", row.text, row.speaker, (row.speaker_start, row.speaker_end))
 
 
-def _turned_round() -> Iterator[Row]:
+def _turned_round(given: Corpus) -> Iterator[Row]:
     """Each labelled pair of directed sentiment with holder and target exchanged, unless that is labelled too."""
-    rows = read_set(DataSet(source="directed_sentiment", part="train")).rows
-    labelled = {(row.text, row.speaker_start, row.target_start) for row in rows}
-    for row in rows:
+    labelled = {(row.text, row.speaker_start, row.target_start) for row in given.rows}
+    for row in given.rows:
         if row.speaker != row.target and (row.text, row.target_start, row.speaker_start) not in labelled:
             shown = _shown(f"{row.id}:reversed", row.text, row.speaker, (row.speaker_start, row.speaker_end))
             holder = {"speaker": row.target, "speaker_start": row.target_start, "speaker_end": row.target_end}
             yield {**shown, **holder}
 
 
-def _far_from_directed(rows: list[Row]) -> list[Row]:
-    held_out = [DataSet(source="directed_sentiment", part="validation"), VALIDATION]
-    near = find_leaks(_corpus(DIRECTED, rows), [read_set(one) for one in held_out])
+def _far_from_directed(rows: list[Row], given: Corpus) -> list[Row]:
+    measured = read_set(DataSet(source="directed_sentiment", part="validation"))
+    near = find_leaks(_corpus(DIRECTED, rows), [measured, draw(given, VALIDATED)])
     return [row for i, row in enumerate(rows) if i not in near]
 
 
