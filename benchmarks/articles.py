@@ -23,11 +23,11 @@ from rich.console import Console
 from rich.table import Table
 
 from serving import StanceClassifier
-from serving.__main__ import run
-from serving.article.blocks import find_blocks, parsable
-from serving.article.parse import load_pipeline
-from serving.article.read import read
+from serving.article.reading.parse import load_pipeline
+from serving.article.reading.positions import find_positions
 from serving.article.statements import Article
+from serving.article.text.blocks import find_blocks, parsable
+from serving.cli import run
 
 ARTICLES = Path(__file__).parents[1] / "data" / "articles"
 # The rules were written with the first part at hand; the second was read once, for the figures in docs/article.md.
@@ -123,7 +123,7 @@ def _stages(classifier: StanceClassifier, texts: Sequence[str]) -> tuple[float, 
     for text in texts:
         list(load_pipeline().pipe((parsable(text[one.start : one.end]) for one in find_blocks(text)), batch_size=16))
     marks.append(time.perf_counter())
-    positions = [read(text).positions for text in texts]
+    positions = [find_positions(text).positions for text in texts]
     marks.append(time.perf_counter())
     for several in positions:
         classifier.predict([one.statement() for one in several])

@@ -19,15 +19,15 @@ from rich.progress import track
 from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 
-from serving.__main__ import run
-from serving.article.attribution import Attribution
-from serving.article.grammar import Candidate, attributions, candidates
-from serving.article.parse import load_pipeline
-from serving.article.plain import quoted
-from serving.article.quotations import find_quotations
+from serving.article.reading.attribution import Attribution
+from serving.article.reading.grammar import Candidate, attributions, candidates
+from serving.article.reading.parse import load_pipeline
+from serving.article.reading.plain import quoted
+from serving.article.text.quotations import find_quotations
+from serving.cli import run
 from serving.errors import StancewiseError
 
-CUES = Path(__file__).parents[1] / "serving" / "article" / "cues.json"
+CUES = Path(__file__).parents[1] / "serving" / "article" / "reading" / "cues.json"
 LEAST_USES = 3  # of a word in a frame, so that its share says something
 RESAMPLES, SEED = 1000, 1
 
@@ -55,7 +55,7 @@ class Passage:
 
 @app.command()
 def learn(part: Annotated[str, typer.Option(help="Of PolNeAR.")] = "train") -> None:
-    """Count which words attribute, and by which complement; writes serving/article/cues.json.
+    """Count which words attribute, and by which complement; writes serving/article/reading/cues.json.
 
     Example:
 

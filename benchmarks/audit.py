@@ -14,12 +14,12 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from serving.__main__ import run
+from serving.cli import run
 from serving.labels import HEADS
-from serving.runs import read_predictions
-from training.audit import ranked_by_doubt
+from serving.store.run_files import read_predictions
 from training.config import TrainConfig, load_config
-from training.folds import PART, cross_validate
+from training.experiments.audit import ranked_by_doubt
+from training.experiments.folds import PART, cross_validate
 
 STATEMENTS, COPY = Path("data/statements"), Path("build/audit")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -19,10 +19,10 @@ from rich.progress import track
 from rich.table import Table
 
 from serving import StanceClassifier, Statement
-from serving.__main__ import run
-from serving.explain import Explanation, pinned, without
+from serving.cli import run
+from serving.explain import Explanation, with_offsets, without
 from serving.labels import STANCES
-from serving.metrics import CONFIDENCE, group_weights
+from training.evaluation.metrics import CONFIDENCE, group_weights
 
 STATEMENTS = Path("data/statements/test.jsonl")
 SHARE = 0.2  # of the words that are taken out
@@ -44,7 +44,8 @@ class Fall:
 
 def falls(classifier: StanceClassifier, rows: list[dict[str, str]], draws: int, rng: np.random.Generator) -> list[Fall]:
     """The falls of statements; one that consists of its holder and target alone has none."""
-    statements = [pinned(Statement(text=row["text"], speaker=row["speaker"], target=row["target"])) for row in rows]
+    fields = ("text", "speaker", "target")
+    statements = [with_offsets(Statement(**{name: row[name] for name in fields})) for row in rows]
     found = []
     for row, statement, explanation in zip(rows, statements, classifier.explain(statements), strict=True):
         if explanation is None or not explanation.words:

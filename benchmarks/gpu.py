@@ -21,13 +21,15 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import DataCollatorWithPadding, set_seed
 
-from serving.__main__ import run
+from serving.cli import run
 from serving.inputs import InputEncoder
 from training.benchmark.peers import joined_text
 from training.config import Batch, EncoderSource, Loss, Optimiser
-from training.corpus import Corpus, read_corpus
-from training.encoders import load_encoder
-from training.fit import LengthBatches, MaskedLoss, encode_corpus, parameter_groups
+from training.data.corpus import Corpus, read_corpus
+from training.fitting.batches import LengthBatches
+from training.fitting.encoders import load_encoder
+from training.fitting.fit import encode_corpus, parameter_groups
+from training.fitting.loss import MaskedLoss
 
 HEADS = ("stance", "sentiment")
 WARM_UP = 20  # steps: a card loads each kernel when it first needs it

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from serving import StanceClassifier
-from serving.__main__ import run
+from serving.cli import run
 from serving.labels import HEADS, UNLABELLED
-from serving.metrics import difference_macro_f1, head_metrics
 from training.config import DataSet
-from training.sources import read_set
+from training.data.sources import read_set
+from training.evaluation.metrics import difference_macro_f1, head_metrics
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -28,17 +28,18 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 from transformers import DataCollatorWithPadding, get_scheduler, set_seed
 
-from serving.__main__ import run
-from serving.artifact import Head
+from serving.cli import run
 from serving.inputs import InputEncoder, Template
-from serving.labels import HEADS, LOGITS
-from serving.metrics import Ints, difference_macro_f1, mean_macro_f1
+from serving.labels import HEADS, LOGITS, Head
 from training.config import Batch, DataSet, EncoderSource, Loss, Optimiser
-from training.corpus import Corpus, draw, join
-from training.encoders import load_encoder
-from training.fit import LengthBatches, MaskedLoss, encode_corpus, native_bf16, parameter_groups
-from training.leaks import find_leaks
-from training.sources import read_set
+from training.data.corpus import Corpus, draw, join
+from training.data.leaks import find_leaks
+from training.data.sources import read_set
+from training.evaluation.metrics import Ints, difference_macro_f1, mean_macro_f1
+from training.fitting.batches import LengthBatches
+from training.fitting.encoders import load_encoder
+from training.fitting.fit import encode_corpus, native_bf16, parameter_groups
+from training.fitting.loss import MaskedLoss
 
 TRAINED, MEASURED = 2950, 3250  # rows, in whole stories
 CELLS = Path("benchmarks/cells/levers")
@@ -235,7 +236,7 @@ def main(
                 if table or name not in chosen:
                     continue
                 training = Training(lever, seed, shown(train, lever), heads)
-                minutes = training.run(f"{name}, seed {seed}")
+                minutes = training.experiments.run(f"{name}, seed {seed}")
                 predicted = "".join(map(str, training.predict(shown(measured, lever))))
                 cell = {"key": key, "minutes": round(minutes, 2), "device": DEVICE.type, "predicted": predicted}
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -33,9 +33,9 @@ from rich.progress import track
 from serving_peers.table import markdown
 
 from serving import StanceClassifier, Statement
-from serving.__main__ import run
-from serving.cores import usable_cores
+from serving.cli import run
 from serving.errors import StancewiseError
+from serving.runtime.cores import usable_cores
 from serving.tables import whole
 
 STATEMENTS = Path("data/statements/train.jsonl").resolve()

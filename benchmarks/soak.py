@@ -25,7 +25,7 @@ import typer
 from rich.console import Console
 
 from serving import StanceClassifier, Statement
-from serving.__main__ import run
+from serving.cli import run
 
 STATEMENTS = Path("data/statements/train.jsonl")
 QUEUE = 512  # statements that may wait: small, so that refusals come soon

@@ -21,9 +21,9 @@ from serving_peers import cold, environments, inprocess, limit, over_http, texts
 from serving_peers.servers import SERVERS, Context
 from serving_peers.table import markdown
 
-from serving.__main__ import run
-from serving.artifact import find_model, read_settings
+from serving.cli import run
 from serving.errors import StancewiseError
+from serving.store.folder import find_model, read_settings
 
 PARTS = ("in-process", "http", "cold", "limit")
 DEFAULT_PEERS = Path("~/.cache/stancewise/peers")

@@ -34,11 +34,11 @@ from serving_peers.table import markdown
 from transformers import AutoConfig
 
 from serving import StanceClassifier
-from serving.__main__ import run
-from serving.artifact import INT8_FOLDER, find_model
-from serving.cores import usable_cores
+from serving.cli import run
 from serving.errors import StancewiseError
-from serving.runtimes import BATCH_TOKENS, token_batches
+from serving.runtime.base import BATCH_TOKENS, token_batches
+from serving.runtime.cores import usable_cores
+from serving.store.folder import INT8_FOLDER, find_model
 
 SECONDS = 5.0  # that a stage is driven
 COPIED = 256_000_000  # bytes of an array that no cache holds

@@ -27,16 +27,16 @@ import typer
 from rich.console import Console
 
 from serving import StanceClassifier
-from serving.__main__ import run
-from serving.article.parse import PACKAGED
+from serving.article.reading.parse import PACKAGED
+from serving.cli import run
 from serving.errors import StancewiseError
 from serving.tables import open_writer, read_rows
 from training.config import DataSet
-from training.corpus import Corpus, LabelledStatement, draw, read_corpus
-from training.leaks import find_leaks
-from training.sources import read_set
-from training.sources.teacher import ask
-from training.unrelated import capitalised, overlap
+from training.data.corpus import Corpus, LabelledStatement, draw, read_corpus
+from training.data.leaks import find_leaks
+from training.data.sources import read_set
+from training.data.sources.teacher import ask
+from training.data.unlabelled_pairs import capitalised, overlap
 
 SENTENCES = 6_500  # of directed sentiment
 OTHERS = 10_000  # of PolNeAR, of 40 to 450 characters

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.artifact import Head, ModelSettings, check_files, find_model, read_settings
 from serving.explain import Explanation, explain
-from serving.labels import HEADS, LOGITS, Logits
-from serving.runtimes import Runtime, RuntimeName, all_logits, load_runtime
+from serving.labels import HEADS, LOGITS, Head, Logits
+from serving.runtime.base import Runtime, RuntimeName, all_logits
+from serving.runtime.load import load_runtime
 from serving.statement import HeadPrediction, Prediction, Statement
+from serving.store.folder import ModelSettings, check_files, find_model, read_settings
 
 if TYPE_CHECKING:
-    from serving.article.label import OnProgress, Targets
+    from serving.article.flow import OnProgress, Targets
     from serving.article.statements import Article
 
 
@@ -87,9 +88,9 @@ class StanceClassifier:
             StancewiseError: the text is empty, too long, no plain text, or a target is blank.
         """
         # Who only labels statements need not load what reads an article.
-        from serving.article.label import label_article
+        from serving.article.flow import read_article
 
-        return label_article(self, text, targets, name, explain, on_progress)
+        return read_article(self.predict, text, targets, name, explain, on_progress)
 
     def answers(self, rows: Sequence[Statement], logits: Logits) -> list[Prediction]:
         """Calibrated predictions from raw logits of shape (rows, 6)."""

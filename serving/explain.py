@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.artifact import Head
 from serving.errors import StancewiseError
-from serving.inputs import Span, mention_span
+from serving.inputs import Offsets, mention_span
+from serving.labels import Head
 from serving.statement import HeadPrediction, Prediction, Statement
 
 MOST_WORDS = 400  # of a text: every word is a statement more for the model
@@ -72,19 +72,19 @@ def explain(predict: Predict, statements: Iterable[Statement], head: Head) -> li
     ]
 
 
-def versions(statement: Statement) -> tuple[list[Span], list[Statement]]:
+def versions(statement: Statement) -> tuple[list[Offsets], list[Statement]]:
     """The words to leave out, and what the model is asked: the statement, it without each word, it without all of them.
 
     Raises:
         StancewiseError: the text has more than `MOST_WORDS` words.
     """
-    fixed = pinned(statement)
+    fixed = with_offsets(statement)
     words = _words(fixed)
     return words, [fixed, *(without(fixed, [word]) for word in words), without(fixed, words)]
 
 
 def explanation(
-    statement: Statement, words: Sequence[Span], head: Head, answers: Sequence[Prediction]
+    statement: Statement, words: Sequence[Offsets], head: Head, answers: Sequence[Prediction]
 ) -> Explanation | None:
     """What the answers to the `versions` of a statement say; None where the model was not trained for the head."""
     first: HeadPrediction | None = getattr(answers[0], head)
@@ -104,7 +104,7 @@ def explanation(
     )
 
 
-def pinned(statement: Statement) -> Statement:
+def with_offsets(statement: Statement) -> Statement:
     """The statement with its mentions' places: without a word between, `the new accord` would be `the accord`."""
     places: dict[str, int] = {}
     for field, span in _mentions(statement):
@@ -112,7 +112,7 @@ def pinned(statement: Statement) -> Statement:
     return statement.model_copy(update=places)
 
 
-def without(statement: Statement, spans: Sequence[Span]) -> Statement:
+def without(statement: Statement, spans: Sequence[Offsets]) -> Statement:
     """The statement with these stretches (in order, apart) of its text left out; mentions keep their place."""
     kept, at = [], 0
     for start, end in spans:
@@ -126,14 +126,14 @@ def without(statement: Statement, spans: Sequence[Span]) -> Statement:
     return statement.model_copy(update={"text": "".join([*kept, statement.text[at:]]), **moved})
 
 
-def _mentions(one: Statement) -> Iterator[tuple[str, Span]]:
+def _mentions(one: Statement) -> Iterator[tuple[str, Offsets]]:
     if span := mention_span(one.text, one.speaker, one.speaker_start, one.speaker_end):
         yield "speaker", span
     if span := mention_span(one.text, one.target, one.target_start, one.target_end):
         yield "target", span
 
 
-def _words(statement: Statement) -> list[Span]:
+def _words(statement: Statement) -> list[Offsets]:
     held = [span for _, span in _mentions(statement)]
     words = [match.span() for match in _WORD.finditer(statement.text)]
     if len(words) > MOST_WORDS:

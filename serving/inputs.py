@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 Template = Literal["marked", "pair", "blind"]
-Span = tuple[int, int]
+Offsets = tuple[int, int]
 
 HOLDER_MARKS = ("[H]", "[/H]")
 TARGET_MARKS = ("[T]", "[/T]")
@@ -50,14 +50,14 @@ class Tokens:
         return len(self.ids)
 
 
-def find_mention(text: str, name: str) -> Span | None:
+def find_mention(text: str, name: str) -> Offsets | None:
     """Character span of the first mention of `name` in `text`, case and white space aside; whole words first."""
     pattern = r"\s+".join(re.escape(word) for word in name.split())
     match = re.search(rf"(?<!\w){pattern}(?!\w)", text, re.IGNORECASE) or re.search(pattern, text, re.IGNORECASE)
     return match.span() if match else None
 
 
-def mention_span(text: str, name: str | None, start: int | None, end: int | None) -> Span | None:
+def mention_span(text: str, name: str | None, start: int | None, end: int | None) -> Offsets | None:
     """Where a statement's holder or target stands in its text: by its offsets, else its first mention."""
     if name is None:
         return None
@@ -66,11 +66,11 @@ def mention_span(text: str, name: str | None, start: int | None, end: int | None
     return find_mention(text, name)
 
 
-def _crossing(a: Span, b: Span) -> bool:
+def _crossing(a: Offsets, b: Offsets) -> bool:
     return a[0] < b[0] < a[1] < b[1] or b[0] < a[0] < b[1] < a[1]
 
 
-def _mark(text: str, spans: dict[tuple[str, str], Span]) -> str:
+def _mark(text: str, spans: dict[tuple[str, str], Offsets]) -> str:
     # Later marks first, so that earlier offsets stay true; at one place an outer mark encloses an inner one.
     inserts = []
     for rank, (marks, (start, end)) in enumerate(spans.items()):
@@ -81,7 +81,7 @@ def _mark(text: str, spans: dict[tuple[str, str], Span]) -> str:
     return text
 
 
-def _inside(spans: dict[tuple[str, str], Span], window: Span) -> dict[tuple[str, str], Span]:
+def _inside(spans: dict[tuple[str, str], Offsets], window: Offsets) -> dict[tuple[str, str], Offsets]:
     start, end = window
     return {k: (a - start, b - start) for k, (a, b) in spans.items() if start <= a and b <= end}
 
@@ -139,7 +139,7 @@ class InputEncoder:
         inputs = [one.text if one.pair is None else (one.text, one.pair) for one in rendered]
         return [Tokens(row.ids, row.type_ids) for row in self.tokenizer.encode_batch_fast(inputs)]
 
-    def _render(self, statement: Statement, window: Span | None) -> Rendered:
+    def _render(self, statement: Statement, window: Offsets | None) -> Rendered:
         window = window or (0, len(statement.text))
         text = _neutralise(statement.text[slice(*window)], self._reserved)
         opening = self._opening(statement)
@@ -163,7 +163,7 @@ class InputEncoder:
             raise StancewiseError(f"scheme: this model knows {', '.join(self.schemes)}; name one of them, or none")
         return f"{scheme}: "
 
-    def _spans(self, statement: Statement) -> dict[tuple[str, str], Span]:
+    def _spans(self, statement: Statement) -> dict[tuple[str, str], Offsets]:
         text = statement.text
         target = mention_span(text, statement.target, statement.target_start, statement.target_end)
         holder = mention_span(text, statement.speaker, statement.speaker_start, statement.speaker_end)
@@ -201,7 +201,7 @@ class InputEncoder:
     def _shorten(self, name: str, tokens: int) -> str:
         return name[: self._plain(name).offsets[tokens - 1][1]]
 
-    def _window(self, text: str, mentions: Sequence[Span], budget: int) -> Span:
+    def _window(self, text: str, mentions: Sequence[Offsets], budget: int) -> Offsets:
         """Character span of at most `budget` tokens that holds the first mention, and the second if it fits."""
         centre = mentions[0] if mentions else (0, 0)
         reach = _CHARACTERS_PER_TOKEN * self.max_length

@@ -1,11 +1,15 @@
 """The labels of both heads and their places among the six logits."""
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
 UNLABELLED = -100  # the label index of a row that its head leaves out
 
 Logits = npt.NDArray[np.float64]  # shape (statements, 6) unless said otherwise
+
+Head = Literal["stance", "sentiment"]
 
 STANCES = ("support", "neutrality", "criticism")
 SENTIMENTS = ("positive", "neutral", "negative")

@@ -8,9 +8,7 @@ from pydantic import ValidationError
 
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError, describe
-from serving.statement import Prediction, Statement
-
-COLUMNS = ("text", "speaker", "target")
+from serving.statement import QUESTION_COLUMNS, Prediction, Statement
 
 
 class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
@@ -26,7 +24,7 @@ class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         Raises:
             StancewiseError: a row without text or with a name that is too long, by its number from 0.
         """
-        columns = [column for column in COLUMNS if column in model_input]
+        columns = [column for column in QUESTION_COLUMNS if column in model_input]
         rows = model_input[columns].astype(object).where(model_input[columns].notna(), None)
         statements = [_statement(number, row) for number, row in enumerate(rows.to_dict("records"))]
         predictions = self.classifier.predict(statements)

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from serving.errors import StancewiseError
+from pydantic import ValidationError
+
+from serving.errors import StancewiseError, describe
+from serving.statement import Statement
 
 FORMATS = (".jsonl", ".csv", ".parquet")
 _PARQUET_ROWS = 1024  # rows read or written at once
@@ -22,6 +25,20 @@ class Row:
     line: int
     values: dict[str, Any]
     problem: str | None = None
+
+
+def statement_of(row: Row) -> Statement | str:
+    """The row's statement, or what is wrong with it (never the text itself)."""
+    if row.problem:
+        return row.problem
+    # An empty CSV cell is a missing value, also where a number is due.
+    # A column named scheme is the user's own affair; the scheme is chosen from Python.
+    known = Statement.model_fields.keys() - {"scheme"}
+    fields = {k: v for k, v in row.values.items() if k in known and (v != "" or k == "text")}
+    try:
+        return Statement.model_validate(fields)
+    except ValidationError as error:
+        return describe(error)
 
 
 def table_format(path: Path) -> str:

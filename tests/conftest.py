@@ -138,7 +138,7 @@ def champion(project) -> Path:
     """The model folder behind `models:/stance@champion`."""
     import mlflow
 
-    from serving.artifact import find_model
+    from serving.store.folder import find_model
 
     mlflow.set_tracking_uri(project.store)
     return find_model("models:/stance@champion")

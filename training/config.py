@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from serving.artifact import Head
 from serving.errors import StancewiseError
 from serving.inputs import Template
+from serving.labels import Head
 
 
 class Section(BaseModel):

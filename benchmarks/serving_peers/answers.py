@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from serving.artifact import ModelSettings
 from serving.classifier import softmax
 from serving.labels import HEADS, LOGIT_NAMES, LOGITS, Logits
+from serving.store.folder import ModelSettings
 
 
 def from_logits(logits: Logits, settings: ModelSettings) -> Logits:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.artifact import ModelSettings
 from serving.labels import Logits
+from serving.store.folder import ModelSettings
 from serving_peers.processes import PeerError
 from serving_peers.servers import HOST, Running
 from serving_peers.texts import Texts

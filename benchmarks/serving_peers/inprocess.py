@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.artifact import ModelSettings
 from serving.labels import Logits
+from serving.store.folder import ModelSettings
 from serving_peers import answers, environments
 from serving_peers.processes import ROOT, PeerError, last_line, pause, running, start, stop
 from serving_peers.table import cell, markdown, middle, percentile, ratio

@@ -14,12 +14,12 @@ import numpy as np
 import openvino
 from openvino import opset13 as ops
 
-from serving.artifact import INT8_FOLDER
 from serving.classifier import StanceClassifier
-from serving.cores import usable_cores
-from serving.int8 import compile_model
-from serving.runtimes import BATCH_TOKENS, token_batches
+from serving.runtime.base import BATCH_TOKENS, token_batches
+from serving.runtime.cores import usable_cores
+from serving.runtime.int8 import compile_model
 from serving.statement import Statement
+from serving.store.folder import INT8_FOLDER
 from serving_peers.servers import Context
 from serving_peers.table import markdown
 from serving_peers.texts import Texts

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from serving.artifact import INT8_FOLDER, ModelSettings, write_settings
 from serving.labels import Logits
 from serving.statement import Statement
+from serving.store.folder import INT8_FOLDER, ModelSettings, write_settings
 from serving_peers import answers, environments
 from serving_peers.processes import ROOT, PeerError, last_line, start, stop
 
@@ -127,7 +127,7 @@ def mlflow_model(context: Context, runtime: str) -> Path:
     """The folder as an MLflow model with this tree's serving code; without int8 if torch is to run."""
     import mlflow
 
-    from serving.package import signature
+    from serving.store.package import signature
 
     path = context.work / f"mlflow-{runtime}"
     if path.is_dir():

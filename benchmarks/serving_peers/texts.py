@@ -5,9 +5,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.artifact import read_settings
-from serving.runtimes import load_inputs
+from serving.runtime.base import load_inputs
 from serving.statement import Statement
+from serving.store.folder import read_settings
 
 STATEMENTS = Path(__file__).parents[2] / "data" / "statements"
 LEAST_WORDS, MOST_WORDS = 8, 60

@@ -1,12 +1,11 @@
 """What is read from an article: who takes which position toward what, and where in the text it stands."""
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.explain import Explanation
-from serving.statement import HeadPrediction, Prediction, Statement
+from serving.statement import HeadPrediction, Statement
 
 Kind = Literal["direct", "mixed", "indirect", "turn", "author"]
 
@@ -74,22 +73,3 @@ class Article(BaseModel):
     text: str
     statements: list[ArticleStatement]
     notes: list[str] = Field(default=[], description="what could not be read, and what to do about it")
-
-
-def labelled(
-    positions: Sequence[Position],
-    predictions: Sequence[Prediction],
-    explanations: Sequence[Explanation | None] | None = None,
-) -> list[ArticleStatement]:
-    """Positions with the model's answers to them, in the same order."""
-    given = explanations or [None] * len(positions)
-    return [
-        ArticleStatement(
-            **dict(position),
-            stance=answer.stance,
-            sentiment=answer.sentiment,
-            abstained=answer.abstained,
-            explanation=explanation,
-        )
-        for position, answer, explanation in zip(positions, predictions, given, strict=True)
-    ]

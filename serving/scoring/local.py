@@ -22,14 +22,13 @@ from rich.text import Text
 
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
-from serving.label import statement_of
 from serving.labels import Logits
-from serving.runtimes import BATCH_TOKENS, CHUNK, Runtime, RuntimeName, token_batches
+from serving.runtime.base import BATCH_TOKENS, CHUNK, Runtime, RuntimeName, token_batches
 from serving.scoring.manifest import BAD_ROWS, MANIFEST_FILE, Manifest, Shard, Work, model_digest, parse_manifest
 from serving.scoring.remembered import Remembered, key
 from serving.scoring.source import all_rows, files_fingerprint, find_files, passed_on, survey, to_table
 from serving.statement import Statement
-from serving.tables import Row, whole
+from serving.tables import Row, statement_of, whole
 
 BAD_ROWS_FILE = f"{BAD_ROWS}.jsonl"
 _LOCK, _REMEMBERED = "_lock", "_remembered.sqlite"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from serving.artifact import SETTINGS_FILE, digest, find_model
 from serving.errors import StancewiseError
-from serving.registry import is_registered, resolve
+from serving.store.folder import SETTINGS_FILE, digest, find_model
+from serving.store.versions import is_registered, resolve
 
 # Names that begin with an underscore are passed over by Spark, pandas and Arrow when they read the folder.
 MANIFEST_FILE = "_manifest.json"
@@ -97,7 +97,7 @@ def fingerprint(files: Iterable[tuple[str, int, int]]) -> str:
     return hashlib.sha256(json.dumps(sorted(files)).encode()).hexdigest()
 
 
-def pinned(uri: str) -> str:
+def with_version(uri: str) -> str:
     """The URI with an alias replaced by the version it points to now.
 
     Raises:

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from rich.console import Console
 
-from serving.artifact import ModelSettings, read_settings
 from serving.errors import StancewiseError
-from serving.label import statement_of
 from serving.labels import HEADS
 from serving.scoring.manifest import (
     BAD_ROWS,
@@ -24,13 +22,13 @@ from serving.scoring.manifest import (
     model_digest,
     parse_manifest,
 )
-from serving.statement import Prediction, Statement
-from serving.tables import Row
+from serving.statement import QUESTION_COLUMNS, Prediction, Statement
+from serving.store.folder import ModelSettings, read_settings
+from serving.tables import Row, statement_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-COLUMNS = ("text", "speaker", "target")  # what the MLflow model reads
 _OFFSETS = tuple(name for name in Statement.model_fields if name.endswith(("_start", "_end")))
 _REASON, _ANSWER = "reason", "_answer"
 # Spark's types of the columns that are added.
@@ -179,7 +177,7 @@ def _check_columns(rows: "DataFrame", input: str) -> None:
     kinds = dict(rows.dtypes)
     if "text" not in kinds:
         raise StancewiseError(f"{input}: column text is missing")
-    for name in COLUMNS:
+    for name in QUESTION_COLUMNS:
         if kinds.get(name, "string") != "string":
             raise StancewiseError(f"{input}: column {name} is {kinds[name]}, not string; cast it")
     if offsets := sorted(kinds.keys() & set(_OFFSETS)):
@@ -201,7 +199,7 @@ def _answered(spark: "SparkSession", rows: "DataFrame", folder: Path) -> tuple["
     # Probabilities that are missing, of a head that the model was not trained for, MLflow cannot convert.
     untrained = HEADS.keys() - set(settings.heads)
     kinds = {name: kind for name, kind in ANSWERS.items() if name.removesuffix("_probabilities") not in untrained}
-    statement = struct(*(name for name in COLUMNS if name in rows.columns))
+    statement = struct(*(name for name in QUESTION_COLUMNS if name in rows.columns))
     checked = rows.withColumn(_REASON, pandas_udf(checker(folder, settings), "string")(statement))
     answer = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
     predict = mlflow.pyfunc.spark_udf(spark, str(folder.parents[1]), answer, env_manager="local")

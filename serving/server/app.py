@@ -13,13 +13,14 @@ from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 
 from serving.errors import StancewiseError
-from serving.registry import Version
-from serving.server import article, logs, metrics, mlflow_protocol, page, tei_protocol, v1
+from serving.server import logs, page, prometheus
 from serving.server.connection import TimedProtocol
 from serving.server.engine import Engine, engine_of
-from serving.server.gate import CLIENT_GONE, Application, ClientGone, Gate
-from serving.server.problems import Failed, Problem, documented, respond
+from serving.server.gate import Application, Gate
+from serving.server.problems import CLIENT_GONE, ClientGone, Failed, Problem, documented, respond
+from serving.server.routes import article, invocations, tei, v1
 from serving.server.settings import VARIABLE, ServerSettings, read_key
+from serving.store.versions import Version
 
 VERSION_VARIABLE = f"{VARIABLE}_VERSION"
 KEY_FILE_VARIABLE = f"{VARIABLE}_KEY_FILE"
@@ -53,7 +54,7 @@ def create_app(settings: ServerSettings, version: Version | None, key: SecretStr
         docs_url=None,  # its pages fetch scripts from elsewhere
         redoc_url=None,
     )
-    for router in (v1.router, article.router, mlflow_protocol.router, tei_protocol.router, page.router(settings)):
+    for router in (v1.router, article.router, invocations.router, tei.router, page.router(settings)):
         app.include_router(router)
 
     @app.get("/health", summary="Whether the process lives")
@@ -67,7 +68,7 @@ def create_app(settings: ServerSettings, version: Version | None, key: SecretStr
 
     @app.get("/metrics", summary="For Prometheus", response_class=Response, responses=documented(401))
     async def measured() -> Response:
-        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+        return Response(prometheus.exposition(), media_type="text/plain; version=0.0.4")
 
     @app.exception_handler(Problem)
     @app.exception_handler(StancewiseError)

@@ -9,15 +9,14 @@ from typing import TypeVar
 from starlette.requests import Request
 
 from serving.errors import StancewiseError
-from serving.registry import Version
-from serving.server import metrics
-from serving.server.gate import ClientGone
+from serving.server import prometheus
+from serving.server.articles import Reader
 from serving.server.models import Served, Watcher, load
-from serving.server.problems import NotReady, TooLarge
+from serving.server.problems import ClientGone, NotReady, TooLarge
 from serving.server.queue import Answer, StatementQueue
-from serving.server.reading import Reader
 from serving.server.settings import ServerSettings
 from serving.statement import Prediction, Statement
+from serving.store.versions import Version
 
 PIECE = 64  # statements of a long job that are queued at once: what others wait for before their turn
 Done = TypeVar("Done")
@@ -95,8 +94,8 @@ class Engine:
             most = self.settings.request_statements
             raise TooLarge(f"{len(statements)} statements; send at most {most} in one request")
         answer = await while_connected(request, self.queue.submit(statements, self.settings.deadline))
-        metrics.LATENCY.observe(time.perf_counter() - state.start)
-        metrics.QUEUED.observe(answer.queued)
+        prometheus.LATENCY.observe(time.perf_counter() - state.start)
+        prometheus.QUEUED.observe(answer.queued)
         state.fields["queued_ms"] = round(1000 * answer.queued, 2)
         return answer
 
@@ -139,7 +138,7 @@ class Engine:
 
     @staticmethod
     def _say(served: Served) -> None:
-        metrics.MODEL.set(int(served.version or 0))
+        prometheus.MODEL.set(int(served.version or 0))
 
 
 def engine_of(request: Request) -> Engine:

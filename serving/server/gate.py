@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from serving.errors import StancewiseError
-from serving.server import metrics
+from serving.server import prometheus
 from serving.server.page import PAGE_PATHS
-from serving.server.problems import Problem, TooLarge, TooSlow, Unauthorized, respond
+from serving.server.problems import CLIENT_GONE, ClientGone, Problem, TooLarge, TooSlow, Unauthorized, respond
 from serving.server.settings import ServerSettings
 
 Message = MutableMapping[str, Any]
@@ -23,14 +23,9 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/ping"})  # no key: they say nothing but whether the server lives
-CLIENT_GONE = 499  # what proxies log for a client that did not wait
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 log = logging.getLogger("stancewise")
-
-
-class ClientGone(Exception):  # noqa: N818
-    """The client closed the connection; nobody is there to answer."""
 
 
 class Gate:
@@ -119,7 +114,7 @@ class Gate:
         self, scope: MutableMapping[str, Any], state: dict[str, Any], request_id: str, status: int, seconds: float
     ) -> None:
         path = scope["path"] if scope["path"] in self.paths else "other"
-        metrics.REQUESTS.labels(path, str(status)).inc()
+        prometheus.REQUESTS.labels(path, str(status)).inc()
         if path in OPEN_PATHS or path == "/metrics":
             return
         fields = {

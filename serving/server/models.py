@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from serving import registry
-from serving.artifact import find_model
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
-from serving.server import metrics
+from serving.server import prometheus
 from serving.server.settings import ServerSettings
 from serving.statement import Statement
+from serving.store import versions
+from serving.store.folder import find_model
 
 log = logging.getLogger("stancewise")
 
@@ -37,13 +37,13 @@ class Served:
         return self.classifier.settings.run_id
 
 
-def load(settings: ServerSettings, version: registry.Version | None) -> Served:
+def load(settings: ServerSettings, version: versions.Version | None) -> Served:
     """Load and warm up a model; a registry that does not answer is stood in for by the local copy.
 
     Raises:
         StancewiseError: there is no such model, or its files are damaged or cannot be read.
     """
-    folder = registry.fetch(version) if version else find_model(settings.model)
+    folder = versions.fetch(version) if version else find_model(settings.model)
     classifier = StanceClassifier.load(folder, settings.device, settings.runtime, settings.threads())
     classifier.predict(WARM_UP * 11)
     for statement in WARM_UP:
@@ -52,18 +52,18 @@ def load(settings: ServerSettings, version: registry.Version | None) -> Served:
     return Served(classifier, name, version.number if version else None)
 
 
-def locate(settings: ServerSettings) -> registry.Version | None:
+def locate(settings: ServerSettings) -> versions.Version | None:
     """The version that the settings name; None for a folder or a run.
 
     Raises:
         StancewiseError: there is no such version, or the registry does not answer and there is no local copy.
     """
-    if not registry.is_registered(settings.model):
+    if not versions.is_registered(settings.model):
         return None
     try:
-        return registry.resolve(settings.model)
+        return versions.resolve(settings.model)
     except ConnectionError as error:
-        version = registry.remembered(settings.model)
+        version = versions.remembered(settings.model)
         if version is None:
             raise StancewiseError(
                 f"{settings.model}: the registry does not answer ({error}) and there is no local copy; start the "
@@ -82,16 +82,16 @@ class Watcher:
     def __init__(self, settings: ServerSettings, swap: Callable[[Served], None]) -> None:
         self.settings = settings
         self.swap = swap
-        self.refused: registry.Version | None = None  # did not load; not tried again until the alias moves
+        self.refused: versions.Version | None = None  # did not load; not tried again until the alias moves
 
     def watches(self) -> bool:
         """Whether the settings name an alias: a version or a folder never changes."""
-        return "@" in self.settings.model and registry.is_registered(self.settings.model)
+        return "@" in self.settings.model and versions.is_registered(self.settings.model)
 
     def look(self, served: Served) -> None:
         """Compare the alias with what is served and swap if it moved; never raises."""
         try:
-            version = registry.resolve(self.settings.model)
+            version = versions.resolve(self.settings.model)
         except (ConnectionError, StancewiseError) as error:
             self._note("unreachable", "the registry cannot be asked; the model stays", error)
             return
@@ -106,14 +106,14 @@ class Watcher:
             return
         self.refused = None
         self.swap(new)
-        metrics.SWAPS.labels("swapped").inc()
+        prometheus.SWAPS.labels("swapped").inc()
         seconds = round(time.perf_counter() - start, 3)
         fields = {"model": new.name, "version": new.version, "before": served.version, "seconds": seconds}
         log.info("the alias moved, the new version is served", extra={"fields": fields})
 
     @staticmethod
-    def _note(outcome: str, message: str, error: Exception, version: registry.Version | None = None) -> None:
-        metrics.SWAPS.labels(outcome).inc()
+    def _note(outcome: str, message: str, error: Exception, version: versions.Version | None = None) -> None:
+        prometheus.SWAPS.labels(outcome).inc()
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         fields = {"cause": cause, **({"version": version.number} if version else {})}
         log.error(message, extra={"fields": fields})

@@ -7,7 +7,7 @@ from importlib.resources import files
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from serving.article.page import SCRIPTS
+from serving.article.output.page import SCRIPTS
 from serving.server.settings import ServerSettings
 
 KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}

@@ -10,6 +10,12 @@ from starlette.responses import Response
 
 from serving.errors import StancewiseError
 
+CLIENT_GONE = 499  # what proxies log for a client that did not wait
+
+
+class ClientGone(Exception):  # noqa: N818
+    """The client closed the connection; nobody is there to answer."""
+
 
 class Problem(Exception):  # noqa: N818
     """A request that gets no predictions; its text never holds a user's text."""

@@ -13,14 +13,14 @@ from pathlib import Path
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from serving import registry
-from serving.artifact import check_files, find_model, read_settings
 from serving.errors import StancewiseError
 from serving.server import logs
 from serving.server.app import KEY_FILE_VARIABLE, VERSION_VARIABLE
 from serving.server.connection import TimedProtocol
 from serving.server.models import locate
 from serving.server.settings import VARIABLE, ServerSettings, read_key
+from serving.store import versions
+from serving.store.folder import check_files, find_model, read_settings
 
 log = logging.getLogger("stancewise")
 
@@ -39,7 +39,7 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
     read_key(key_file)
     version = locate(settings)
     if version:
-        registry.fetch(version)  # and its digests
+        versions.fetch(version)  # and its digests
     else:
         folder = find_model(settings.model)
         check_files(folder, read_settings(folder))

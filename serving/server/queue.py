@@ -18,8 +18,8 @@ import numpy as np
 
 from serving.errors import StancewiseError
 from serving.labels import Logits
-from serving.runtimes import MULTIPLE
-from serving.server import metrics
+from serving.runtime.base import MULTIPLE
+from serving.server import prometheus
 from serving.server.models import Served
 from serving.server.problems import NotReady, PastDeadline, QueueFull
 from serving.statement import Prediction, Statement
@@ -56,7 +56,7 @@ class Job:
 
 
 @dataclass(eq=False, slots=True)
-class Row:
+class Waiting:
     """One statement of a job, tokenised."""
 
     job: Job
@@ -79,7 +79,7 @@ class StatementQueue:
         self.loop = asyncio.get_running_loop()
         self.changed = threading.Condition()
         self.incoming: deque[Job] = deque()
-        self.ready: deque[Row] = deque()
+        self.ready: deque[Waiting] = deque()
         self.busy = 0
         self.stopped = False
         self.threads = [threading.Thread(target=self._tokenise, name="tokenise", daemon=True)]
@@ -137,7 +137,7 @@ class StatementQueue:
 
     def _count(self, statements: int) -> None:
         self.waiting += statements
-        metrics.QUEUE.set(self.waiting)
+        prometheus.QUEUE.set(self.waiting)
 
     @staticmethod
     def _expire(job: Job, deadline: float) -> None:
@@ -153,7 +153,7 @@ class StatementQueue:
                 jobs = list(self._some_jobs())
             start = time.perf_counter()
             rows, failed = self._encode(jobs)
-            metrics.TOKENISING.observe(time.perf_counter() - start)
+            prometheus.TOKENISING.observe(time.perf_counter() - start)
             with self.changed:
                 self.ready.extend(rows)
                 self.changed.notify_all()
@@ -168,13 +168,13 @@ class StatementQueue:
                 return
             job = self.incoming.popleft()
             if job.abandoned():
-                metrics.DROPPED.inc(len(job.statements))
+                prometheus.DROPPED.inc(len(job.statements))
                 continue
             count += len(job.statements)
             yield job
 
     @staticmethod
-    def _encode(jobs: list[Job]) -> tuple[list[Row], list[Job]]:
+    def _encode(jobs: list[Job]) -> tuple[list[Waiting], list[Job]]:
         """Rows of the jobs that can be encoded, and the jobs that cannot, with their error as outcome."""
         if not jobs:
             return [], []
@@ -189,7 +189,7 @@ class StatementQueue:
             return [row for rows, _ in parts for row in rows], [job for _, failed in parts for job in failed]
         places = ((job, place) for job in jobs for place in range(len(job.statements)))
         pairs = zip(places, encoded, strict=True)
-        return [Row(job, place, row, rounded(len(row))) for (job, place), row in pairs], []
+        return [Waiting(job, place, row, rounded(len(row))) for (job, place), row in pairs], []
 
     def _infer(self) -> None:
         while True:
@@ -207,17 +207,17 @@ class StatementQueue:
             if finished:
                 self.loop.call_soon_threadsafe(_deliver, finished)
 
-    def _take(self) -> list[Row]:
+    def _take(self) -> list[Waiting]:
         """This thread's share of what waits: the oldest row and those of like length."""
         streams = self.served.classifier.runtime.streams
         idle = max(1, streams - self.busy)
         served = self.ready[0].job.served
-        window: list[Row] = []
+        window: list[Waiting] = []
         tokens = 0
         while self.ready and tokens < self.batch_tokens * idle and self.ready[0].job.served is served:
             row = self.ready.popleft()
             if row.job.abandoned():
-                metrics.DROPPED.inc()
+                prometheus.DROPPED.inc()
                 continue
             window.append(row)
             tokens += row.length
@@ -228,7 +228,7 @@ class StatementQueue:
         self.ready.extendleft(row for row in reversed(window) if id(row) not in taken)
         return chosen
 
-    def _run(self, batch: list[Row]) -> list[Job]:
+    def _run(self, batch: list[Waiting]) -> list[Job]:
         """Run the model; the jobs that are finished by it, each with its outcome."""
         start = time.perf_counter()
         classifier = batch[0].job.served.classifier
@@ -240,9 +240,9 @@ class StatementQueue:
                 job.outcome = error
             return jobs
         seconds = time.perf_counter() - start
-        metrics.INFERENCE.observe(seconds)
-        metrics.BATCH_STATEMENTS.observe(len(batch))
-        metrics.BATCH_TOKENS.observe(len(batch) * max(row.length for row in batch))
+        prometheus.INFERENCE.observe(seconds)
+        prometheus.BATCH_STATEMENTS.observe(len(batch))
+        prometheus.BATCH_TOKENS.observe(len(batch) * max(row.length for row in batch))
         finished = []
         with self.changed:  # two batches may finish rows of one job
             for row, values in zip(batch, logits, strict=True):
@@ -254,7 +254,7 @@ class StatementQueue:
                     finished.append(job)
         for job in finished:
             job.outcome = Answer(classifier.answers(job.statements, job.logits), job.served, job.queued)
-        metrics.STATEMENTS.inc(len(batch))
+        prometheus.STATEMENTS.inc(len(batch))
         self.pace += 0.05 * (len(batch) / seconds - self.pace)
         return finished
 
@@ -264,7 +264,7 @@ def rounded(length: int) -> int:
     return max(1, -(-length // MULTIPLE)) * MULTIPLE
 
 
-def share(window: list[Row], parts: int, budget: int) -> list[Row]:
+def share(window: list[Waiting], parts: int, budget: int) -> list[Waiting]:
     """The rows that are best run with the first one of `window`, at most one of `parts` equal shares of it.
 
     The window is cut by length into batches whose padded tokens, and START tokens for each batch, are fewest; the batch

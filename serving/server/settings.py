@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from serving.cores import usable_cores
 from serving.errors import StancewiseError
-from serving.runtimes import BATCH_TOKENS, RuntimeName
+from serving.runtime.base import BATCH_TOKENS, RuntimeName
+from serving.runtime.cores import usable_cores
 
 VARIABLE = "STANCEWISE_SERVER"  # hands the settings to worker processes
 KEY_VARIABLE = "STANCEWISE_API_KEY"
@@ -18,25 +18,23 @@ class ServerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str = Field(description="folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID")
-    device: str = "auto"
-    runtime: RuntimeName = "auto"
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=0, le=65535)
-    workers: int = Field(default=1, ge=1, le=64, description="processes that share the port")
-    batch_tokens: int = Field(default=BATCH_TOKENS, ge=128, description="padded tokens in one forward pass")
-    queue: int = Field(default=4096, ge=1, description="statements that may wait, a worker")
-    request_statements: int = Field(default=1024, ge=1, description="statements in one request")
-    article_characters: int = Field(
-        default=500_000, ge=1, description="of one article; 50,000 words have about 300,000"
-    )
-    articles: int = Field(default=4, ge=1, description="articles at a time, a worker; they are read one after another")
-    body_bytes: int = Field(default=4 << 20, ge=1024, description="of one request")
-    deadline: float = Field(default=30, gt=0, description="seconds from request to answer, then 503")
-    read_seconds: float = Field(default=10, gt=0, description="seconds for headers, and for the body, to arrive")
-    connections: int = Field(default=2000, ge=1, description="open connections, a worker; beyond that 503")
-    grace: int = Field(default=20, ge=0, description="seconds that accepted requests get after SIGTERM")
-    watch: float = Field(default=10, gt=0, description="seconds between two looks at the alias")
+    model: str = Field(description="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")
+    host: str = Field(default="127.0.0.1", description="127.0.0.1 is reached from this machine alone.")
+    port: int = Field(default=8000, ge=0, le=65535, description="0 takes any free port.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that share the port.")
+    device: str = Field(default="auto", description="auto, cpu or cuda.")
+    runtime: RuntimeName = Field(default="auto", description="auto takes int8 on a CPU where the model has it.")
+    queue: int = Field(default=4096, ge=1, description="Statements that may wait, per worker; more get 429.")
+    request_statements: int = Field(default=1024, ge=1, description="Statements in one request; more get 413.")
+    article_characters: int = Field(default=500_000, ge=1, description="Characters of one article; more get 413.")
+    articles: int = Field(default=4, ge=1, description="Articles at a time, per worker; more get 429.")
+    body_bytes: int = Field(default=4 << 20, ge=1024, description="Bytes of one request; more get 413.")
+    batch_tokens: int = Field(default=BATCH_TOKENS, ge=128, description="Padded tokens in one forward pass.")
+    read_seconds: float = Field(default=10, ge=0.1, description="Seconds for headers, and for the body, to arrive.")
+    deadline: float = Field(default=30, ge=0.001, description="Seconds to the answer; later gets 503.")
+    connections: int = Field(default=2000, ge=1, description="Open connections, per worker; more get 503.")
+    grace: int = Field(default=20, ge=0, description="Seconds that accepted requests get after SIGTERM.")
+    watch: float = Field(default=10, ge=0.1, description="Seconds between two looks at the alias.")
 
     def threads(self) -> int:
         """Cores that one worker computes with."""

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import f1_score
 
 from tests.conftest import STATEMENTS, read_lines, write_lines
-from training.compare import LEAST_ROWS, compare, differing_params, read_sides
-from training.compare_report import html
+from training.evaluation.compare import LEAST_ROWS, compare, differing_params, read_sides
+from training.evaluation.compare_report import html
 
 
 @pytest.fixture(scope="module")

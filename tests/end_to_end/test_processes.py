@@ -16,10 +16,10 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from serving.artifact import find_model
+from serving.store.folder import find_model
 from training.config import TrainConfig, load_config
-from training.data import read_data
-from training.fit import Workspace, fit
+from training.data.parts import read_data
+from training.fitting.fit import Workspace, fit
 
 TORCHRUN = ("torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m")
 

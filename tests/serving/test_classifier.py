@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from serving import StanceClassifier, StancewiseError, Statement
-from serving.artifact import read_settings, write_settings
+from serving.store.folder import read_settings, write_settings
 from tests.conftest import STATEMENTS, read_lines
 
 

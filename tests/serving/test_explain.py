@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import StanceClassifier, StancewiseError, Statement
-from serving.artifact import ModelSettings
-from serving.explain import MOST_WORDS, pinned, versions, without
+from serving.explain import MOST_WORDS, versions, with_offsets, without
 from serving.inputs import mention_span
 from serving.labels import LOGITS
+from serving.store.folder import ModelSettings
 from tests.conftest import STATEMENTS, read_lines
 
 REAL = STATEMENTS / "test.jsonl"
@@ -158,7 +158,7 @@ def test_the_trained_model_explains_real_statements(classifier, head):
         assert [row.text[start:end] for start, end in spans] == [word.text for word in explanation.words]
         named = [span for name in (row.speaker, row.target) if (span := mention_span(row.text, name, None, None))]
         assert not any(a < end and start < b for a, b in spans for start, end in named)
-        first, bare = classifier.predict([row, without(pinned(row), spans)])
+        first, bare = classifier.predict([row, without(with_offsets(row), spans)])
         assert explanation.label == getattr(first, head).label
         fallen = [odds(getattr(one, head).probabilities[explanation.label]) for one in (first, bare)]
         assert explanation.whole == pytest.approx(fallen[0] - fallen[1], abs=1e-3)

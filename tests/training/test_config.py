@@ -5,8 +5,8 @@ import pytest
 from serving import StancewiseError
 from tests.conftest import REPOSITORY
 from training.config import BaselineConfig, TrainConfig, flatten, load_config
-from training.promote import PromotionConfig
-from training.sweep import Choice, SweepConfig
+from training.experiments.promote import PromotionConfig
+from training.experiments.sweep import Choice, SweepConfig
 
 GOOD = """\
 name: tiny

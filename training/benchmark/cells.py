@@ -16,14 +16,14 @@ from rich.console import Console
 from serving.classifier import softmax
 from serving.errors import StancewiseError
 from serving.labels import UNLABELLED
-from serving.metrics import Floats, macro_f1
-from training import track
 from training.benchmark.config import BenchmarkConfig, Contender, recipe_config, tfidf_config
 from training.benchmark.peers import Answers, Peer, Task, lexicon, run_classification, setfit
-from training.calibrate import fit_temperature
-from training.corpus import Corpus
-from training.data import read_data
-from training.run import Finished, baseline_run, fine_tune
+from training.data.corpus import Corpus
+from training.data.parts import read_data
+from training.evaluation.calibrate import fit_temperature
+from training.evaluation.metrics import Floats, macro_f1
+from training.experiments import track
+from training.experiments.run import Finished, baseline_run, fine_tune
 
 
 class Cell(BaseModel):

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from serving.artifact import Head
 from serving.errors import StancewiseError
+from serving.labels import Head
 from training.config import BaselineConfig, Data, Recipe, Section, TrainConfig
 
 

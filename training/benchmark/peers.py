@@ -21,11 +21,11 @@ from transformers import (
 
 from serving.classifier import softmax
 from serving.labels import HEADS, UNLABELLED
-from serving.metrics import Floats
 from training.benchmark.config import BenchmarkConfig, Contender
-from training.corpus import Corpus
-from training.encoders import locate
-from training.fit import native_bf16
+from training.data.corpus import Corpus
+from training.evaluation.metrics import Floats
+from training.fitting.encoders import locate
+from training.fitting.fit import native_bf16
 
 
 @dataclass(frozen=True)

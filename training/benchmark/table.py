@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from serving.artifact import Head
 from serving.classifier import softmax
-from serving.labels import UNLABELLED
-from serving.metrics import (
+from serving.labels import UNLABELLED, Head
+from training.benchmark.cells import Cell, Grid, rows_digest
+from training.benchmark.config import Contender
+from training.data.corpus import Corpus
+from training.evaluation.metrics import (
     Floats,
     Ints,
     Metric,
@@ -23,14 +25,11 @@ from serving.metrics import (
     macro_f1,
     mean_over_runs,
 )
-from training.benchmark.cells import Cell, Grid, rows_digest
-from training.benchmark.config import Contender
-from training.corpus import Corpus
 
 Score = Callable[[Ints, Floats, Floats], Floats]  # labels, probabilities, weights -> figure per resample
 _LEAST_ROWS = 30  # a slice of fewer rows says nothing
 
-COLUMNS = (
+TABLE_COLUMNS = (
     "contender",
     "seeds",
     "macro-F1",
@@ -125,7 +124,7 @@ def _table(grid: Grid, part: str, head: Head, cells: dict[str, list[Cell]]) -> s
         if minutes := [cell.minutes * cell.threads for cell in found if cell.device == "cpu"]:
             figures["core-minutes"] = f"{np.median(minutes):.1f}"
         lines.append(figures)
-    columns = [column for column in COLUMNS if any(line.get(column) for line in lines)]
+    columns = [column for column in TABLE_COLUMNS if any(line.get(column) for line in lines)]
     rows = [f"| {' | '.join(line.get(column, '') for column in columns)} |" for line in lines]
     title = (
         f"**{part}, {head}** ({int(known.sum()):,} rows; {slices['several labels in the text'].sum():,} on a text "

@@ -1,0 +1,141 @@
+"""From a text to its labelled statements: read, turned into questions for the model, made an article of the answers.
+
+`questions` and `article_of` are pure; who asks the model stands between them (`read_article` here, the server's queue).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeVar
+
+from pydantic import ValidationError
+
+from serving.article.reading.positions import Reading, find_positions
+from serving.article.statements import Article, ArticleStatement
+from serving.errors import StancewiseError, describe
+from serving.explain import Explanation, Predict, explain
+from serving.statement import Prediction, Statement
+
+Stage = Literal["reading", "labelling", "explaining"]
+OnProgress = Callable[[Stage, int, int], None]
+Targets = Mapping[str, Sequence[str]] | Sequence[str]
+Answer = TypeVar("Answer")
+
+LABELLED_AT_ONCE = 64  # statements between two reports of progress
+EXPLAINED_AT_ONCE = 4  # each is asked again for every word
+
+
+def read_article(
+    predict: Predict,
+    text: str,
+    targets: Targets | None = None,
+    name: str | None = None,
+    explained: bool = False,
+    on_progress: OnProgress | None = None,
+) -> Article:
+    """See `StanceClassifier.read_article`, which hands in its `predict`."""
+    report = on_progress or (lambda stage, done, total: None)
+    found = find_positions(text, given_targets(targets), lambda done, total: report("reading", done, total))
+    reading, asked = questions(found)
+    answers = _ask(predict, asked, LABELLED_AT_ONCE, lambda done: report("labelling", done, len(asked)))
+    if not explained:
+        return article_of(reading, answers, name)
+    answered = [place for place, answer in enumerate(answers) if isinstance(answer, Prediction)]
+    explanations = _ask(
+        lambda rows: explain(predict, rows, "stance"),
+        [asked[place] for place in answered],
+        EXPLAINED_AT_ONCE,
+        lambda done: report("explaining", done, len(answered)),
+    )
+    return article_of(reading, answers, name, dict(zip(answered, explanations, strict=True)))
+
+
+def questions(reading: Reading) -> tuple[Reading, list[Statement]]:
+    """The positions that the model can be asked about, and the question for each; a note says what was left out."""
+    positions, statements, refused = [], [], []
+    for position in reading.positions:
+        try:
+            statements.append(position.statement())
+            positions.append(position)
+        except ValidationError as error:  # a name longer than a statement may have
+            refused.append(StancewiseError(describe(error)))
+    return Reading(reading.text, positions, [*reading.notes, *_notes("labelled", refused)]), statements
+
+
+def article_of(
+    reading: Reading,
+    answers: Sequence[Prediction | StancewiseError],
+    name: str | None = None,
+    explanations: Mapping[int, Explanation | StancewiseError | None] | None = None,
+) -> Article:
+    """The article of a reading.
+
+    Args:
+        reading: as `questions` gave it.
+        answers: one for each of its positions, in order; where there is none, the reason.
+        name: of the article.
+        explanations: by place of the position.
+    """
+    explanations = explanations or {}
+    statements = []
+    for place, (position, answer) in enumerate(zip(reading.positions, answers, strict=True)):
+        if isinstance(answer, StancewiseError):
+            continue
+        words = explanations.get(place)
+        statements.append(
+            ArticleStatement(
+                **dict(position),
+                stance=answer.stance,
+                sentiment=answer.sentiment,
+                abstained=answer.abstained,
+                explanation=None if isinstance(words, StancewiseError) else words,
+            )
+        )
+    notes = [*reading.notes, *_notes("labelled", answers), *_notes("explained", [*explanations.values()])]
+    return Article(name=name, text=reading.text, statements=statements, notes=notes)
+
+
+def given_targets(targets: Targets | None) -> dict[str, Sequence[str]] | None:
+    """Targets as name -> aliases; None if there are none: then they are to be found.
+
+    Raises:
+        StancewiseError: a name or an alias is blank.
+    """
+    if not targets:
+        return None
+    if isinstance(targets, str):
+        targets = [targets]
+    given: dict[str, Sequence[str]] = dict(targets if isinstance(targets, Mapping) else [(one, ()) for one in targets])
+    if not all(one.strip() for name, aliases in given.items() for one in (name, *aliases)):
+        raise StancewiseError("targets: a name is blank; give the words that stand for it in the text")
+    return given
+
+
+def _ask(
+    ask: Callable[[Sequence[Statement]], Sequence[Answer]],
+    statements: Sequence[Statement],
+    at_once: int,
+    report: Callable[[int], None],
+) -> list[Answer | StancewiseError]:
+    """The answer to every statement, or the reason why there is none."""
+    found: list[Answer | StancewiseError] = []
+    for start in range(0, len(statements), at_once):
+        some = statements[start : start + at_once]
+        try:
+            found += ask(some)
+        except StancewiseError:
+            found += [_ask_one(ask, one) for one in some]
+        report(len(found))
+    return found
+
+
+def _ask_one(ask: Callable[[Sequence[Statement]], Sequence[Answer]], one: Statement) -> Answer | StancewiseError:
+    try:
+        return ask([one])[0]
+    except StancewiseError as error:
+        return error
+
+
+def _notes(done: str, answers: Sequence[object]) -> list[str]:
+    """One note for each reason."""
+    reasons = Counter(str(answer) for answer in answers if isinstance(answer, StancewiseError))
+    return [f"statements that could not be {done}: {count:,} ({reason})" for reason, count in reasons.items()]

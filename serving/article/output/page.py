@@ -1,0 +1,74 @@
+"""Labelled articles as one HTML page that needs nothing outside itself, and the view that the server's page shares."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+
+from serving.article.output.summary import summarise
+from serving.article.statements import Article
+
+# Of the view, here and in the server: each builds on those before it.
+SCRIPTS = ("parts.js", "details.js", "text.js", "matrix.js", "table.js", "view.js")
+_START = """
+stancewise.view(document.getElementById("report"), JSON.parse(document.getElementById("data").textContent));
+"""
+# Characters that could end the data's element, begin a comment in it, or not be written as UTF-8.
+_UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
+
+_POLICY = (
+    "default-src 'none'; script-src {script}; style-src {style}; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'"
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body class="stancewise-page">
+<header><h1 dir="auto">{title}</h1></header>
+<main id="report"><noscript>This page shows its statements with JavaScript, which is switched off.</noscript></main>
+<script type="application/json" id="data">{data}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def render(articles: Sequence[Article]) -> str:
+    """One HTML page of labelled articles; it loads nothing and runs no script but its own, whatever the texts hold."""
+    data = {
+        "articles": [article.model_dump(mode="json") for article in articles],
+        "pairs": [pair.model_dump(mode="json") for pair in summarise(articles)],
+    }
+    name = articles[0].name if len(articles) == 1 else None
+    script, style = _script(), _static("view.css")
+    return _PAGE.format(
+        policy=_POLICY.format(script=_hash(script), style=_hash(style)),
+        title=escape(name or ("Stances in a text" if len(articles) == 1 else f"Stances in {len(articles):,} texts")),
+        style=style,
+        data=_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(data, ensure_ascii=False)),
+        script=script,
+    )
+
+
+def _script() -> str:
+    return "\n".join([*map(_static, SCRIPTS), _START])
+
+
+@cache
+def _static(name: str) -> str:
+    return files("serving.article").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def _hash(source: str) -> str:
+    return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"

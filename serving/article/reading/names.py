@@ -1,0 +1,286 @@
+"""Which name a mention stands for: `Ms Crotty`, `the mayor` and `she` for Aoife Crotty, where the text allows it.
+
+The article is read once, in its order. A name in full is kept with the descriptions beside it (a title before it, a
+phrase between commas behind it); a shorter name, a description or a pronoun goes to the latest name that it fits.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from serving.article.reading.grammar import speaks
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc, Span, Token
+
+NAMED = frozenset({"PERSON", "ORG", "GPE", "NORP", "FAC", "LOC", "EVENT", "LAW", "PRODUCT", "WORK_OF_ART"})
+_HE = {"he": "m", "him": "m", "his": "m", "himself": "m", "she": "f", "her": "f", "hers": "f", "herself": "f"}
+_IT = frozenset({"it", "its", "itself"})
+_THEY = frozenset({"they", "them", "their", "theirs", "themselves"})
+_FIRST = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"})
+_RELATIVE = frozenset({"who", "which", "that", "whom"})
+_TITLES = {"mr": "m", "sir": "m", "lord": "m", "king": "m", "mrs": "f", "ms": "f", "miss": "f", "dame": "f",
+           "lady": "f", "queen": "f", "chairwoman": "f", "spokeswoman": "f", "chairman": "m",
+           "spokesman": "m"}  # fmt: skip
+_BODIES = frozenset({"agency", "alliance", "body", "club", "company", "firm", "group", "institute", "organisation",
+                     "organization", "party", "team"})  # fmt: skip
+_NO_PERSONS = frozenset({"ORG", "PRODUCT", "FAC", "GPE"})  # what the parser may take a company for
+_LANDS = frozenset({"city", "country", "nation", "town"})
+_PEOPLE = ("chief", "er", "ian", "ist", "man", "or", "president", "woman")  # how nouns for people end
+_DEFINITE = frozenset({"the", "this", "that", "these", "those"})
+_SAME_WORD = 20  # entities with the same word that are kept, the latest
+_REACH = 3  # sentences back in which a pronoun looks for its name
+
+
+@dataclass(eq=False)
+class Entity:
+    """Somebody or something that the article names, or describes."""
+
+    name: str
+    label: str  # spaCy's, such as PERSON; NOUN: a description without a name
+    gender: str | None = None
+    plural: bool = False
+    words: set[str] = field(default_factory=set)  # of its name, in lower case
+    roles: dict[str, set[str]] = field(default_factory=dict)  # nouns it is described by: minister -> {foreign}
+    sentence: int = 0  # of its last mention
+    subject: int = -1  # sentence in which it last was a subject
+    place: int = 0  # rank of its last mention
+
+    @property
+    def person(self) -> bool:
+        """Whether he and she may stand for it."""
+        return self.label == "PERSON" or (self.label == "NOUN" and self.gender is not None)
+
+    def is_a(self, noun: str, modifiers: set[str]) -> bool:
+        """Whether a description fits: the prime minister is no foreign minister, but the minister may be either."""
+        known = self.roles.get(noun)
+        return known is not None and (not modifiers or not known or modifiers <= known)
+
+
+class Names:
+    """The entities of one article. Paragraphs are to be added in order; `of` then answers for their words."""
+
+    def __init__(self) -> None:
+        self._by_word: dict[str, list[Entity]] = {}  # of its name or its roles; so a long text costs no more a word
+        self._near: list[Entity] = []  # mentioned in the last sentences
+        self._sentence = 0
+        self._place = 0
+        self._at: dict[int, Entity] = {}
+
+    def add(self, doc: "Doc") -> None:
+        """Read the next paragraph."""
+        self._at = {}
+        spans = {token.i: span for span in doc.ents if span.label_ in NAMED for token in span}
+        for sentence in doc.sents:
+            self._sentence += 1
+            self._near = [one for one in self._near if self._sentence - one.sentence <= _REACH]
+            for token in sentence:
+                entity = self._mention(token, spans.get(token.i))
+                if entity:
+                    self._at[token.i] = entity
+                    self._seen(entity, token)
+
+    def of(self, token: "Token") -> Entity | None:
+        """Who or what a word of the last added paragraph stands for; None: it names nothing, or I and we."""
+        if token.lower_ in _RELATIVE:
+            above = next((one for one in token.ancestors if one.dep_ == "relcl"), None)
+            return self._at.get(above.head.i) if above is not None else None
+        return self._at.get(token.i)
+
+    def called(self, name: str) -> Entity:
+        """The speaker of a transcript's `NAME:`, who may have been named in full before."""
+        words = {word.lower().rstrip(".") for word in name.split()}
+        words = words - _TITLES.keys() or words
+        for entity in self._known(words):
+            if entity.label != "NOUN" and words <= entity.words:
+                return entity
+        entity = Entity(name.title() if name.isupper() else name, "PERSON", words=words)
+        self._learn(entity, words)
+        return entity
+
+    def _known(self, words: Iterable[str]) -> list[Entity]:
+        """Entities with one of the words in name or roles, the latest mentioned first."""
+        found = {id(one): one for word in words for one in self._by_word.get(word, ())}
+        return sorted(found.values(), key=lambda one: -one.place)
+
+    def _learn(self, entity: Entity, words: Iterable[str]) -> None:
+        for word in words:
+            several = self._by_word.setdefault(word, [])
+            if entity not in several[-_SAME_WORD:]:
+                several.append(entity)
+                del several[:-_SAME_WORD]
+
+    def _mention(self, token: "Token", span: "Span | None") -> Entity | None:
+        if span is not None:
+            return self._at.get(token.i) or self._named(span)
+        if token.pos_ == "PRON" or token.lower_ in _HE:
+            return self._pronoun(token)
+        if token.pos_ in ("NOUN", "PROPN") and token.dep_ != "compound":
+            return self._at.get(token.i) or self._described(token)
+        return None
+
+    def _seen(self, entity: Entity, token: "Token") -> None:
+        self._place += 1
+        if entity.sentence != self._sentence and entity not in self._near:
+            self._near.append(entity)
+        entity.place, entity.sentence = self._place, self._sentence
+        if token.dep_ in ("nsubj", "nsubjpass"):
+            entity.subject = self._sentence
+
+    def _named(self, span: "Span") -> Entity:
+        words = [token.text for token in span if token.dep_ != "case" and token.lower_ not in ("the", "'s", "’s")]
+        while len(words) > 1 and words[0].lower().rstrip(".") in _TITLES:
+            words.pop(0)
+        name = " ".join(words) if len(words) < len(span) else span.text
+        name = name.removesuffix("'s").removesuffix("’s").strip() or span.text
+        lower = {word.lower() for word in words}
+        entity = self._by_name(lower, span.label_)
+        if entity is None:
+            entity = Entity(name, span.label_, words=lower, plural=span.label_ == "NORP" and name.endswith("s"))
+        elif entity.label == "PERSON" and len(lower) > len(entity.words):
+            entity.name, entity.words = name, lower
+        self._learn(entity, entity.words)
+        self._describe(entity, span)
+        for token in span:
+            self._at[token.i] = entity
+        return entity
+
+    def _by_name(self, words: set[str], label: str) -> Entity | None:
+        for entity in self._known(words):
+            if entity.label == "NOUN":
+                continue
+            if entity.words == words or (entity.label == "PERSON" and words < entity.words):
+                return entity
+            if label == "PERSON" and entity.label == "PERSON" and entity.words < words:
+                return entity
+            # An organisation by its last or first words: the league for the North Sea Fisheries League.
+            if label == entity.label == "ORG" and words < entity.words:
+                return entity
+        return None
+
+    def _describe(self, entity: Entity, span: "Span") -> None:
+        """Learn from what stands beside a name: a title before it, a phrase between commas, `is the ...`."""
+        head = span.root
+        for word in (span.doc[span.start - 1] if span.start else None, span[0]):
+            if word is not None and (gender := _TITLES.get(word.lower_.rstrip("."))):
+                entity.gender = gender
+        near = [child for child in head.children if child.dep_ == "appos"]
+        before = [child for child in head.children if child.dep_ in ("compound", "nmod") and child.i < span.start]
+        near += before[-1:]
+        if head.dep_ == "appos":
+            near.append(head.head)
+        if head.dep_ == "nsubj" and head.head.lemma_ == "be":
+            near += [child for child in head.head.children if child.dep_ == "attr"]
+        for noun in near:
+            if noun.pos_ not in ("NOUN", "PROPN") or noun.ent_type_ in NAMED:
+                continue
+            role = noun.lemma_.lower()
+            entity.roles.setdefault(role, set()).update(_modifiers(noun), (one.lower_ for one in before[:-1]))
+            entity.gender = entity.gender or _TITLES.get(role)
+            self._learn(entity, [role])
+            if noun.i not in self._at or self._at[noun.i].label == "NOUN":
+                self._at[noun.i] = entity
+                self._seen(entity, noun)  # the noun may be the subject: `its chief executive, Lucía Endara, sat`
+
+    def _pronoun(self, token: "Token") -> Entity | None:
+        word = token.lower_
+        if gender := _HE.get(word):
+            found = self._latest(lambda one: one.person and one.gender in (None, gender)) or self._latest(
+                lambda one: (
+                    one.label == "ORG" and one.subject >= self._sentence - 1
+                )  # the parser may be wrong of a name
+            )
+            if found:
+                found.gender, found.label = gender, "PERSON" if found.label == "ORG" else found.label
+            return found
+        if word in _IT:
+            return self._latest(lambda one: not one.person and not one.plural)
+        if word in _THEY:
+            return self._latest(lambda one: one.plural) or self._latest(lambda one: one.label in ("ORG", "NORP"))
+        return None
+
+    def _described(self, token: "Token") -> Entity | None:
+        noun = token.lemma_.lower()
+        modifiers = _modifiers(token)
+        # A name that the parser takes for one elsewhere in the article.
+        if token.pos_ == "PROPN" and (found := self._by_name({noun, *modifiers}, "")):
+            return found
+        found = self._known_by(token, noun, modifiers) if _is_definite(token) else None
+        return found or self._thing(token, noun, modifiers)
+
+    def _known_by(self, token: "Token", noun: str, modifiers: set[str]) -> Entity | None:
+        """The name that a definite description stands for."""
+        for entity in self._known([noun]):
+            if entity.label != "NOUN" and entity.is_a(noun, modifiers):
+                return entity
+            if entity.label == "ORG" and noun in entity.words and modifiers <= entity.words:
+                return entity
+        if noun in _BODIES:
+            return self._latest(lambda one: one.label in _NO_PERSONS)
+        if noun in _LANDS:
+            return self._latest(lambda one: one.label == "GPE")
+        if noun.endswith(_PEOPLE) and token.tag_ == "NN":
+            return self._newest_person(noun)
+        return None
+
+    def _newest_person(self, noun: str) -> Entity | None:
+        """`The mayor` may be whoever the last sentences were about, if nobody else is known as one."""
+        if not speaks(noun) or self._known([noun]):
+            return None
+        found = self._latest(lambda one: one.label == "PERSON" and self._sentence - one.subject <= 1)
+        if found:
+            found.roles.setdefault(noun, set())
+            self._learn(found, [noun])
+        return found
+
+    def _thing(self, token: "Token", noun: str, modifiers: set[str]) -> Entity:
+        """A thing without a name: the same noun with no other modifiers is the same thing."""
+        words = {noun, *modifiers}
+        if _is_definite(token):
+            for entity in self._known([noun]):
+                if entity.label == "NOUN" and noun in entity.roles and words <= entity.words:
+                    return entity
+        plural = token.tag_ in ("NNS", "NNPS")
+        entity = Entity(phrase(token), "NOUN", _TITLES.get(noun), plural, words, {noun: modifiers})
+        self._learn(entity, [noun])
+        return entity
+
+    def _latest(self, fits: Callable[[Entity], bool]) -> Entity | None:
+        near = [one for one in self._near if fits(one)]
+        return max(near, key=lambda one: (one.subject >= self._sentence - 1, one.subject, one.place), default=None)
+
+
+def _modifiers(noun: "Token") -> set[str]:
+    return {one.lower_ for one in noun.children if one.dep_ in ("amod", "compound", "nmod")}
+
+
+def is_first_person(token: "Token") -> bool:
+    """I, we and the like: whoever speaks."""
+    return token.pos_ == "PRON" and token.lower_ in _FIRST
+
+
+def phrase(token: "Token") -> str:
+    """A noun with its adjectives and what is of it, without article or owner: `shortage of steel`."""
+    words = [token]
+    for child in token.children:
+        if child.dep_ in ("amod", "compound", "nmod", "nummod", "quantmod") and child.i < token.i:
+            words += child.subtree
+        elif child.dep_ == "prep" and child.lower_ in ("of", "on", "for") and child.i == token.i + 1:
+            words += [one for one in child.subtree if not in_clause(one, child)]
+    words.sort(key=lambda one: one.i)
+    kept = [one for one in words if one.i >= words[0].i]
+    text = token.doc.text[kept[0].idx : kept[-1].idx + len(kept[-1])]
+    return " ".join(text.split()).strip(" \"“”'‘’,;:")
+
+
+def in_clause(token: "Token", top: "Token") -> bool:
+    """Whether a word below `top` belongs to a clause, an apposition or a list rather than to the phrase itself."""
+    while token != top:
+        if token.dep_ in ("relcl", "acl", "advcl", "appos", "cc", "conj", "punct"):
+            return True
+        token = token.head
+    return False
+
+
+def _is_definite(token: "Token") -> bool:
+    return any((one.dep_ == "det" and one.lower_ in _DEFINITE) or one.dep_ == "poss" for one in token.children)

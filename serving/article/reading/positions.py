@@ -1,0 +1,223 @@
+"""From a text to the positions in it: blocks, quotations, attributions, names and targets put together."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from serving.article.reading import plain
+from serving.article.reading.attribution import Attribution, kind_of
+from serving.article.reading.grammar import attributions, speaks
+from serving.article.reading.names import Entity, Names, is_first_person
+from serving.article.reading.parse import load_pipeline, pipeline_name
+from serving.article.reading.targets import Given, mention, targets
+from serving.article.statements import Kind, Position, Span
+from serving.article.text.blocks import Block, find_blocks, parsable
+from serving.article.text.files import check_text
+from serving.article.text.quotations import Quotation, find_quotations
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc, Token
+    from spacy.tokens import Span as Sentence
+
+ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP"})  # whose deeds are positions, whatever the verb
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The positions of a text, in its order."""
+
+    text: str
+    positions: list[Position]
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who a stretch of text belongs to."""
+
+    name: str | None  # None: the author
+    kind: Kind
+    entity: Entity | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one holder says or does in one sentence."""
+
+    holder: Holder
+    tokens: list["Token"]
+    attribution: Attribution | None = None
+
+
+def find_positions(
+    text: str, given: Mapping[str, Sequence[str]] | None = None, on_progress: Progress | None = None
+) -> Reading:
+    """The positions of a text.
+
+    Args:
+        text: an article, a readout, a transcript; any line ends.
+        given: targets to look for, name -> aliases; None: every entity and issue on which a position may be taken.
+        on_progress: told how many characters are read, of how many.
+
+    Raises:
+        StancewiseError: the text is empty, too long, or no text.
+    """
+    check_text(text)
+    wanted = {name: any_of([name, *aliases]) for name, aliases in given.items()} if given else None
+    blocks = find_blocks(text)
+    if pipeline_name() is None:
+        return Reading(text, list(plain.positions(text, blocks, wanted)), [plain.LIMITS])
+    reader = _Reader(text, wanted)
+    positions: list[Position] = []
+    pieces = ((parsable(text[block.start : block.end]), block) for block in blocks)
+    for doc, block in load_pipeline().pipe(pieces, as_tuples=True, batch_size=16):
+        positions += reader.next(doc, block)
+        if on_progress:
+            on_progress(block.end, len(text))
+    return Reading(text, positions)
+
+
+def any_of(names: Sequence[str]) -> "re.Pattern[str]":
+    """A pattern of whole words that finds any of the names, case and white space aside, the longest first."""
+    parts = [r"\s+".join(re.escape(word) for word in name.split()) for name in sorted(names, key=len, reverse=True)]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(part for part in parts if part)})(?!\w)", re.IGNORECASE)
+
+
+class _Reader:
+    """Goes through the blocks in order and remembers who was named and who spoke last."""
+
+    def __init__(self, text: str, given: Given | None) -> None:
+        self.text = text
+        self.given = given
+        self.names = Names()
+        self.last: Holder | None = None  # whose quotation the next paragraph may go on with
+        self.open = False  # the last paragraph ended inside a quotation
+
+    def next(self, doc: "Doc", block: Block) -> Iterator[Position]:
+        """The positions of the next block."""
+        self.names.add(doc)
+        quotations = find_quotations(doc.text)
+        said, done = attributions(doc, quotations)
+        owner = self._owner(doc, block, quotations, said)
+        holders = {one: self._holder(doc, one, said, owner, quotations) for one in (*said, *done)}
+        for sentence in doc.sents:
+            seen = set()
+            for share in _shares(sentence, said, done, holders, owner):
+                for found in self._positions(share, sentence, block):
+                    key = (found.speaker, found.target)
+                    if key not in seen:
+                        seen.add(key)
+                        yield found
+        direct = [holders[one] for one in said if holders[one].kind in ("direct", "mixed")]
+        self.last = direct[-1] if direct else (owner if owner.kind == "direct" else None)
+        self.open = bool(quotations) and not quotations[-1].closed
+
+    def _owner(self, doc: "Doc", block: Block, quotations: Sequence[Quotation], said: Sequence[Attribution]) -> Holder:
+        """Who says what no attribution in the block covers."""
+        if block.speaker:
+            name = " ".join(self.text[slice(*block.speaker)].split())
+            entity = self.names.called(name)
+            return Holder(entity.name, "turn", entity)
+        quoted = quotations and quotations[0].start <= 1
+        whole = quoted and quotations[-1].end >= len(doc.text) - 1 and not said
+        if self.last and quoted and (self.open or whole):
+            return Holder(self.last.name, "direct", self.last.entity)
+        return Holder(None, "author")
+
+    def _holder(
+        self,
+        doc: "Doc",
+        one: Attribution,
+        said: Sequence[Attribution],
+        owner: Holder,
+        quotations: Sequence[Quotation],
+    ) -> Holder:
+        kind = kind_of(one, quotations)
+        head = _token_at(doc, one.head)
+        entity = self.names.of(head)
+        if is_first_person(head):
+            around = _innermost([other for other in said if other is not one], one.head)
+            speaker = self._holder(doc, around, [], owner, quotations) if around else owner
+            return Holder(speaker.name, kind if speaker.name else "author", speaker.entity)
+        name = entity.name if entity else " ".join(doc.text[slice(*one.source)].split()).strip(" \"“”'‘’,;:")
+        return Holder(name or None, kind, entity)
+
+    def _positions(self, share: Share, sentence: "Sentence", block: Block) -> Iterator[Position]:
+        holder, one = share.holder, share.attribution
+        for name, token in targets(share.tokens, self.given, self.names):
+            entity = self.names.of(token)
+            if entity is not None and entity is holder.entity:
+                continue
+            start, end = mention(token)
+            if one and _overlaps((start, end), [one.source]):
+                continue
+            evidence = (sentence.start_char, sentence.end_char)
+            content = one.content if one else (evidence,)
+            yield Position(
+                speaker=holder.name,
+                target=name or (entity.name if entity else sentence.doc.text[start:end]),
+                kind=holder.kind,
+                speaker_mention=self._span(one.source, block) if one else None,
+                cue=self._span(one.cue, block) if one else None,
+                content=tuple(self._span(span, block) for span in content),
+                target_mention=self._span((start, end), block),
+                sentence=self._span(evidence, block),
+            )
+
+    def _span(self, span: tuple[int, int], block: Block) -> Span:
+        start, end = block.start + span[0], block.start + span[1]
+        return Span(start=start, end=end, text=self.text[start:end])
+
+
+def _shares(
+    sentence: "Sentence",
+    said: Sequence[Attribution],
+    done: Sequence[Attribution],
+    holders: Mapping[Attribution, Holder],
+    owner: Holder,
+) -> Iterator[Share]:
+    """The sentence's words by holder: each is of the innermost attribution around it, else of the block's owner."""
+    here = [one for one in said if any(a < sentence.end_char and sentence.start_char < b for a, b in one.content)]
+    parts: dict[Attribution | None, list[Token]] = {}
+    for token in sentence:
+        inner = _innermost(here, token.idx)
+        if inner is None and any(_covers([one.source, one.cue], token.idx) for one in here):
+            continue
+        parts.setdefault(inner, []).append(token)
+    if here and owner.name is None:
+        parts.pop(None, None)  # who reports what others say takes no position by it
+    for inner, tokens in parts.items():
+        yield Share(holders[inner] if inner else owner, tokens, inner)
+    for one in done:
+        within = sentence.start_char <= one.cue[0] < sentence.end_char
+        reported = any(_covers(other.content, one.cue[0]) for other in here)  # then it is what somebody else says
+        if within and not reported and _acts(holders[one].entity):
+            others = [span for other in here if _covers(one.content, other.cue[0]) for span in other.content]
+            own = [token for token in sentence if _covers(one.content, token.idx) and not _covers(others, token.idx)]
+            yield Share(holders[one], own, one)
+
+
+def _innermost(said: Sequence[Attribution], place: int) -> Attribution | None:
+    """The attribution with the least content around a place."""
+    around = (one for one in said if _covers(one.content, place))
+    return min(around, key=lambda one: sum(end - start for start, end in one.content), default=None)
+
+
+def _acts(entity: Entity | None) -> bool:
+    return entity is not None and (entity.label in ACTORS or any(map(speaks, entity.roles)))
+
+
+def _token_at(doc: "Doc", place: int) -> "Token":
+    found = doc.char_span(place, place + 1, alignment_mode="expand")
+    assert found is not None
+    return found[0]
+
+
+def _covers(spans: Sequence[tuple[int, int]], place: int) -> bool:
+    return any(start <= place < end for start, end in spans)
+
+
+def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+    return any(span[0] < end and start < span[1] for start, end in others)

@@ -1,0 +1,1 @@
+"""From a file to its text, its paragraphs and its quotations."""

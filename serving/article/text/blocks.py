@@ -1,0 +1,127 @@
+"""A text in paragraphs: headings, list items and turns of a transcript told apart, very long ones cut."""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from serving.inputs import Offsets
+
+Shape = Literal["paragraph", "heading", "item", "turn"]
+
+MOST_CHARACTERS = 4_000  # of a block; what is longer is cut, so that one endless line costs no more than many
+_GAP = re.compile(r"\n[ \t\f\v\r\u00a0]*(?:\n[ \t\f\v\r\u00a0]*)+|\u2029")
+_ITEM = re.compile(r"[ \t]*(?:[-–—*•◦‣·]|\(?\d{1,3}[.)])[ \t]+(?=\S)")
+_TURN = re.compile(r"[ \t]*(?P<name>[A-ZÀ-ÖØ-Þ][\w'’. -]{0,38}?(?:,? \([^)\n]{1,40}\))?)[ \t]*:[ \t]+(?=\S)")
+_DATELINE = re.compile(
+    r"[A-ZÀ-ÖØ-Þ][A-ZÀ-ÖØ-Þ .'’-]{2,40}(?:,[^\n—–-]{2,40})? ?(?:\([^)\n]{1,30}\) ?)?(?:--|[—–-]) ?(?=\S)"
+)
+_SENTENCE_END = re.compile(r"[.!?…][\"”’')\]]*\s+")
+_PROSE_WORDS = 12  # a line with so many is a paragraph, not a heading
+_LEAST_TURNS = 3  # lines that begin with "Name:" make a transcript only together
+
+
+@dataclass(frozen=True)
+class Block:
+    """A stretch of text that is read by itself, white space at its ends left out."""
+
+    start: int
+    end: int
+    shape: Shape
+    speaker: Offsets | None = None  # of a turn: the name before the colon
+
+
+def find_blocks(text: str) -> list[Block]:
+    """The blocks of a text, in order and apart."""
+    text = re.sub(r"\r(?!\n)", "\n", text)  # an old line end; the length stays
+    lines = list(_lines(text))
+    turns = [_turn(text, line) for line in lines]
+    is_transcript = sum(turn is not None for turn in turns) >= _LEAST_TURNS
+    found: list[Block] = []
+    for line, turn in zip(lines, turns, strict=True):
+        found += _block(text, line, turn if is_transcript else None)
+    return found
+
+
+def parsable(text: str) -> str:
+    """The text as a parser reads it best, of the same length: line breaks are spaces, capitals alone are taken back."""
+    flat = re.sub(r"\s", " ", text)
+    letters = [one for one in flat if one.isalpha()]
+    if len(letters) < 20 or sum(one.isupper() for one in letters) < 0.8 * len(letters):
+        return flat
+    quiet = "".join(lower if len(lower := one.lower()) == 1 else one for one in flat)
+    return re.sub(r"\b\w", lambda match: upper if len(upper := match.group().upper()) == 1 else match.group(), quiet)
+
+
+def _lines(text: str) -> list[Offsets]:
+    """Paragraphs: what stands between empty lines; single breaks part them where lines are not just wrapped."""
+    spans: list[Offsets] = []
+    at = 0
+    for gap in [*_GAP.finditer(text), None]:
+        end = gap.start() if gap else len(text)
+        spans += _parted(text, (at, end))
+        at = gap.end() if gap else end
+    return [span for span in (_trimmed(text, one) for one in spans) if span[0] < span[1]]
+
+
+def _parted(text: str, span: Offsets) -> list[Offsets]:
+    """A paragraph's lines joined where it is hard-wrapped, by themselves where each is a unit."""
+    breaks = [match.start() for match in re.finditer("\n", text[slice(*span)])]
+    places = [span[0], *(span[0] + one + 1 for one in breaks), span[1] + 1]
+    lines = [(a, b - 1) for a, b in pairwise(places)]
+    merged: list[Offsets] = []
+    for line in lines:
+        piece = text[slice(*line)]
+        before = text[slice(*merged[-1])].rstrip() if merged else ""
+        open_end = bool(before) and before[-1] not in '.!?:…"”' and len(before.rsplit("\n", 1)[-1]) > 40
+        goes_on = open_end and bool(piece.strip())
+        if merged and not _ITEM.match(piece) and (goes_on or (_wrapped(text, lines) and not _TURN.match(piece))):
+            merged[-1] = (merged[-1][0], line[1])
+        else:
+            merged.append(line)
+    return merged
+
+
+def _wrapped(text: str, lines: list[Offsets]) -> bool:
+    """Whether lines are broken at a width: most end inside a sentence."""
+    open_ends = sum(text[a:b].rstrip()[-1:] not in '.!?:…"”' for a, b in lines[:-1])
+    return len(lines) > 1 and 2 * open_ends >= len(lines) - 1
+
+
+def _trimmed(text: str, span: Offsets) -> Offsets:
+    piece = text[slice(*span)]
+    start = span[0] + len(piece) - len(piece.lstrip())
+    return start, max(start, span[0] + len(piece.rstrip()))
+
+
+def _turn(text: str, line: Offsets) -> "re.Match[str] | None":
+    match = _TURN.match(text, *line)
+    return match if match and len(match["name"].split()) <= 5 else None
+
+
+def _block(text: str, line: Offsets, turn: "re.Match[str] | None") -> list[Block]:
+    start, end = line
+    if turn:
+        return [Block(a, b, "turn", turn.span("name")) for a, b in _cut(text, (turn.end(), end))]
+    if item := _ITEM.match(text, start, end):
+        return [Block(a, b, "item") for a, b in _cut(text, (item.end(), end))]
+    if dateline := _DATELINE.match(text, start, end):
+        start = dateline.end()
+    piece = text[start:end]
+    is_heading = piece[-1] not in ".!?…:;,\"”’'" and len(piece.split()) <= _PROSE_WORDS
+    return [Block(a, b, "heading" if is_heading else "paragraph") for a, b in _cut(text, (start, end))]
+
+
+def _cut(text: str, span: Offsets) -> list[Offsets]:
+    """Pieces of at most `MOST_CHARACTERS`, cut after a sentence, else at a space, else anywhere."""
+    pieces = []
+    start, end = span
+    while end - start > MOST_CHARACTERS:
+        limit = start + MOST_CHARACTERS
+        ends = [match.end() for match in _SENTENCE_END.finditer(text, start, limit)]
+        space = text.rfind(" ", start + 1, limit)
+        cut = ends[-1] if ends else (space + 1 if space > start else limit)
+        pieces.append(_trimmed(text, (start, cut)))
+        start = cut
+    pieces.append(_trimmed(text, (start, end)))
+    return [piece for piece in pieces if piece[0] < piece[1]]

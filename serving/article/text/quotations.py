@@ -1,0 +1,77 @@
+"""Where a text is quoted: pairs of quotation marks, straight, curly and doubled, with offsets."""
+
+import re
+from dataclasses import dataclass
+
+from serving.inputs import Offsets
+
+# An apostrophe is no mark: a single one opens only after a space or bracket and closes only before one.
+_PAIRS = {"“": "”", '"': '"', "«": "»", "„": "“”", "''": "''", "``": "''", "‘": "’", "'": "'"}
+_MARK = re.compile(r"``|''|[“”\"«»„]|(?<![\w])['‘](?=\w)|(?<=[\w.,!?;:…])['’](?!\w)")
+_ENDS = (".", ",", "!", "?", "…", ";", "-", "–", "—")
+LEAST_WORDS = 3  # of a quotation that may be a statement by itself
+
+
+@dataclass(frozen=True)
+class Quotation:
+    """A stretch in quotation marks, the marks included."""
+
+    start: int
+    end: int
+    inner: Offsets  # without the marks
+    closed: bool  # by a mark; else it runs to the end of its paragraph
+
+
+def find_quotations(text: str, paragraph: Offsets | None = None) -> list[Quotation]:
+    """The outermost quotations of a paragraph, in order and apart; a nested one belongs to its outer one.
+
+    An opening mark without a closing one quotes the rest of the paragraph (that is how a quotation over several
+    paragraphs is set), unless it is a lone single mark, which is an apostrophe.
+
+    Args:
+        text: of the article.
+        paragraph: the part of it to look at; all of it without.
+    """
+    first, last = paragraph or (0, len(text))
+    found: list[Quotation] = []
+    at = first
+    while match := _MARK.search(text, at, last):
+        mark, start = match.group(), match.start()
+        at = match.end()
+        closing = _PAIRS.get(mark)
+        if closing is None or _closes_only(mark, text, start):
+            continue
+        end = _closing(text, closing, at, last)
+        if end:
+            found.append(Quotation(start, end[1], (at, end[0]), True))
+            at = end[1]
+        elif mark not in ("'", "‘"):
+            found.append(Quotation(start, last, (at, last), False))
+            at = last
+    return found
+
+
+def is_statement(text: str, quotation: Quotation) -> bool:
+    """Whether a quotation is long enough to be a statement and not a word or a title in marks."""
+    inner = text[slice(*quotation.inner)].strip()
+    words = len(inner.split())
+    return words >= LEAST_WORDS + 3 or (words >= LEAST_WORDS and inner.endswith(_ENDS))
+
+
+def _closes_only(mark: str, text: str, start: int) -> bool:
+    """A mark that may open or close closes where a word or its punctuation stands before it: inches, stray marks."""
+    before = text[start - 1 : start]
+    return mark in ('"', "''") and bool(before) and (before.isalnum() or before in ".,!?;")
+
+
+def _closing(text: str, closing: str, at: int, last: int) -> Offsets | None:
+    """Where the quotation that begins at `at` ends; marks of other kinds in it are nested."""
+    options = [closing] if closing == "''" else list(closing)
+    place = at
+    while match := _MARK.search(text, place, last):
+        if match.group() in options and not (
+            match.group() in ("'", "’") and text[match.end() : match.end() + 1].isalnum()
+        ):
+            return match.start(), match.end()
+        place = match.end()
+    return None

@@ -1,0 +1,176 @@
+"""The `article` command: files in; their statements, labelled, out."""
+
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from serving.article.output import rows, table
+from serving.article.output.rows import Format, chosen_format
+from serving.article.statements import Article
+from serving.article.text.files import find_files, read_text
+from serving.classifier import StanceClassifier
+from serving.cli import EXIT_BAD_ROWS, DeviceOption, ModelOption, RuntimeOption, complain, errors
+from serving.errors import StancewiseError
+from serving.terminal import printable
+
+_FILE_WIDTH = 120  # columns of a table that is written to a file
+
+
+def article(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE|FOLDER|-", help="Texts; of a folder all .txt and .md; - is stdin.")
+    ],
+    model: ModelOption = "models:/stance@champion",
+    format: Annotated[
+        Format | None, typer.Option(help="Default: by the output's extension, else table.", show_default=False)
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="The file to write (default: standard output).")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[=ALIAS,ALIAS]", help="Only toward these; repeat for more.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Which words carried each stance (jsonl, html).")] = False,
+    extract: Annotated[
+        Literal["html"] | None, typer.Option(help="html: take the main text out of HTML files.", show_default=False)
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Holder-target pairs over all files, not single statements.")
+    ] = False,
+    device: DeviceOption = "auto",
+    runtime: RuntimeOption = "auto",
+) -> None:
+    """Find who takes which position toward what in articles, and label each statement.
+
+    Files are text in UTF-8. A file that cannot be read is named, the others are read, and the exit code is then 3.
+
+    Examples:
+
+      python -m serving article data/articles/state-visit.txt
+
+      python -m serving article data/articles --output statements.jsonl --explain
+
+      python -m serving article data/articles --summary --format csv > pairs.csv
+
+      python -m serving article page.html --extract html --output page-with-stances.html
+
+      cat report.txt | python -m serving article - --target "the accord=the agreement,the deal"
+    """
+    form = chosen_format(format, output)
+    if summary and form == "html":
+        raise StancewiseError("--summary: the HTML page has its summary already; leave out --summary")
+    if explain and (summary or form not in ("jsonl", "html")):
+        raise StancewiseError("--explain: words are shown by --format jsonl and html, without --summary")
+    targets = parse_targets(target or [])
+    texts, bad = read_files(paths, extract == "html", errors)
+    if not texts:
+        raise typer.Exit(1)
+    articles = label_texts(StanceClassifier.load(model, device, runtime), texts, targets, explain, errors)
+    write(articles, form, summary, output)
+    found = sum(len(one.statements) for one in articles)
+    counted = f"{len(articles):,} article{'s' if len(articles) > 1 else ''}, {found:,} statements"
+    errors.print(counted + (f"; {bad:,} could not be read" if bad else ""))
+    if bad:
+        raise typer.Exit(EXIT_BAD_ROWS)
+
+
+def read_files(paths: Sequence[Path], pages: bool, errors: Console) -> tuple[list[tuple[Path, str]], int]:
+    """The texts of files and folders, each once, and how many could not be read: these are named on `errors`.
+
+    Args:
+        paths: files, folders or `-`.
+        pages: take the main text out of HTML.
+        errors: where to.
+    """
+    texts: dict[Path, str] = {}
+    bad = 0
+    for path in dict.fromkeys(paths):
+        try:
+            files = find_files(path, pages)
+        except StancewiseError as error:
+            bad += 1
+            complain(printable(str(error)), errors)
+            continue
+        for file in files:
+            try:
+                texts[file] = texts[file] if file in texts else read_text(file, pages)
+            except StancewiseError as error:
+                bad += 1
+                complain(printable(str(error)), errors)
+    return list(texts.items()), bad
+
+
+def label_texts(
+    classifier: StanceClassifier,
+    texts: Sequence[tuple[Path, str]],
+    targets: dict[str, list[str]],
+    explain: bool,
+    errors: Console,
+) -> list[Article]:
+    """The articles with their statements; progress and notes go to `errors`."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    articles = []
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("")
+        for number, (path, text) in enumerate(texts, 1):
+            place = f" {number} of {len(texts)}" if len(texts) > 1 else ""
+
+            def show(stage: str, done: int, total: int, place: str = place) -> None:
+                bar.update(task, description=f"{stage}{place}", completed=done, total=total)
+
+            articles.append(classifier.read_article(text, targets, str(path), explain, show))
+    tell_notes(articles, errors)
+    return articles
+
+
+def write(articles: Sequence[Article], format: Format, summary: bool, path: Path | None) -> None:
+    """Write the articles in a format; path None: to standard output.
+
+    Raises:
+        StancewiseError: the file cannot be written.
+    """
+    if format == "jsonl":
+        rows.write(rows.json_lines(articles, summary), path)
+    elif format == "csv":
+        rows.write(rows.csv_table(articles, summary), path)
+    elif format == "html":
+        from serving.article.output.page import render
+
+        rows.write(render(articles), path)
+    elif path is None:
+        table.show(articles, Console(), summary)
+    else:
+        text = StringIO()
+        table.show(articles, Console(file=text, width=_FILE_WIDTH), summary)
+        rows.write(text.getvalue(), path)
+
+
+def parse_targets(given: Sequence[str]) -> dict[str, list[str]]:
+    """Targets as they are given on the command line, NAME or NAME=ALIAS,ALIAS; name -> aliases.
+
+    Raises:
+        StancewiseError: a name or an alias is blank.
+    """
+    targets: dict[str, list[str]] = {}
+    for one in given:
+        name, equals, aliases = one.partition("=")
+        names = [name.strip(), *(alias.strip() for alias in aliases.split(",") if equals)]
+        if not all(names):
+            raise StancewiseError("--target: a name is blank; write NAME, or NAME=ALIAS,ALIAS")
+        targets.setdefault(names[0], []).extend(names[1:])
+    return targets
+
+
+def tell_notes(articles: Sequence[Article], errors: Console) -> None:
+    """Each note once, with the articles that have it."""
+    by: dict[str, list[str]] = {}
+    for article in articles:
+        for note in article.notes:
+            by.setdefault(note, []).append(article.name or "article")
+    for note, names in by.items():
+        more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+        errors.print(f"[bold yellow]note:[/] {escape(printable(f'{names[0]}{more}: {note}'))}", soft_wrap=True)

@@ -1,0 +1,50 @@
+"""The `score` command: tables larger than memory."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from serving.cli import EXIT_BAD_ROWS, DeviceOption, ModelOption, RuntimeOption, errors
+from serving.errors import StancewiseError
+
+
+def score(
+    model: ModelOption,
+    input: Annotated[str, typer.Option(help="A table or a folder of them: .jsonl, .csv or .parquet.")],
+    output: Annotated[str, typer.Option(help="The folder to make; it appears when it is whole.")],
+    engine: Annotated[Literal["local", "spark"], typer.Option(help="This machine, or a Spark cluster.")] = "local",
+    shard_rows: Annotated[int, typer.Option(min=1, help="Rows in a shard (local).")] = 16_384,
+    device: DeviceOption = "auto",
+    runtime: RuntimeOption = "auto",
+) -> None:
+    """Score tables larger than memory into a folder of Parquet, once, whatever interrupts it.
+
+    On this machine a stopped run is resumed by the same command; every distinct statement is scored once. Rows that
+    cannot be labelled are kept in the folder with the reason, and the exit code is then 3. A finished folder is left
+    as it is.
+
+    Spark reads and writes Parquet; where it runs is set by PYSPARK_SUBMIT_ARGS or spark-defaults.conf, see
+    docs/scale.md.
+
+    Examples:
+
+      python -m serving score --model models:/stance@champion --input data/statements --output labelled
+
+      python -m serving score --engine spark --model models:/stance@champion --input hdfs:///statements
+      --output hdfs:///labelled
+    """
+    from serving.scoring.manifest import with_version
+
+    if engine == "spark":
+        from serving.scoring import spark
+
+        if device != "auto" or runtime != "auto":
+            raise StancewiseError("--device and --runtime are for --engine local; every Spark executor chooses itself")
+        bad = spark.score(with_version(model), input, output, errors)
+    else:
+        from serving.scoring import local
+
+        bad = local.score(with_version(model), Path(input), Path(output), shard_rows, device, runtime, errors)
+    if bad:
+        raise typer.Exit(EXIT_BAD_ROWS)

@@ -1,0 +1,120 @@
+"""The model folder: weights in safetensors, a tokenizer, and `stancewise.json` that says how to use them."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from serving.errors import StancewiseError, describe
+from serving.inputs import Template
+from serving.labels import Head
+from serving.store.access import refused
+
+SETTINGS_FILE = "stancewise.json"
+INT8_FOLDER = "int8"  # in the model folder: the same model for OpenVINO
+_PLACES = (".", "artifacts/model")  # the folder itself, an MLflow model
+
+
+class ModelSettings(BaseModel):
+    """The content of `stancewise.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    kind: Literal["encoder", "tfidf"]
+    heads: tuple[Head, ...] = Field(description="the heads the model was trained for")
+    temperatures: dict[Head, Annotated[float, Field(gt=0)]] = Field(description="logits are divided by these")
+    abstain_below: dict[Head, Annotated[float, Field(ge=0, le=1)]] = Field(description="least probability of a label")
+    template: Template
+    max_length: int = Field(gt=0, description="tokens the model reads")
+    schemes: tuple[str, ...] = Field(default=(), description="annotation schemes it tells apart; the first is default")
+    run_id: str | None = Field(default=None, description="the MLflow run that trained the model")
+    files: dict[str, str] = Field(default={}, description="SHA-256 of every other file of the folder")
+
+
+def write_settings(folder: Path, settings: ModelSettings) -> None:
+    """Write `stancewise.json` into `folder`, with the digests of what lies there, whole or not at all."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SETTINGS_FILE)
+    settings = settings.model_copy(update={"files": {str(p.relative_to(folder)): digest(p) for p in files}})
+    temporary = folder / f"{SETTINGS_FILE}.partial"
+    temporary.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    temporary.replace(folder / SETTINGS_FILE)
+
+
+def read_settings(folder: Path) -> ModelSettings:
+    """Read `stancewise.json`.
+
+    Raises:
+        StancewiseError: the file is missing, is no JSON or has wrong fields.
+    """
+    path = folder / SETTINGS_FILE
+    try:
+        return ModelSettings.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise StancewiseError(f"{folder}: no {SETTINGS_FILE}; this is not a stancewise model folder") from None
+    except json.JSONDecodeError as error:
+        raise StancewiseError(f"{path}:{error.lineno}: not JSON ({error.msg}); fetch the model again") from None
+    except ValidationError as error:
+        raise StancewiseError(f"{path}: {describe(error)}; was the model made by a newer stancewise?") from None
+
+
+def check_files(folder: Path, settings: ModelSettings) -> None:
+    """Compare every file with the digest taken when the model was written.
+
+    Raises:
+        StancewiseError: a file is missing or is not what was written.
+    """
+    for name, expected in settings.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise StancewiseError(f"{path}: missing; fetch the model again")
+        if (found := digest(path)) != expected:
+            raise StancewiseError(f"{path}: damaged, its SHA-256 is {found}, not {expected}; fetch the model again")
+
+
+def digest(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_model(uri: str | Path, into: Path | None = None) -> Path:
+    """The local folder with `stancewise.json` behind a folder or an MLflow URI.
+
+    Args:
+        uri: a folder, `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/MODEL_ID` or `runs:/RUN_ID`.
+        into: where a URI's files are copied to; without it they may be used where the store keeps them.
+
+    Raises:
+        StancewiseError: there is no such folder, run, version or alias, or it holds no stancewise model.
+    """
+    text = str(uri)
+    folder = _download(text, into) if ":/" in text else Path(text)
+    if not folder.is_dir():
+        raise StancewiseError(
+            f"{text}: no such folder; give a model folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID"
+        )
+    for place in _PLACES:
+        if (folder / place / SETTINGS_FILE).is_file():
+            return folder / place
+    raise StancewiseError(f"{text}: found, but without {SETTINGS_FILE}; this is not a stancewise model")
+
+
+def _download(uri: str, into: Path | None) -> Path:
+    # mlflow takes a second to import: only those who name a URI pay for it.
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    if uri.startswith("runs:/") and uri.count("/") == 1:
+        uri = f"{uri}/model"
+    try:
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=into and str(into)))
+    except (MlflowException, OSError, ValueError) as error:
+        store = mlflow.get_tracking_uri()
+        cause = str(error).splitlines()[0]
+        raise refused(error) or StancewiseError(
+            f"{uri}: not found in the tracking store {store} ({cause}); "
+            "set MLFLOW_TRACKING_URI to the store that holds it, or train a model first"
+        ) from None

@@ -1,0 +1,201 @@
+"""Who says what about whom, read from invented reports."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from serving.article.reading.positions import find_positions
+from serving.article.text.blocks import MOST_CHARACTERS, find_blocks
+from serving.article.text.quotations import find_quotations
+from serving.errors import StancewiseError
+from tests.conftest import REPOSITORY
+
+ARTICLES = sorted((REPOSITORY / "data" / "articles").glob("*.txt"))
+
+
+def found(text, targets=None):
+    """(speaker, kind, target) of every position."""
+    return {(one.speaker, one.kind, one.target) for one in find_positions(text, targets).positions}
+
+
+def speakers(text):
+    return {one.speaker for one in find_positions(text).positions}
+
+
+@pytest.mark.parametrize(
+    ("text", "speaker", "kind"),
+    [
+        ('"The tram is a gift to this town," said Mayor Ilse Brandvold.', "Ilse Brandvold", "direct"),
+        ('"The tram," Ilse Brandvold said, "is a gift to this town."', "Ilse Brandvold", "direct"),
+        ("Ilse Brandvold said that the tram was a gift to the town.", "Ilse Brandvold", "indirect"),
+        ('Ilse Brandvold called the tram "a gift to this town" on Friday.', "Ilse Brandvold", "mixed"),
+        ("According to Ilse Brandvold, the tram will ruin the town.", "Ilse Brandvold", "indirect"),
+        ("The tram will ruin the town, according to Ilse Brandvold.", "Ilse Brandvold", "indirect"),
+        ("The tram was condemned by Ilse Brandvold.", "Ilse Brandvold", "indirect"),
+        ("Ilse Brandvold is opposed to the tram.", "Ilse Brandvold", "indirect"),
+        ("Officials who asked not to be named said the tram would ruin the town.", "Officials", "indirect"),
+        ("The tram is an insult to the town.", None, "author"),
+        ("“The tram is a gift to this town,” Ilse Brandvold told reporters.", "Ilse Brandvold", "direct"),
+        ("Ilse Brandvold saw it differently: “The tram is an insult to this town.”", "Ilse Brandvold", "direct"),
+    ],
+)
+def test_a_holder_is_found_however_he_is_quoted(text, speaker, kind):
+    held = [one for one in find_positions(text).positions if "tram" in one.target]
+    assert held, find_positions(text).positions
+    assert any((one.speaker or "").endswith(speaker or "") and one.kind == kind for one in held), held
+
+
+def test_two_holders_in_one_sentence_keep_their_own_words():
+    text = "Oslo hailed the accord, while Marta Lindqvist condemned the ferry tax."
+    pairs = {(one.speaker, one.target) for one in find_positions(text).positions}
+    assert ("Oslo", "accord") in pairs
+    assert ("Marta Lindqvist", "ferry tax") in pairs
+    assert ("Oslo", "ferry tax") not in pairs
+
+
+def test_names_descriptions_and_pronouns_stand_for_one_holder():
+    text = (
+        "Foreign Minister Inga Solheim met Prime Minister Pavel Horak in Riga on Monday.\n\n"
+        "Solheim said the treaty was sound. The prime minister said that the treaty was a mistake. "
+        "Ms Solheim praised the fishing fleet. She said that the quotas were unfair."
+    )
+    pairs = {(one.speaker, one.target) for one in find_positions(text).positions}
+    assert ("Inga Solheim", "treaty") in pairs
+    assert ("Pavel Horak", "treaty") in pairs
+    assert ("Inga Solheim", "fishing fleet") in pairs
+    assert ("Inga Solheim", "quotas") in pairs
+
+
+def test_a_quotation_goes_on_behind_its_attribution_and_over_paragraphs():
+    text = (
+        '"The dam is a blessing," said Farida Osei. "The ministry has lied about its price.\n\n'
+        '"And the contractors have robbed the valley," she went on.'
+    )
+    held = {one.target: one.speaker for one in find_positions(text).positions}
+    assert held["dam"] == held["ministry"] == held["contractors"] == "Farida Osei"
+
+
+def test_a_transcript_gives_every_turn_to_its_speaker():
+    text = (
+        "Interview with Nadia Petrova, the harbour master.\n\n"
+        "KARIM LUNDE: Is the new pier a mistake?\n\n"
+        "PETROVA: The pier is a blessing.\n\n"
+        "LUNDE: The union hates the pier.\n\n"
+        "PETROVA: The union is wrong."
+    )
+    turns = [one for one in find_positions(text).positions if one.kind == "turn"]
+    assert {one.speaker for one in turns if one.target == "new pier"} == {"Karim Lunde", "Nadia Petrova"}
+    assert "PETROVA" not in {one.speaker for one in turns}
+    assert ("union", "new pier") in {(one.speaker, one.target) for one in find_positions(text).positions}
+
+
+def test_first_person_inside_a_quotation_is_whoever_is_quoted():
+    text = '"I despise the new tariff," said Jonas Weir.'
+    assert ("Jonas Weir", "direct", "new tariff") in {
+        (one.speaker, "direct", one.target) for one in find_positions(text).positions
+    }
+    assert "I" not in speakers(text)
+
+
+def test_given_targets_are_found_by_alias_and_by_pronoun_and_nothing_else_is():
+    text = "The Harbour Accord was signed in May. Oslo praised it. Rome called the pact a trap. Oslo also praised Rome."
+    reading = find_positions(text, {"the accord": ["Harbour Accord", "the pact"]})
+    assert {one.target for one in reading.positions} == {"the accord"}
+    assert {one.target_mention.text for one in reading.positions} >= {"The Harbour Accord", "the pact"}
+    assert {one.speaker for one in reading.positions} >= {"Rome"}
+
+
+def test_a_place_is_where_something_happens_and_no_target():
+    text = "Ilse Brandvold praised the treaty in Lisbon."
+    assert "Lisbon" not in {one.target for one in find_positions(text).positions}
+
+
+def test_what_is_named_in_capitals_is_read_like_other_text():
+    text = "THE MINISTER CONDEMNED THE STRIKE ON FRIDAY AND PRAISED THE FERRY WORKERS OF THE NORTH."
+    reading = find_positions(text)
+    assert {one.target_mention.text for one in reading.positions} >= {"THE STRIKE"}
+
+
+def test_a_quotation_in_a_quotation_belongs_to_the_outer_one():
+    text = "“My neighbour said ‘the dam is a trap’ and the ministry laughed,” said Farida Osei."
+    quotations = find_quotations(text)
+    assert [text[one.start : one.end] for one in quotations] == [text[: text.index(" said Farida")]]
+    assert {("Farida Osei", "direct", "neighbour"), ("neighbour", "direct", "dam")} <= found(text)
+
+
+def test_an_unclosed_quotation_ends_with_its_paragraph():
+    text = "“The dam is a trap, said the villagers of the delta.\n\nThe council met on Monday about the ferry."
+    first, *more = find_blocks(text)
+    [quotation] = find_quotations(text, (first.start, first.end))
+    assert (quotation.closed, quotation.end) == (False, first.end)
+    assert len(more) == 1
+    _check_offsets(text, find_positions(text).positions)
+
+
+def test_items_of_a_list_are_read_one_by_one():
+    text = (
+        "The ministers agreed:\n\n- Oslo backs the ferry tax\n- Rome rejects the ferry tax\n3. Lima praised the harbour"
+    )
+    blocks = find_blocks(text)
+    assert [text[one.start : one.end] for one in blocks if one.shape == "item"] == [
+        "Oslo backs the ferry tax",
+        "Rome rejects the ferry tax",
+        "Lima praised the harbour",
+    ]
+    pairs = {(one.speaker, one.target) for one in find_positions(text).positions}
+    assert {("Oslo", "ferry tax"), ("Rome", "ferry tax")} <= pairs
+
+
+def test_one_endless_line_is_read_to_its_end_in_pieces():
+    text = "Ilse Brandvold praised the tram. " * 1500 + "Oslo condemned the harbour toll."
+    blocks = find_blocks(text)
+    assert max(one.end - one.start for one in blocks) <= MOST_CHARACTERS
+    assert "".join(text[one.start : one.end] for one in blocks).replace(" ", "") == text.replace(" ", "")
+    positions = find_positions(text).positions
+    assert positions[-1].target == "harbour toll"
+    _check_offsets(text, positions[-50:])
+
+
+@pytest.mark.parametrize("path", ARTICLES, ids=lambda path: path.stem)
+def test_the_sample_articles_are_read_with_true_offsets(path):
+    text = path.read_text(encoding="utf-8")
+    reading = find_positions(text)
+    assert len(reading.positions) >= 20
+    assert reading.notes == []
+    _check_offsets(text, reading.positions)
+    assert len({one.speaker for one in reading.positions}) >= 5
+
+
+PIECES = st.sampled_from(
+    [
+        "Oslo hailed the accord", "“We reject it,” she said", 'Rome said: "never', "'a trap'", "according to the mayor",
+        "MINISTER:", "- ", "1. ", "\r\n", "\n\n", "\n", "\t", " ", ". ", ", ", "«Jamais», dit-il", "حسن",
+        "日本は反対した", "👍🏽", "é", "e\u0301", "\u2028", "\u00a0", "THE COUNCIL VOTED AGAINST IT", "“", "”",
+        '"', "''", "his", "I", "Ilse Brandvold", "the tram", "condemned", "\u200b", "<b>bold</b>", "İstanbul",
+        "ﬁrm support", "x" * 50,
+    ]
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(PIECES | st.text(max_size=12), min_size=1, max_size=40).map(" ".join).filter(lambda text: text.strip()))
+def test_offsets_are_true_in_any_text(text):
+    try:
+        reading = find_positions(text)
+    except StancewiseError:  # mostly control characters
+        return
+    _check_offsets(text, reading.positions)
+
+
+def _check_offsets(text, positions):
+    for one in positions:
+        spans = [one.speaker_mention, one.cue, *one.content, one.target_mention, one.sentence]
+        for span in spans:
+            if span is not None:
+                assert text[span.start : span.end] == span.text
+        statement = one.statement()
+        for start, end in (
+            (statement.target_start, statement.target_end),
+            (statement.speaker_start, statement.speaker_end),
+        ):
+            assert start is None or statement.text[start:end].strip()

@@ -1,0 +1,142 @@
+"""`python -m serving article`, in processes of their own."""
+
+import csv
+import json
+import subprocess
+import sys
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from serving import StancewiseError
+from serving.article.output.rows import PAIR_COLUMNS, STATEMENT_COLUMNS
+from serving.article.statements import Article
+from serving.commands import article
+from tests.conftest import read_lines
+
+TARN = '"The Harbour Accord is a disgrace," said Mayor Ilse Tarn, who had fought it for a year.\n'
+HOLM = "According to Peter Holm, the Ferry Accord protects every island.\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("articles")
+    (made / "tarn.txt").write_text(TARN, encoding="utf-8")
+    (made / "holm.md").write_text(HOLM, encoding="utf-8")
+    (made / "notes.csv").write_text("a,b\n")
+    return made
+
+
+def test_an_article_is_shown_as_a_table_by_the_champion(project, folder):
+    done = project.run("serving", "article", str(folder / "tarn.txt"))
+    assert "Ilse Tarn (said) →" in done.stdout
+    assert "Who supports or criticises whom" in done.stdout
+    assert "1 article, " in done.stderr
+
+
+def test_a_folder_with_a_bad_file_among_others(project, folder, tmp_path):
+    (tmp_path / "old.txt").write_bytes("Secret café.".encode("latin-1"))
+    output = tmp_path / "out.jsonl"
+    paths = (str(tmp_path / "old.txt"), str(folder), str(folder / "tarn.txt"), "missing.txt")
+    done = project.run("serving", "article", *paths, "--output", str(output), "--explain", check=False)
+    assert done.returncode == 3
+    rows = read_lines(output)
+    assert list(dict.fromkeys(row["article"] for row in rows)) == [str(folder / "holm.md"), str(folder / "tarn.txt")]
+    assert {"Ilse Tarn", "Peter Holm"} <= {row["speaker"] for row in rows}
+    texts = {str(folder / "holm.md"): HOLM, str(folder / "tarn.txt"): TARN}
+    for row in rows:
+        assert list(row) == [*STATEMENT_COLUMNS, "explanation"]
+        text = texts[row["article"]]
+        assert text[row["sentence_start"] : row["sentence_end"]] == row["sentence"]
+        assert all(text[one["start"] : one["end"]] == one["text"] for one in row["explanation"]["words"])
+    assert "old.txt: byte 10 (line 1) is not UTF-8" in done.stderr
+    assert "missing.txt: no such file or folder" in done.stderr
+    assert "2 articles" in done.stderr
+    assert "2 could not be read" in done.stderr
+    assert "Secret" not in done.stderr
+
+
+def test_standard_input_to_pairs_in_csv(project):
+    options = ("--target", "the accord=Harbour Accord,the deal", "--summary", "--format", "csv")
+    done = project.run("serving", "article", "-", *options, stdin=TARN)
+    [row] = csv.DictReader(StringIO(done.stdout, newline=""))
+    assert tuple(row) == PAIR_COLUMNS
+    assert (row["speaker"], row["target"], row["statements"]) == ("Ilse Tarn", "the accord", "1")
+    [evidence] = json.loads(row["evidence"])
+    assert TARN[evidence["sentence_start"] : evidence["sentence_end"]] == evidence["sentence"]
+
+
+def test_a_page_is_extracted_and_a_page_is_made(project, tmp_path):
+    source = tmp_path / "page.html"
+    article = f"<article><p>{TARN * 3}</p><p>{HOLM * 3}</p></article>"
+    page = f"<!doctype html><html><body><nav>Menu</nav>{article}</body></html>"
+    source.write_text(page, encoding="utf-8")
+    output = tmp_path / "labelled.html"
+    project.run("serving", "article", str(source), "--extract", "html", "--output", str(output))
+    made = output.read_text(encoding="utf-8")
+    assert made.startswith("<!doctype html>")
+    assert "The Harbour Accord is a disgrace" in made
+    assert "Menu" not in made
+
+
+def test_without_a_parser_quotes_are_read_and_the_fix_is_said(project, folder):
+    code = "import sys; sys.modules['spacy'] = None; from serving.__main__ import app, run; run(app)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "article", str(folder), "--format", "jsonl"],
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    speakers = {json.loads(line)["speaker"] for line in done.stdout.splitlines()}
+    assert any("Ilse Tarn" in name for name in speakers if name)
+    assert "holm.md and 1 more: no English pipeline" in done.stderr
+    assert "pip install '.[article]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("missing.txt",), "missing.txt: no such file or folder"),
+        (("tiny.yaml", "--output", "out.docx"), "unknown extension '.docx'"),
+        (("tiny.yaml", "--output", "nowhere/out.csv"), "does not exist"),
+        (("tiny.yaml", "--summary", "--format", "html"), "leave out --summary"),
+        (("tiny.yaml", "--explain"), "--format jsonl and html"),
+        (("tiny.yaml", "--target", "=Oslo"), "write NAME, or NAME=ALIAS,ALIAS"),
+        (("tiny.yaml", "--model", "models:/stance@nobody"), "nobody"),
+    ],
+)
+def test_a_mistake_is_one_line_without_a_traceback(project, options, message):
+    done = project.run("serving", "article", *options, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_help_has_examples(project):
+    assert "--target" in project.run("serving", "article", "--help").stdout
+
+
+def test_targets_are_names_with_or_without_aliases():
+    given = ["Oslo", "the accord = the deal, the pact", "Oslo=Norway's capital"]
+    assert article.parse_targets(given) == {"Oslo": ["Norway's capital"], "the accord": ["the deal", "the pact"]}
+    for one in ("", " ", "=x", "Oslo=", "Oslo=a,,b"):
+        with pytest.raises(StancewiseError, match="--target: a name is blank"):
+            article.parse_targets([one])
+
+
+def test_a_file_named_twice_is_read_once(folder):
+    texts, bad = article.read_files([folder, folder / "tarn.txt", folder], pages=False, errors=Console(stderr=True))
+    assert [path.name for path, _ in texts] == ["holm.md", "tarn.txt"]
+    assert bad == 0
+
+
+def test_a_note_of_many_articles_is_told_once():
+    out = StringIO()
+    articles = [Article(name=f"{i}.txt", text="x", statements=[], notes=["no [parser]"]) for i in range(3)]
+    article.tell_notes(articles, Console(file=out, width=80))
+    assert out.getvalue() == "note: 0.txt and 2 more: no [parser]\n"

@@ -1,0 +1,54 @@
+"""The commands on data: `check`, `teach`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from serving.cli import console
+
+
+def check(
+    path: Annotated[Path, typer.Argument(help="A folder with one .jsonl a split, or a file.")],
+    least_share: Annotated[float, typer.Option(help="Least share of rows each label needs.")] = 0.05,
+    most_share: Annotated[float, typer.Option(help="Most share of rows a label may have.")] = 0.95,
+) -> None:
+    """Validate a corpus: schema, labels, texts, offsets, duplicates, leaks between splits, balance.
+
+    Reports every problem as file:line and exits with 1 if there is one.
+
+    Example: python -m training check data/statements
+    """
+    from training.data.check import check as check_files
+    from training.data.check import corpus_files
+
+    files = corpus_files(path)
+    problems = check_files(files, least_share, most_share)
+    for problem in problems:
+        console.print(escape(str(problem)), soft_wrap=True, highlight=False)
+    if problems:
+        console.print(f"[red]{len(problems)} problems[/] in {len(files)} files")
+        raise typer.Exit(1)
+    console.print(f"[green]no problems[/] in {', '.join(file.name for file in files)}")
+
+
+def teach(
+    model: Annotated[str, typer.Argument(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    config: Annotated[Path, typer.Argument(help="A YAML config; the rows of its data.train are labelled.")],
+    output: Annotated[Path, typer.Option(help="Where its probabilities go (.jsonl).")],
+) -> None:
+    """Label a config's training rows with a model, so that a smaller one can learn from its answers.
+
+    The file goes into another config as the `teacher` of the same set.
+
+    Example: python -m training teach models:/large@champion configs/newsmtsc-110m.yaml --output taught.jsonl
+    """
+    from serving.classifier import StanceClassifier
+    from training.config import TrainConfig, load_config
+    from training.data.parts import read_data
+    from training.data.sources.teacher import ask
+
+    corpora = read_data(load_config(config, TrainConfig).data, console)
+    ask([StanceClassifier.load(model)], corpora["train"], output, console)
+    console.print(f"{len(corpora['train'].rows):,} rows labelled: {output}")

@@ -1,0 +1,115 @@
+"""The commands that measure: `evaluate`, `benchmark`, `compare`, `audit`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serving.cli import console, errors
+from serving.errors import StancewiseError
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    files: Annotated[list[Path], typer.Argument(help="Labelled statements (.jsonl, .csv or .parquet).")],
+) -> None:
+    """Measure a model on labelled statements, with 95 % intervals clustered on groups.
+
+    Example: python -m training evaluate models:/stance@champion data/statements/validation.jsonl
+    """
+    from serving.classifier import StanceClassifier
+    from training.data.corpus import read_corpus
+    from training.evaluation.evaluate import evaluate as evaluate_corpus
+    from training.evaluation.evaluate import report
+
+    corpora = [read_corpus(file) for file in files]
+    classifier = StanceClassifier.load(model)
+    for corpus in corpora:
+        console.print(report(evaluate_corpus(classifier, corpus), f"{corpus.path}, {len(corpus.rows)} statements"))
+
+
+def benchmark(
+    configs: Annotated[list[Path], typer.Argument(help="YAML benchmarks, such as configs/benchmarks/newsmtsc.yaml.")],
+    only: Annotated[str | None, typer.Option(help="Run these contenders only, comma-separated.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Run these seeds only, comma-separated.")] = None,
+    table: Annotated[bool, typer.Option("--table", help="Print the tables of what is finished; run nothing.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where finished cells are kept.")] = Path("benchmarks/cells"),
+) -> None:
+    """Train and measure recipes and peers on the same rows; print a table with 95 % intervals.
+
+    What is finished is kept in small files and not run again, so a stopped benchmark goes on where it stopped. The
+    public sets are read from STANCE_BENCHMARKS, or from the paths and Hub ids of the config.
+
+    Examples:
+
+      python -m training benchmark configs/benchmarks/*.yaml
+
+      python -m training benchmark configs/benchmarks/newsmtsc.yaml --only marked,blind --seeds 1,2
+
+      python -m training benchmark configs/benchmarks/*.yaml --table
+    """
+    from training.benchmark.cells import open_grid, run_cells
+    from training.benchmark.config import BenchmarkConfig, chosen
+    from training.benchmark.table import tables
+    from training.config import load_config
+
+    if seeds and not all(seed.strip().isdigit() for seed in seeds.split(",")):
+        raise StancewiseError(f"--seeds {seeds}: write whole numbers and commas, such as 1,2,3")
+    wanted = {int(seed) for seed in seeds.split(",")} if seeds else None
+    loaded = [load_config(config, BenchmarkConfig) for config in configs]
+    for one in loaded:
+        grid = open_grid(one, folder, errors)
+        if not table:
+            run_cells(grid, chosen(one, only), wanted, errors)
+        for text in tables(grid, list(one.contenders)):
+            print(text, flush=True)
+
+
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Run ids, models:/NAME@ALIAS or models:/NAME/VERSION.")],
+    part: Annotated[
+        str | None, typer.Option(help="Part to compare on; the first test part they share if left out.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the HTML report here, too.")] = None,
+) -> None:
+    """Compare runs with the first one, on the same test rows: differences, intervals, p values, flipped rows, cost.
+
+    A run of several seeds is named by its parent. The HTML report is logged to every run, under comparisons/.
+
+    Examples:
+
+      python -m training compare 0f3c... 91ab...
+
+      python -m training compare models:/stance@champion models:/stance/7 --output report.html
+    """
+    from training.evaluation.compare import compare as compare_sides
+    from training.evaluation.compare import log_report, read_sides
+    from training.evaluation.compare_report import html, show, write
+
+    sides = read_sides(runs, part)
+    with console.status("resampling"):
+        comparisons = compare_sides(sides)
+    show(comparisons, sides, console)
+    report = html(comparisons, sides)
+    if output:
+        write(report, output)
+    console.print(f"report: {log_report(report, sides)} of every run" + (f", {output}" if output else ""))
+
+
+def audit(
+    run: Annotated[str, typer.Argument(help="A finished cross-validation: the run that --folds names at its end.")],
+    output: Annotated[Path, typer.Option(help="Where the doubtful rows go (.csv).")] = Path("doubts.csv"),
+) -> None:
+    """List the rows whose label the out-of-fold probabilities speak against, most doubtful first.
+
+    Fill the column `corrected` where the label is wrong and name the file as data.corrections of a config.
+
+    Example: python -m training audit 0f3c... --output doubts.csv
+    """
+    from training.experiments.audit import audit as audit_run
+    from training.experiments.audit import log, write
+
+    doubts = audit_run(run)
+    write(doubts, output)
+    log(run, doubts)
+    console.print(f"{len(doubts):,} doubtful labels: {output}, and the table doubtful_labels of the run")

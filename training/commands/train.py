@@ -1,0 +1,95 @@
+"""The commands that train: `train`, `baseline`, `sweep`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serving.cli import console
+from serving.errors import StancewiseError
+from training.fitting import processes
+
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="key=value, such as optimiser.learning_rate=1e-4.")]
+
+
+def train(
+    config: Annotated[Path | None, typer.Argument(help="A YAML config, such as configs/quickstart.yaml.")] = None,
+    overrides: Overrides = None,
+    resume: Annotated[str | None, typer.Option(help="Go on with this killed run, from its last checkpoint.")] = None,
+    reuse: Annotated[bool, typer.Option(help="Do nothing when a run with this config and data is finished.")] = False,
+    folds: Annotated[int | None, typer.Option(help="Cross-validate on train and validation in so many parts.")] = None,
+) -> None:
+    """Fine-tune an encoder, calibrate it, evaluate it, track it in MLflow and register it.
+
+    Examples:
+
+      python -m training train configs/quickstart.yaml
+
+      python -m training train configs/quickstart.yaml --set template=blind --set seeds=[1,2,3]
+
+      python -m training train configs/quickstart.yaml --folds 5 --reuse
+
+      python -m training train --resume 0f3c...
+
+      torchrun --nproc_per_node 2 -m training train configs/quickstart.yaml
+    """
+    with processes.team() as leads:
+        if leads:
+            _train(config, overrides, resume, reuse, folds)
+        else:
+            from training.fitting.fit import follow
+
+            follow()
+
+
+def _train(
+    config: Path | None, overrides: list[str] | None, resume: str | None, reuse: bool, folds: int | None
+) -> None:
+    from training.config import TrainConfig, load_config
+    from training.experiments import run
+
+    if (config is None) == (resume is None):
+        raise StancewiseError("give either a config, such as configs/quickstart.yaml, or --resume RUN_ID")
+    if resume is not None:
+        if overrides or reuse or folds:
+            raise StancewiseError("--resume takes the run's own config; leave out --set, --reuse and --folds")
+        run.resume(resume, console)
+    elif folds is not None:
+        from training.experiments.folds import cross_validate
+
+        assert config is not None
+        cross_validate(load_config(config, TrainConfig, overrides), folds, console, reuse)
+    else:
+        assert config is not None
+        run.train(load_config(config, TrainConfig, overrides), console, reuse)
+
+
+def baseline(
+    config: Annotated[Path, typer.Argument(help="A YAML config, such as configs/baseline.yaml.")],
+    overrides: Overrides = None,
+) -> None:
+    """Fit TF-IDF + logistic regression, tracked and registered like a fine-tuned model.
+
+    Example: python -m training baseline configs/baseline.yaml
+    """
+    from training.config import BaselineConfig, load_config
+    from training.experiments import run
+
+    run.baseline(load_config(config, BaselineConfig, overrides), console)
+
+
+def sweep(
+    configs: Annotated[list[Path], typer.Argument(help="YAML sweeps, such as configs/sweeps/quickstart.yaml.")],
+) -> None:
+    """Search a config's keys with Optuna, each trial a nested MLflow run, judged on validation alone.
+
+    A killed sweep goes on when it is started again; started twice, two processes share its trials.
+
+    Example: python -m training sweep configs/sweeps/quickstart.yaml
+    """
+    from training.config import load_config
+    from training.experiments.sweep import SweepConfig
+    from training.experiments.sweep import sweep as run_sweep
+
+    for config in configs:
+        run_sweep(load_config(config, SweepConfig), console)

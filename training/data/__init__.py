@@ -1,0 +1,1 @@
+"""The rows of an experiment: read, checked, kept apart, joined into parts."""

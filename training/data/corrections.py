@@ -1,0 +1,77 @@
+"""Labels that a reader has put right, applied when the data is read: the files of the sets stay as they are."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from serving.errors import StancewiseError
+from serving.labels import HEADS
+from serving.tables import read_rows
+from training.data.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One label put right."""
+
+    place: str  # file:line
+    id: str
+    head: str
+    label: str
+
+
+def read_corrections(path: Path) -> list[Correction]:
+    """The rows of an audit's file whose `corrected` is filled; it needs the columns `id`, `head` and `corrected`.
+
+    Raises:
+        StancewiseError: the file cannot be read, a column is missing, or a head or label is unknown, as file:line.
+    """
+    found = []
+    for row in read_rows(path):
+        place = f"{path}:{row.line}"
+        if row.problem:
+            raise StancewiseError(f"{place}: {row.problem}")
+        if missing := [name for name in ("id", "head", "corrected") if name not in row.values]:
+            raise StancewiseError(f"{place}: no column {missing[0]}; id, head and corrected are needed")
+        label = str(row.values["corrected"] or "").strip()
+        if not label:
+            continue
+        head = str(row.values["head"])
+        if head not in HEADS:
+            raise StancewiseError(f"{place}: head {head!r} is none; there are {', '.join(HEADS)}")
+        if label not in HEADS[head]:
+            raise StancewiseError(f"{place}: corrected {label!r} is no {head}; there are {', '.join(HEADS[head])}")
+        found.append(Correction(place, str(row.values["id"]), head, label))
+    return found
+
+
+def correct(parts: dict[str, list[Corpus]], corrections: list[Correction]) -> tuple[dict[str, list[Corpus]], int]:
+    """The parts with their labels corrected, and how many labels changed.
+
+    Raises:
+        StancewiseError: no row has the id of a correction, or two corrections of one label disagree, as file:line.
+    """
+    wanted: dict[str, dict[str, Correction]] = {}
+    for one in corrections:
+        earlier = wanted.setdefault(one.id, {}).setdefault(one.head, one)
+        if earlier.label != one.label:
+            raise StancewiseError(f"{one.place}: {one.id} is {earlier.label} at {earlier.place}; keep one of them")
+    seen: set[str] = set()
+    changed = 0
+    corrected: dict[str, list[Corpus]] = {}
+    for part, sets in parts.items():
+        corrected[part] = []
+        for corpus in sets:
+            rows = []
+            for row in corpus.rows:
+                labels = {head: one.label for head, one in wanted.get(row.id, {}).items()}
+                if labels:
+                    seen.add(row.id)
+                    changed += sum(getattr(row, head) != label for head, label in labels.items())
+                    votes = None if "stance" in labels else row.stance_votes
+                    row = row.model_copy(update={**labels, "stance_votes": votes})  # noqa: PLW2901
+                rows.append(row)
+            corrected[part].append(replace(corpus, rows=rows))
+    for one in corrections:
+        if one.id not in seen:
+            raise StancewiseError(f"{one.place}: no row of these sets has the id {one.id!r}")
+    return corrected, changed

@@ -1,0 +1,1 @@
+"""Figures with intervals, calibration, plots, comparisons, the model card."""

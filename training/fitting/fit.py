@@ -1,0 +1,245 @@
+"""Fine-tuning: one checkpoint with six logits, trained with transformers.Trainer on a masked two-head loss."""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.data_loader import prepare_data_loader
+from datasets import Dataset
+from torch.utils.data import DataLoader
+from transformers import (
+    DataCollatorWithPadding,
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+
+from serving.errors import StancewiseError
+from serving.inputs import InputEncoder
+from serving.labels import LOGITS, Head
+from training.config import Loss, Optimiser, TrainConfig
+from training.data.corpus import Corpus
+from training.data.unlabelled_pairs import with_unrelated
+from training.evaluation.metrics import macro_f1
+from training.fitting import processes
+from training.fitting.batches import LengthBatches, Pieces, pieces_of
+from training.fitting.encoders import add_lora, load_encoder
+from training.fitting.loss import MaskedLoss, target_masses
+
+SELECTION_METRIC = "macro_f1"  # mean of the heads' macro-F1 on validation: chooses the checkpoint
+
+
+def parameter_groups(model: torch.nn.Module, settings: Optimiser) -> list[dict[str, Any]]:
+    """AdamW groups: the learning rate falls by `layer_decay` per layer from the head down to the embeddings.
+
+    Biases and norms get no weight decay. Source: Howard & Ruder 2018, "Universal Language Model Fine-tuning".
+    """
+    layer = re.compile(r"\.layers?\.(\d+)\.")
+    names = [name for name, _ in model.named_parameters()]
+    top = max((int(found[1]) + 2 for name in names if (found := layer.search(name))), default=1)
+    groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        found = layer.search(name)
+        depth = int(found[1]) + 1 if found else 0 if "embeddings" in name else top
+        decays = parameter.ndim > 1
+        rate = settings.learning_rate * settings.layer_decay ** (top - depth)
+        weight_decay = settings.weight_decay if decays else 0.0
+        group = groups.setdefault((depth, decays), {"params": [], "lr": rate, "weight_decay": weight_decay})
+        group["params"].append(parameter)
+    return list(groups.values())
+
+
+class StanceTrainer(Trainer):
+    """Trainer whose batches come from Pieces, and whose loss is that of the whole batch."""
+
+    def __init__(self, pieces: Pieces, loss: MaskedLoss, **kwargs: Any) -> None:
+        super().__init__(compute_loss_func=loss, **kwargs)
+        self.pieces = pieces
+        self.loss = loss
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Pieces of batches of like length, collated with padding to the longest."""
+        assert isinstance(self.train_dataset, Dataset)
+        dataset = self._remove_unused_columns(self.train_dataset, description="training")
+        loader = DataLoader(dataset, batch_sampler=self.pieces, collate_fn=self.data_collator)
+        # As for one process: these are the pieces of this one already.
+        prepared: DataLoader[Any] = prepare_data_loader(
+            loader, self.args.device, num_processes=1, process_index=0, put_on_device=True
+        )
+        return prepared
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: torch.device) -> torch.Tensor:
+        """Rows labelled for each head in all pieces of a batch, as a mean over processes, shape (heads,).
+
+        The mean, because gradients are averaged over processes.
+        """
+        labelled = torch.stack([self.loss.labelled(piece["labels"]) for piece in batch_samples]).sum(dim=0)
+        return self.accelerator.reduce(labelled.to(device, torch.float32), "mean")
+
+
+def encode_corpus(corpus: Corpus, inputs: InputEncoder, heads: tuple[Head, ...], loss: Loss) -> Dataset:
+    """Token ids and labels: columns of the tokenizer plus `labels`, the target masses of shape (rows, 6)."""
+    encoded = inputs.encode(corpus.statements())
+    columns: dict[str, Any] = {
+        "input_ids": [row.ids for row in encoded],
+        "token_type_ids": [row.types for row in encoded],
+        "attention_mask": [[1] * len(row) for row in encoded],
+    }
+    columns["labels"] = target_masses(corpus, heads, loss).tolist()
+    return Dataset.from_dict(columns)
+
+
+def _scores(heads: tuple[Head, ...], evaluation: EvalPrediction) -> dict[str, float]:
+    scores = {}
+    for head in heads:
+        masses = np.asarray(evaluation.label_ids)[:, LOGITS[head]]
+        known = masses.sum(axis=1) > 0
+        if known.any():
+            predicted = np.asarray(evaluation.predictions)[known, LOGITS[head]].argmax(axis=1)
+            labels = masses[known].argmax(axis=1)
+            scores[f"{head}_macro_f1"] = float(macro_f1(labels, predicted, np.ones((1, known.sum())))[0])
+    return {**scores, SELECTION_METRIC: float(np.mean(list(scores.values()))) if scores else 0.0}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where and how visibly a fit happens."""
+
+    folder: Path  # for checkpoints
+    callbacks: list[TrainerCallback]  # progress and tracking
+    resume: bool = False  # go on from the last whole checkpoint in `folder`, if there is one
+
+
+def follow() -> None:
+    """What every process but the main one does: train along, order by order, until the main one is done.
+
+    Raises:
+        StancewiseError: another process ended, or one of the mistakes that `fit` raises.
+    """
+    order = processes.hear()
+    while order is not None:
+        with processes.connected(order[-1].folder.name):
+            fit(*order)
+            order = processes.hear()
+
+
+def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, workspace: Workspace) -> Path:
+    """Fine-tune and return the folder of the best checkpoint (weights in safetensors, tokenizer).
+
+    All processes call it with the same arguments, but for callbacks; the main one writes the folder.
+
+    Raises:
+        StancewiseError: the encoder cannot be loaded, cannot read `max_length` tokens or lacks what the config asks of
+            it, a batch cannot be shared out, or there is no GPU to use.
+
+    Args:
+        config: the experiment.
+        seed: of the head's weights, dropout and the order of batches.
+        train: rows to learn from.
+        validation: rows that choose the checkpoint.
+        workspace: checkpoints, callbacks, whether to resume.
+    """
+    set_seed(seed)
+    pieces = pieces_of(config.batch)
+    work, callbacks = workspace.folder, list(workspace.callbacks)
+    tokenizer, model = load_encoder(config.encoder, config.template)
+    longest = min(tokenizer.model_max_length, model.config.max_position_embeddings)
+    if config.max_length > longest:
+        raise StancewiseError(
+            f"max_length: {config.max_length} is more than the {longest} tokens this encoder can read"
+        )
+    if config.gradient_checkpointing and not model.supports_gradient_checkpointing:
+        raise StancewiseError("gradient_checkpointing: this encoder cannot do it; leave the key out")
+    if config.lora is not None:
+        model = add_lora(model, tokenizer, config.lora)
+    inputs = InputEncoder(tokenizer.backend_tokenizer, config.template, config.max_length, train.schemes())
+    if config.unrelated and "stance" in config.heads:
+        train = with_unrelated(train, config.unrelated, seed)
+    rows = encode_corpus(train, inputs, config.heads, config.loss)
+    batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
+    if pieces > 1:
+        rows = rows.add_item({**rows[0], "labels": [0.0] * 6})
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise StancewiseError("device: cuda asked for, but torch sees no GPU; use auto or cpu")
+    use_cpu = config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
+    steps = math.ceil(len(batches) * config.epochs)
+    arguments = TrainingArguments(
+        output_dir=str(work),
+        num_train_epochs=config.epochs,
+        warmup_steps=round(steps * config.optimiser.warmup),
+        lr_scheduler_type=config.optimiser.schedule,
+        max_grad_norm=config.optimiser.max_grad_norm,
+        per_device_eval_batch_size=64,
+        gradient_accumulation_steps=config.batch.accumulation,
+        average_tokens_across_devices=False,  # StanceTrainer does, per head
+        activation_checkpointing=config.gradient_checkpointing,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=SELECTION_METRIC,
+        greater_is_better=True,
+        logging_steps=max(1, min(50, len(batches) // 4)),
+        seed=seed,
+        bf16=config.precision == "bf16" or (config.precision == "auto" and native_bf16(use_cpu)),
+        use_cpu=use_cpu,
+        dataloader_pin_memory=not use_cpu,
+        disable_tqdm=True,
+        report_to=[],
+    )
+    if config.patience is not None:
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
+    trainer = StanceTrainer(
+        pieces=Pieces(batches, config.batch.accumulation, processes.index(), processes.count(), len(rows) - 1),
+        loss=MaskedLoss(config.heads, train, config.loss, arguments.device),
+        model=model,
+        args=arguments,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        train_dataset=rows,
+        eval_dataset=encode_corpus(validation, inputs, config.heads, Loss()),
+        compute_metrics=lambda evaluation: _scores(config.heads, evaluation),
+        callbacks=callbacks,
+        optimizers=(torch.optim.AdamW(parameter_groups(model, config.optimiser), fused=True), None),
+    )
+    trainer.remove_callback(PrinterCallback)
+    if processes.index() > 0:
+        torch.manual_seed(seed + processes.index())  # the same dropout in every process would be less of it
+    checkpoint = last_checkpoint(work) if workspace.resume else None
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.accelerator.wait_for_everyone()  # until all have read the best checkpoint, which the main one deletes later
+    folder = work / "model"
+    if processes.index() == 0:
+        best = trainer.model.merge_and_unload() if config.lora is not None else trainer.model
+        best.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return folder
+
+
+def native_bf16(use_cpu: bool) -> bool:
+    """Whether the processor multiplies bfloat16 matrices in hardware; elsewhere bf16 would be slower than fp32."""
+    if use_cpu:
+        capabilities = torch.cpu.get_capabilities()
+        return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def last_checkpoint(work: Path) -> Path | None:
+    """The newest checkpoint that was written to its end: its state file is written last and is whole JSON."""
+    for folder in sorted(work.glob("checkpoint-*"), key=lambda f: int(f.name.split("-")[1]), reverse=True):
+        try:
+            json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return folder
+    return None
