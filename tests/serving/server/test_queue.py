@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.server.queue import START, Row, cuts, rounded, share
+from serving.server.queue import START, Waiting, cuts, rounded, share
 
 lengths = st.lists(st.integers(1, 16).map(lambda n: 8 * n), min_size=1, max_size=60)
 
@@ -32,7 +32,7 @@ def test_no_other_cut_is_cheaper(lengths):
 
 @given(lengths=lengths, parts=st.integers(1, 4), budget=st.integers(8, 4096))
 def test_the_oldest_row_is_always_taken_and_the_budget_kept(lengths, parts, budget):
-    window = [Row(SimpleNamespace(), i, None, length) for i, length in enumerate(lengths)]
+    window = [Waiting(SimpleNamespace(), i, None, length) for i, length in enumerate(lengths)]
     chosen = share(window, parts, budget)
     assert chosen[0] is window[0]
     assert len(set(map(id, chosen))) == len(chosen)
