@@ -96,7 +96,7 @@ class Corpus:
 
     def place(self, row: int) -> str:
         """`file:line` of a row."""
-        return f"{self.path.name}:{self.lines[row]}" if self.lines else f"{self.path.name}, row {row + 1}"
+        return f"{self.path}:{self.lines[row]}" if self.lines else f"{self.path}, row {row + 1}"
 
     @cached_property
     def digest(self) -> str:
