@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from serving.errors import StancewiseError, describe
-from serving.labels import HEADS, UNLABELLED
+from serving.labels import HEADS, label_indices
 from serving.statement import Statement
 from serving.tables import read_rows
 
@@ -70,9 +70,7 @@ class Corpus:
 
     def labels(self, head: str) -> npt.NDArray[np.int64]:
         """Label indices of one head, shape (rows,), UNLABELLED where there is none."""
-        names = HEADS[head]
-        labels = (getattr(row, head) for row in self.rows)
-        return np.array([names.index(label) if label else UNLABELLED for label in labels], dtype=np.int64)
+        return label_indices(head, (getattr(row, head) for row in self.rows))
 
     def weights(self) -> npt.NDArray[np.float64]:
         """What each row weighs in training, shape (rows,)."""
