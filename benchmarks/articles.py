@@ -28,6 +28,7 @@ from serving.article.reading.positions import find_positions
 from serving.article.statements import Article
 from serving.article.text.blocks import find_blocks, parsable
 from serving.cli import run
+from training.evaluation.metrics import Metric
 
 ARTICLES = Path(__file__).parents[1] / "data" / "articles"
 # The rules were written with the first part at hand; the second was read once, for the figures in docs/article.md.
@@ -193,9 +194,7 @@ def _words(name: str) -> frozenset[str]:
 def _figures(rows: "np.ndarray") -> list[str]:
     random = np.random.default_rng(SEED)
     drawn = [_f1(rows[random.integers(0, len(rows), len(rows))].sum(axis=0)) for _ in range(RESAMPLES)]
-    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
-    values = zip(_f1(rows.sum(axis=0)), low, high, strict=True)
-    return [f"{100 * value:.1f} [{100 * a:.1f}, {100 * b:.1f}]" for value, a, b in values]
+    return [str(Metric.of(value, one)) for value, one in zip(_f1(rows.sum(axis=0)), np.transpose(drawn), strict=True)]
 
 
 def _f1(sums: "np.ndarray") -> tuple[float, float, float]:

@@ -26,6 +26,7 @@ from serving.article.reading.plain import quoted
 from serving.article.text.quotations import find_quotations
 from serving.cli import run
 from serving.errors import StancewiseError
+from training.evaluation.metrics import Metric
 
 CUES = Path(__file__).parents[1] / "serving" / "article" / "reading" / "cues.json"
 LEAST_USES = 3  # of a word in a frame, so that its share says something
@@ -201,8 +202,7 @@ def _interval(rows: "np.ndarray", groups: Sequence[str]) -> str:
     np.add.at(by, [place[group] for group in groups], rows)
     random = np.random.default_rng(SEED)
     drawn = [_f1(by[random.integers(0, len(names), len(names))].sum(axis=0))[2] for _ in range(RESAMPLES)]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return f"[{100 * low:.1f}, {100 * high:.1f}]"
+    return Metric.of(_f1(by.sum(axis=0))[2], np.array(drawn)).interval
 
 
 if __name__ == "__main__":

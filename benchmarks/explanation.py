@@ -22,7 +22,7 @@ from serving import StanceClassifier, Statement
 from serving.cli import run
 from serving.explain import Explanation, with_offsets, without
 from serving.labels import STANCES
-from training.evaluation.metrics import CONFIDENCE, group_weights
+from training.evaluation.metrics import Metric, group_weights
 
 STATEMENTS = Path("data/statements/test.jsonl")
 SHARE = 0.2  # of the words that are taken out
@@ -88,15 +88,11 @@ def show(found: list[Fall]) -> Table:
         groups = np.unique([one.group for one in rows], return_inverse=True)[1]
         weights = group_weights(groups)
         top, random = np.array([[one.top, one.random] for one in rows]).T
-        figures = [_figure(values, weights) for values in (top, random, top - random)]
+        falls_by = (top, random, top - random)
+        figures = [str(Metric.of(fall.mean(), weights @ fall / weights.sum(axis=1))) for fall in falls_by]
         share = np.nanmedian([one.share for one in rows])
         table.add_row(label or "all", f"{len(rows)}", *figures, f"{share:.2f}")
     return table
-
-
-def _figure(values: np.ndarray, weights: np.ndarray) -> str:
-    low, high = np.percentile(weights @ values / weights.sum(axis=1), CONFIDENCE)
-    return f"{100 * values.mean():.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 @app.command()

@@ -52,9 +52,8 @@ def compare(
             figures = [head_metrics(head, labels, one, groups)["macro_f1"] for one in chances]
             torch, int8 = ([one[known].argmax(axis=1)] for one in chances)
             apart = difference_macro_f1(labels[known], int8, torch, groups[known])
-            difference = f"{100 * apart.value:+.1f} [{100 * apart.low:+.1f}, {100 * apart.high:+.1f}]"
             largest = f"{np.abs(chances[0] - chances[1])[known].max():.3f}"
-            table.add_row(place, head, f"{known.sum():,}", *map(str, figures), difference, largest)
+            table.add_row(place, head, f"{known.sum():,}", *map(str, figures), apart.points, largest)
     Console(width=140).print(table)
 
 

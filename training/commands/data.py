@@ -16,7 +16,8 @@ def check(
 ) -> None:
     """Validate a corpus: schema, labels, texts, offsets, duplicates, leaks between splits, balance.
 
-    Reports every problem as file:line and exits with 1 if there is one.
+    Reports every problem as file:line and exits with 1 if there is one. Training refuses the same problems, except
+    that it only warns of a rare label and that data.leaks in its config can let leaks pass.
 
     Example: python -m training check data/statements
     """

@@ -1,7 +1,7 @@
 """Is a corpus fit to train and measure on? Every problem at once, as file:line."""
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,8 @@ from serving.errors import StancewiseError, describe
 from serving.inputs import find_mention
 from serving.labels import HEADS
 from serving.tables import read_rows
-from training.data.corpus import LabelledStatement
+from training.data.corpus import Corpus, LabelledStatement
+from training.data.leaks import find_leaks
 from training.data.similar import NEAR_DUPLICATE, similar_texts
 
 LONGEST_TEXT = 2000  # characters; a statement is a sentence or a few, a report has many statements
@@ -32,18 +33,6 @@ class Problem:
         return f"{self.path}:{self.line}: {self.message}"
 
 
-@dataclass(frozen=True)
-class Placed:
-    """A row and the place it stands in."""
-
-    path: Path
-    line: int
-    row: LabelledStatement
-
-    def __str__(self) -> str:
-        return f"{self.path.name}:{self.line}"
-
-
 def corpus_files(path: Path) -> list[Path]:
     """The files of a corpus: the file itself, or every .jsonl file of a folder (one a split).
 
@@ -58,38 +47,68 @@ def corpus_files(path: Path) -> list[Path]:
 
 def check(paths: list[Path], least_share: float = LEAST_SHARE, most_share: float = MOST_SHARE) -> list[Problem]:
     """All problems of the files, taken as the splits of one corpus, in order of place."""
-    problems: list[Problem] = []
-    placed: list[Placed] = []
-    for path in paths:
-        for item in _read(path):
-            (placed if isinstance(item, Placed) else problems).append(item)  # type: ignore[arg-type]
-    for item in placed:
-        problems += [Problem(item.path, item.line, message) for message in _row_problems(item.row)]
-    problems += _repeated_ids(placed)
-    problems += _repeated_statements(placed)
-    problems += _leaked_groups(placed)
-    problems += _near_duplicates(placed)
-    for path in paths:
-        problems += _balance(path, [item.row for item in placed if item.path == path], least_share, most_share)
+    files, problems = _read_all(paths)
+    problems += [*_repeated_ids(files), *_repeated_statements(files)]
+    for i, file in enumerate(files):
+        problems += _scattered([file])
+        for row, why in find_leaks(file, files[:i]).items():
+            problems.append(_problem(file, row, f"{why}, which is in another split: keep both in one"))
+        problems += _balance(file, least_share, most_share)
     return sorted(problems)
 
 
-def _read(path: Path) -> Iterator[Placed | Problem]:
-    head = path.read_bytes()[:3]
-    if head == b"\xef\xbb\xbf":
-        yield Problem(path, 1, "starts with a byte order mark; save as UTF-8 without it")
-    empty = True
+def check_part(paths: list[Path]) -> list[Problem]:
+    """What is wrong inside one part of an experiment, whatever the labels' shares, in order of place."""
+    files, problems = _read_all(paths)
+    return sorted([*problems, *_repeated_ids(files), *_repeated_statements(files), *_scattered(files)])
+
+
+def rare_labels(corpus: Corpus, least_share: float = LEAST_SHARE) -> list[str]:
+    """The labels with a smaller share of their head's labelled rows, each with its share and numbers."""
+    return [
+        f"{head} {label} {rows / of:.1%} ({rows:,} of {of:,})"
+        for head, label, rows, of in _counts(corpus)
+        if rows / of < least_share
+    ]
+
+
+def _read_all(paths: list[Path]) -> tuple[list[Corpus], list[Problem]]:
+    """The rows that can be read, and what is wrong with rows by themselves."""
+    files, problems = [], []
+    for path in paths:
+        file, found = _read(path)
+        files.append(file)
+        problems += found
+        problems += [_problem(file, i, message) for i, row in enumerate(file.rows) for message in _row_problems(row)]
+    return files, problems
+
+
+def _read(path: Path) -> tuple[Corpus, list[Problem]]:
+    file, problems = Corpus(path, []), []
+    if path.read_bytes()[:3] == b"\xef\xbb\xbf":
+        problems.append(Problem(path, 1, "starts with a byte order mark; save as UTF-8 without it"))
     for row in read_rows(path):
-        empty = False
         if row.problem:
-            yield Problem(path, row.line, row.problem)
+            problems.append(Problem(path, row.line, row.problem))
             continue
         try:
-            yield Placed(path, row.line, LabelledStatement.model_validate(row.values))
+            file.rows.append(LabelledStatement.model_validate(row.values))
+            file.lines.append(row.line)
         except ValidationError as error:
-            yield Problem(path, row.line, describe(error))
-    if empty:
-        yield Problem(path, 1, "no statements in it")
+            problems.append(Problem(path, row.line, describe(error)))
+    if not file.rows and not problems:
+        problems.append(Problem(path, 1, "no statements in it"))
+    return file, problems
+
+
+def _problem(file: Corpus, row: int, message: str) -> Problem:
+    return Problem(file.path, file.lines[row], message)
+
+
+def _placed(files: list[Corpus]) -> Iterator[tuple[Corpus, int, LabelledStatement]]:
+    for file in files:
+        for i, row in enumerate(file.rows):
+            yield file, i, row
 
 
 def _row_problems(row: LabelledStatement) -> Iterator[str]:
@@ -114,72 +133,58 @@ def _row_problems(row: LabelledStatement) -> Iterator[str]:
             yield f"{name}: the text at {start}:{end} is not the {name} named"
 
 
-def _repeated_ids(placed: list[Placed]) -> Iterator[Problem]:
-    seen: dict[str, Placed] = {}
-    for item in placed:
-        first = seen.setdefault(item.row.id, item)
-        if first is not item:
-            yield Problem(item.path, item.line, f"id: {item.row.id!r} stands at {first} already")
+def _repeated_ids(files: list[Corpus]) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for file, i, row in _placed(files):
+        if row.id in seen:
+            yield _problem(file, i, f"id: {row.id!r} stands at {seen[row.id]} already")
+        seen.setdefault(row.id, file.place(i))
 
 
-def _repeated_statements(placed: list[Placed]) -> Iterator[Problem]:
-    seen: dict[tuple[str, ...], Placed] = {}
-    for item in placed:
-        row = item.row
+def _repeated_statements(files: list[Corpus]) -> Iterator[Problem]:
+    seen: dict[tuple[str, ...], tuple[LabelledStatement, str]] = {}
+    for file, i, row in _placed(files):
         key = tuple(" ".join((part or "").casefold().split()) for part in (row.text, row.speaker, row.target))
-        first = seen.setdefault(key, item)
-        if first is item:
+        if key not in seen:
+            seen[key] = row, file.place(i)
             continue
-        differing = [head for head in HEADS if _contradict(getattr(first.row, head), getattr(row, head))]
+        first, place = seen[key]
+        differing = [head for head in HEADS if _contradict(getattr(first, head), getattr(row, head))]
         if differing:
-            yield Problem(item.path, item.line, f"{' and '.join(differing)}: contradicts the same statement at {first}")
+            yield _problem(file, i, f"{' and '.join(differing)}: contradicts the same statement at {place}")
         else:
-            yield Problem(item.path, item.line, f"repeats the statement at {first}")
+            yield _problem(file, i, f"repeats the statement at {place}")
 
 
 def _contradict(a: str | None, b: str | None) -> bool:
     return a is not None and b is not None and a != b
 
 
-def _leaked_groups(placed: list[Placed]) -> Iterator[Problem]:
-    seen: dict[str, Placed] = {}
-    for item in placed:
-        if item.row.group is None:
-            continue
-        first = seen.setdefault(item.row.group, item)
-        if first.path != item.path:
-            yield Problem(item.path, item.line, f"group: {item.row.group!r} is also in another split, at {first}")
+def _scattered(files: list[Corpus]) -> Iterator[Problem]:
+    """Texts too alike inside one split that are given different groups."""
+    first: dict[str, tuple[Corpus, int, LabelledStatement]] = {}
+    fix = "give both one group"
+    for file, i, row in _placed(files):
+        other, j, one = first.setdefault(row.text, (file, i, row))
+        if one.group != row.group:
+            yield _problem(file, i, f"text: the same as at {other.place(j)}, {fix}")
+    texts = list(first)
+    for left, right, share in similar_texts(texts, NEAR_DUPLICATE):
+        (other, j, one), (file, i, row) = first[texts[left]], first[texts[right]]
+        if one.group != row.group:
+            yield _problem(file, i, f"text: {share:.0%} alike with {other.place(j)}, {fix}")
 
 
-def _near_duplicates(placed: list[Placed]) -> Iterator[Problem]:
-    """Texts too alike that stand in different splits, or in one split under different groups."""
-    by_text: dict[str, list[Placed]] = defaultdict(list)
-    for item in placed:
-        by_text[item.row.text].append(item)
-    for same in by_text.values():
-        for item in same[1:]:
-            if _apart(same[0], item):
-                yield Problem(item.path, item.line, f"text: the same as at {same[0]}, {_remedy(same[0], item)}")
-    texts = [items[0] for items in by_text.values()]
-    for i, j, share in similar_texts([item.row.text for item in texts], NEAR_DUPLICATE):
-        if _apart(texts[i], texts[j]):
-            message = f"text: {share:.0%} alike with {texts[i]}, {_remedy(texts[i], texts[j])}"
-            yield Problem(texts[j].path, texts[j].line, message)
+def _balance(file: Corpus, least: float, most: float) -> Iterator[Problem]:
+    for head, label, rows, of in _counts(file):
+        if not least <= rows / of <= most:
+            wanted = f"{least:.0%} to {most:.0%} wanted"
+            yield Problem(file.path, 1, f"{head}: {rows / of:.1%} of {of} rows are {label}, {wanted}")
 
 
-def _apart(a: Placed, b: Placed) -> bool:
-    return a.path != b.path or a.row.group != b.row.group
-
-
-def _remedy(a: Placed, b: Placed) -> str:
-    return "give both one group" if a.path == b.path else "which is in another split: keep both in one"
-
-
-def _balance(path: Path, rows: list[LabelledStatement], least: float, most: float) -> Iterator[Problem]:
+def _counts(corpus: Corpus) -> Iterator[tuple[str, str, int, int]]:
+    """Head, label, rows with this label, rows with any label of the head; no head that nobody labelled."""
     for head, labels in HEADS.items():
-        given = [getattr(row, head) for row in rows if getattr(row, head)]
+        given = Counter(label for row in corpus.rows if (label := getattr(row, head)))
         for label in labels if given else ():
-            share = given.count(label) / len(given)
-            if not least <= share <= most:
-                wanted = f"{least:.0%} to {most:.0%} wanted"
-                yield Problem(path, 1, f"{head}: {share:.1%} of {len(given)} rows are {label}, {wanted}")
+            yield head, label, given[label], given.total()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from serving.errors import StancewiseError, describe
-from serving.labels import HEADS, UNLABELLED
+from serving.labels import HEADS, label_indices
 from serving.statement import Statement
 from serving.tables import read_rows
 
@@ -70,9 +70,7 @@ class Corpus:
 
     def labels(self, head: str) -> npt.NDArray[np.int64]:
         """Label indices of one head, shape (rows,), UNLABELLED where there is none."""
-        names = HEADS[head]
-        labels = (getattr(row, head) for row in self.rows)
-        return np.array([names.index(label) if label else UNLABELLED for label in labels], dtype=np.int64)
+        return label_indices(head, (getattr(row, head) for row in self.rows))
 
     def weights(self) -> npt.NDArray[np.float64]:
         """What each row weighs in training, shape (rows,)."""
@@ -96,7 +94,7 @@ class Corpus:
 
     def place(self, row: int) -> str:
         """`file:line` of a row."""
-        return f"{self.path.name}:{self.lines[row]}" if self.lines else f"{self.path.name}, row {row + 1}"
+        return f"{self.path}:{self.lines[row]}" if self.lines else f"{self.path}, row {row + 1}"
 
     @cached_property
     def digest(self) -> str:

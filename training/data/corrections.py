@@ -48,24 +48,29 @@ def correct(parts: dict[str, list[Corpus]], corrections: list[Correction]) -> tu
     """The parts with their labels corrected, and how many labels changed.
 
     Raises:
-        StancewiseError: no row has the id of a correction, or two corrections of one label disagree, as file:line.
+        StancewiseError: no row has the id of a correction, rows on two texts have it, or two corrections of one label
+            disagree, as file:line.
     """
     wanted: dict[str, dict[str, Correction]] = {}
     for one in corrections:
         earlier = wanted.setdefault(one.id, {}).setdefault(one.head, one)
         if earlier.label != one.label:
             raise StancewiseError(f"{one.place}: {one.id} is {earlier.label} at {earlier.place}; keep one of them")
-    seen: set[str] = set()
+    seen: dict[str, tuple[str, str]] = {}  # id -> text and place
     changed = 0
     corrected: dict[str, list[Corpus]] = {}
     for part, sets in parts.items():
         corrected[part] = []
         for corpus in sets:
             rows = []
-            for row in corpus.rows:
+            for i, row in enumerate(corpus.rows):
                 labels = {head: one.label for head, one in wanted.get(row.id, {}).items()}
                 if labels:
-                    seen.add(row.id)
+                    text, place = seen.setdefault(row.id, (row.text, corpus.place(i)))
+                    if text != row.text:
+                        correction = next(iter(wanted[row.id].values()))
+                        two = f"{place} and {corpus.place(i)}"
+                        raise StancewiseError(f"{correction.place}: {two} both have the id {row.id!r}; rename one")
                     changed += sum(getattr(row, head) != label for head, label in labels.items())
                     votes = None if "stance" in labels else row.stance_votes
                     row = row.model_copy(update={**labels, "stance_votes": votes})  # noqa: PLW2901

@@ -1,6 +1,6 @@
-"""Rows that a model must not have seen: shared stories and texts between the parts of a config, over all its sets."""
+"""Rows that a model must not have seen: stories and (nearly) same texts that two parts share, whatever their source."""
 
-from training.data.corpus import Corpus, group_key
+from training.data.corpus import Corpus
 from training.data.similar import NEAR_DUPLICATE, similar_pairs
 
 
@@ -10,21 +10,21 @@ def find_leaks(corpus: Corpus, held_out: list[Corpus]) -> dict[int, str]:
     texts: dict[str, str] = {}
     for other in held_out:
         for i, row in enumerate(other.rows):
-            stories.setdefault(group_key(row), other.place(i))
+            if row.group:
+                stories.setdefault(row.group, other.place(i))
             texts.setdefault(row.text, other.place(i))
     leaks: dict[int, str] = {}
-    for i, row in enumerate(corpus.rows):
-        if place := texts.get(row.text):
-            leaks[i] = f"text: the same as at {place}"
-        elif place := stories.get(group_key(row)):
-            leaks[i] = f"group: {row.group!r} is also at {place}"
     # A text is compared once, however many rows stand on it.
     rest: dict[str, list[int]] = {}
     for i, row in enumerate(corpus.rows):
-        if i not in leaks:
+        if place := texts.get(row.text):
+            leaks[i] = f"text: the same as at {place}"
+        elif row.group and (place := stories.get(row.group)):
+            leaks[i] = f"group: {row.group!r} is also at {place}"
+        else:
             rest.setdefault(row.text, []).append(i)
     ours, theirs = list(rest), list(texts)
     for left, right, share in similar_pairs(ours, theirs, NEAR_DUPLICATE):
         for i in rest[ours[left]]:
             leaks.setdefault(i, f"text: {share:.0%} alike with {texts[theirs[right]]}")
-    return leaks
+    return dict(sorted(leaks.items()))

@@ -8,23 +8,37 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 NEAR_DUPLICATE = 0.6  # Jaccard similarity of character 5-grams above which two texts are one
 
+_LENGTH = 5  # of an n-gram
+
 Pair = tuple[int, int, float]
 
 
 def similar_texts(texts: Sequence[str], least: float) -> Iterator[Pair]:
     """Pairs (i, j, similarity), i < j, whose character 5-grams have a Jaccard similarity above `least`."""
-    return (pair for pair in similar_pairs(texts, texts, least) if pair[0] < pair[1])
+    grams = _grams(texts)
+    return (pair for pair in _similar(grams, grams, least, 512) if pair[0] < pair[1])
 
 
 def similar_pairs(left: Sequence[str], right: Sequence[str], least: float, rows_at_once: int = 512) -> Iterator[Pair]:
     """Pairs (i, j, similarity) of a left and a right text above `least`, in order of the left ones."""
-    if not any(len(text) >= 5 for text in (*left, *right)):
-        return
-    counter = CountVectorizer(analyzer="char", ngram_range=(5, 5), binary=True, dtype=np.int32).fit([*left, *right])
-    ours, theirs = csr_matrix(counter.transform(left)), csr_matrix(counter.transform(right))
-    sizes, other_sizes = (np.asarray(grams.sum(axis=1)).ravel() for grams in (ours, theirs))
-    for start in range(0, len(left), rows_at_once):
-        common = (ours[start : start + rows_at_once] @ theirs.T).tocoo()
+    if not left or not right:
+        return iter(())
+    grams = _grams([*left, *right])
+    return _similar(grams[: len(left)], grams[len(left) :], least, rows_at_once)
+
+
+def _grams(texts: Sequence[str]) -> csr_matrix:
+    """Which n-grams each text holds, shape (texts, n-grams of all texts), zeros and ones."""
+    if not any(len(" ".join(text.split())) >= _LENGTH for text in texts):
+        return csr_matrix((len(texts), 1), dtype=np.int32)  # scikit-learn refuses texts without a single n-gram
+    counter = CountVectorizer(analyzer="char", ngram_range=(_LENGTH, _LENGTH), binary=True, dtype=np.int32)
+    return csr_matrix(counter.fit_transform(texts))
+
+
+def _similar(left: csr_matrix, right: csr_matrix, least: float, rows_at_once: int) -> Iterator[Pair]:
+    sizes, other_sizes = (np.asarray(grams.sum(axis=1)).ravel() for grams in (left, right))
+    for start in range(0, left.shape[0], rows_at_once):
+        common = (left[start : start + rows_at_once] @ right.T).tocoo()
         rows = common.row + start
         jaccard = common.data / (sizes[rows] + other_sizes[common.col] - common.data)
         keep = jaccard > least

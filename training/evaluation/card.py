@@ -67,9 +67,7 @@ def _figures(part: str, evaluation: Evaluation) -> str:
     ]
     for name, title in _FIGURES.items():
         metrics = [evaluation.heads[head].metrics.get(name) for head in heads]
-        cells = [
-            ("" if one is None else f"{100 * one.value:.1f}" if one.low == one.high else str(one)) for one in metrics
-        ]
+        cells = ["" if one is None else str(one) for one in metrics]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

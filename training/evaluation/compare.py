@@ -14,7 +14,7 @@ import pandas as pd
 from mlflow.entities import Run
 
 from serving.errors import StancewiseError
-from serving.labels import HEADS, UNLABELLED
+from serving.labels import HEADS, UNLABELLED, label_indices
 from serving.store.run_files import find_run, measured_parts, read_predictions
 from training.evaluation.metrics import (
     Floats,
@@ -68,7 +68,7 @@ class Side:
 
     def predicted(self, head: str) -> list[Ints]:
         """Label indices of every run, shape (rows,)."""
-        return [_indices(table[f"{head}_predicted"], head) for table in self.tables]
+        return [label_indices(head, table[f"{head}_predicted"]) for table in self.tables]
 
     def consensus(self, head: str) -> Ints:
         """Label indices of the mean of all runs' probabilities, shape (rows,)."""
@@ -198,7 +198,7 @@ def compare(sides: list[Side]) -> list[Comparison]:
     heads = [head for head in HEADS if all(head in side.heads() for side in sides)]
     comparisons: list[Comparison] = []
     for head in heads:
-        labels = _indices(first.tables[0][f"{head}_true"], head)
+        labels = label_indices(head, first.tables[0][f"{head}_true"])
         if (labels == UNLABELLED).all():
             continue
         pairs = [_compare(head, labels, first, second) for second in sides[1:]]
@@ -261,11 +261,6 @@ def _flips(table: pd.DataFrame, head: str, labels: Ints, answers: list[Ints], si
     columns["gain"] = right[1] - right[0]
     flips = pd.DataFrame(columns)[answers[0] != answers[1]]
     return flips.sort_values("gain", ascending=False, kind="stable").reset_index(drop=True)
-
-
-def _indices(column: pd.Series, head: str) -> Ints:
-    places = {label: number for number, label in enumerate(HEADS[head])}
-    return np.array([places.get(label, UNLABELLED) for label in column], dtype=np.int64)
 
 
 def _groups(table: pd.DataFrame) -> Ints:

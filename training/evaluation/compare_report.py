@@ -12,7 +12,6 @@ from rich.table import Table
 from serving.errors import StancewiseError
 from training.evaluation import plots
 from training.evaluation.compare import COSTS, Comparison, Side, differing_params
-from training.evaluation.metrics import Metric
 
 MOST_FLIPS = 200  # rows listed in the report
 
@@ -53,18 +52,13 @@ def _differences(one: Comparison) -> Table:
     table = Table(title=title, title_justify="left")
     for name in ("", "rows", one.first.name, one.second.name, "difference [95 %]"):
         table.add_column(escape(name), justify="left" if not name else "right")
-    whole = (f"{100 * one.first_f1.value:.1f}", f"{100 * one.second_f1.value:.1f}", points(one.difference))
+    whole = (f"{100 * one.first_f1.value:.1f}", f"{100 * one.second_f1.value:.1f}", one.difference.points)
     table.add_row("all", str(len(one.labels)), *whole)
     for row in one.slices:
         table.add_row(
-            escape(row.name), str(row.rows), f"{100 * row.first:.1f}", f"{100 * row.second:.1f}", points(row.difference)
+            escape(row.name), str(row.rows), f"{100 * row.first:.1f}", f"{100 * row.second:.1f}", row.difference.points
         )
     return table
-
-
-def points(metric: Metric) -> str:
-    """A difference in points with its interval, signs shown."""
-    return f"{100 * metric.value:+.1f} [{100 * metric.low:+.1f}, {100 * metric.high:+.1f}]"
 
 
 def p_value(p: float) -> str:
@@ -85,7 +79,7 @@ def html(comparisons: list[Comparison], sides: list[Side]) -> str:
     environment = Environment(
         loader=PackageLoader("training.evaluation"), autoescape=select_autoescape(), trim_blocks=True
     )
-    environment.filters |= {"points": points, "p": p_value}
+    environment.filters["p"] = p_value
     template = environment.get_template("compare_report.html")
     return template.render(
         sides=sides,

@@ -160,6 +160,4 @@ def report(evaluation: Evaluation, title: str) -> Table:
 
 
 def _cell(metric: Metric | None) -> str:
-    if metric is None:
-        return ""
-    return f"{100 * metric.value:.1f}" if metric.low == metric.high else str(metric)
+    return "" if metric is None else str(metric)

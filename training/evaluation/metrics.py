@@ -25,14 +25,31 @@ CONFIDENCE = (2.5, 97.5)  # percentiles
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure between 0 and 1, and its 95 % interval."""
+    """A figure between 0 and 1, or a difference of two, and its 95 % interval."""
 
     value: float
     low: float
     high: float
 
+    @classmethod
+    def of(cls, value: float, resampled: Floats) -> "Metric":
+        """A figure and what it is in each resample, shape (resamples,)."""
+        low, high = np.percentile(resampled, CONFIDENCE)
+        return cls(float(value), float(low), float(high))
+
     def __str__(self) -> str:
-        return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+        """In percent; without the interval where it has no width."""
+        return f"{100 * self.value:.1f}" + (f" {self.interval}" if self.low < self.high else "")
+
+    @property
+    def interval(self) -> str:
+        """The interval in percent."""
+        return f"[{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
+    @property
+    def points(self) -> str:
+        """A difference in points with its interval, signs shown."""
+        return f"{100 * self.value:+.1f} [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
 
 
 def group_weights(groups: Ints, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
@@ -65,6 +82,11 @@ def macro_f1(labels: Ints, predicted: Ints, weights: Floats) -> Floats:
     present = counts.sum(axis=0) + counts.sum(axis=1) > 0
     mean: Floats = f1_per_class(confusion(labels, predicted, weights))[:, present].mean(axis=1)
     return mean
+
+
+def macro_f1_score(labels: Ints, predicted: Ints) -> float:
+    """Macro-F1 of labelled rows as one number, without an interval."""
+    return float(macro_f1(labels, predicted, np.ones((1, len(labels))))[0])
 
 
 def expected_calibration_error(correct: Floats, confidence: Floats, weights: Floats) -> Floats:
@@ -124,12 +146,7 @@ def head_metrics(head: str, labels: Ints, probabilities: Floats, groups: Ints) -
 
     figures = measure(np.ones((1, len(labels))))
     resampled = measure(group_weights(groups))
-    return {name: _metric(figures[name][0], resampled[name]) for name in figures}
-
-
-def _metric(value: float, resampled: Floats) -> Metric:
-    low, high = np.percentile(resampled, CONFIDENCE)
-    return Metric(float(value), float(low), float(high))
+    return {name: Metric.of(figures[name][0], resampled[name]) for name in figures}
 
 
 def mean_macro_f1(labels: Ints, predictions: list[Ints], groups: Ints, seed: int = 0) -> Metric:
@@ -149,7 +166,7 @@ def mean_over_runs(scores: Sequence[Score], groups: Ints, seed: int = 0) -> Metr
     """A figure averaged over runs; each score maps weights (resamples, rows) to the run's figure per resample."""
     weights, once = group_weights(groups, seed=seed), np.ones((1, len(groups)))
     value = np.mean([score(once)[0] for score in scores])
-    return _metric(float(value), _redrawn_mean(np.stack([score(weights) for score in scores], axis=1), seed))
+    return Metric.of(float(value), _redrawn_mean(np.stack([score(weights) for score in scores], axis=1), seed))
 
 
 def difference_macro_f1(labels: Ints, ours: list[Ints], theirs: list[Ints], groups: Ints, seed: int = 0) -> Metric:
@@ -165,7 +182,7 @@ def difference_over_runs(ours: Sequence[Score], theirs: Sequence[Score], groups:
     for number, scores in enumerate((ours, theirs)):
         values.append(float(np.mean([score(once)[0] for score in scores])))
         resampled.append(_redrawn_mean(np.stack([score(weights) for score in scores], axis=1), seed + number))
-    return _metric(values[0] - values[1], resampled[0] - resampled[1])
+    return Metric.of(values[0] - values[1], resampled[0] - resampled[1])
 
 
 def _redrawn_mean(scores: Floats, seed: int) -> Floats:

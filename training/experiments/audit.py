@@ -9,9 +9,8 @@ from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 
 from serving.errors import StancewiseError
-from serving.labels import HEADS
+from serving.labels import HEADS, label_indices
 from serving.store.run_files import find_run, log_tables, read_predictions
-from training.evaluation.metrics import Ints
 from training.experiments.folds import PART
 
 DOUBT_COLUMNS = ("id", "head", "label", "suggested", "corrected", "reason", "text", "speaker", "target")
@@ -48,7 +47,7 @@ def ranked_by_doubt(table: pd.DataFrame, head: str) -> pd.DataFrame:
     """
     names = np.array(HEADS[head])
     rows = table[table[f"{head}_true"].notna()].reset_index(drop=True)
-    labels: Ints = np.array([HEADS[head].index(label) for label in rows[f"{head}_true"]], dtype=np.int64)
+    labels = label_indices(head, rows[f"{head}_true"])
     shares = rows[[f"{head}_p_{label}" for label in names]].to_numpy(dtype=np.float64)
     shares = shares / shares.sum(axis=1, keepdims=True)
     best = shares.argmax(axis=1)

@@ -29,7 +29,6 @@ from serving.store.run_files import find_run
 from serving.tables import read_rows
 from training.config import Section
 from training.evaluation.compare import compare, read_sides
-from training.evaluation.compare_report import points
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 REPLACED = "promotion.replaced"  # tag of a champion: the version that was champion before it
@@ -159,7 +158,7 @@ def _differences(version: ModelVersion, champion: ModelVersion | None, config: P
     for one in compare(sides):
         met = one.difference.low > config.least_difference
         wanted = f"lower end above {100 * config.least_difference:+.1f} wanted"
-        yield Condition(f"{one.head} not worse", met, f"{points(one.difference)} points of macro-F1; {wanted}")
+        yield Condition(f"{one.head} not worse", met, f"{one.difference.points} points of macro-F1; {wanted}")
 
 
 def _calibration(version: ModelVersion, config: PromotionConfig) -> Iterator[Condition]:

@@ -11,7 +11,7 @@ from serving.labels import HEADS, LOGITS, UNLABELLED
 from serving.runtime.tfidf import ngrams, save_tfidf
 from training.config import BaselineConfig
 from training.data.corpus import Corpus
-from training.evaluation.metrics import Floats, macro_f1
+from training.evaluation.metrics import Floats, macro_f1_score
 
 _ABSENT = -30.0  # logit of a label that never occurred in training
 
@@ -35,7 +35,7 @@ def fit_baseline(config: BaselineConfig, train: Corpus, validation: Corpus, work
             model = LogisticRegression(C=inverse_penalty, max_iter=2000).fit(features[rows], labels[rows])
             score = 0.0
             if known.any():
-                score = float(macro_f1(truth[known], model.predict(held_out[known]), np.ones((1, known.sum())))[0])
+                score = macro_f1_score(truth[known], model.predict(held_out[known]))
             candidates.append((score, -inverse_penalty, model))
         best = max(candidates, key=lambda candidate: candidate[:2])[2]
         weights[:, LOGITS[head]], bias[LOGITS[head]] = _three_columns(best, len(HEADS[head]))

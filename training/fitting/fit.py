@@ -29,7 +29,7 @@ from serving.labels import LOGITS, Head
 from training.config import Loss, Optimiser, TrainConfig
 from training.data.corpus import Corpus
 from training.data.unlabelled_pairs import with_unrelated
-from training.evaluation.metrics import macro_f1
+from training.evaluation.metrics import macro_f1_score
 from training.fitting import processes
 from training.fitting.batches import LengthBatches, Pieces, pieces_of
 from training.fitting.encoders import add_lora, load_encoder
@@ -108,7 +108,7 @@ def _scores(heads: tuple[Head, ...], evaluation: EvalPrediction) -> dict[str, fl
         if known.any():
             predicted = np.asarray(evaluation.predictions)[known, LOGITS[head]].argmax(axis=1)
             labels = masses[known].argmax(axis=1)
-            scores[f"{head}_macro_f1"] = float(macro_f1(labels, predicted, np.ones((1, known.sum())))[0])
+            scores[f"{head}_macro_f1"] = macro_f1_score(labels, predicted)
     return {**scores, SELECTION_METRIC: float(np.mean(list(scores.values()))) if scores else 0.0}
 
 

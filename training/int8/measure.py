@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from serving.classifier import StanceClassifier
-from serving.labels import HEADS, UNLABELLED
+from serving.labels import HEADS, UNLABELLED, label_indices
 from serving.runtime.base import Runtime, all_logits
 from serving.runtime.cores import usable_cores
 from serving.statement import Prediction, Statement
@@ -70,8 +70,7 @@ class Report:
         rows = []
         for head, apart in shown.differences.items():
             before, after = (str(side[head]["macro_f1"]) for side in (shown.torch, shown.int8))
-            points = f"{100 * apart.value:+.1f} [{100 * apart.low:+.1f}, {100 * apart.high:+.1f}]"
-            rows.append((f"{shown.name} {head} macro-F1", before, after, points))
+            rows.append((f"{shown.name} {head} macro-F1", before, after, apart.points))
         share = f"{100 * two.megabytes / one.megabytes:.0f} %"
         rows.append(("size in MB", f"{one.megabytes:.1f}", f"{two.megabytes:.1f}", share))
         rows.append(("statements/s, bulk", f"{one.per_second:.0f}", f"{two.per_second:.0f}", f"{self.speed:.2f} x"))
@@ -113,10 +112,9 @@ def labelled_rows(table: pd.DataFrame, heads: Sequence[str], column: str) -> Row
     statements = [Statement.model_validate(row) for row in rows.to_dict("records")]
     labels = {}
     for head in heads:
-        places = {label: number for number, label in enumerate(HEADS[head])}
         given = table.get(column.format(head), pd.Series(dtype=object))
         if given.notna().any():
-            labels[head] = np.array([places.get(label, UNLABELLED) for label in given], dtype=np.int64)
+            labels[head] = label_indices(head, given)
     # Numbered in order of appearance, as in training: then the intervals are those of the training run.
     groups = pd.factorize(table["group"].fillna(table["text"]))[0]
     return Rows(statements, labels, groups.astype(np.int64))

@@ -21,7 +21,7 @@ from serving.runtime.int8 import OpenVinoRuntime
 from serving.runtime.pytorch import TorchRuntime
 from serving.statement import Statement
 from serving.store.folder import INT8_FOLDER, ModelSettings
-from training.evaluation.metrics import Ints, macro_f1
+from training.evaluation.metrics import Ints, macro_f1_score
 
 MOST_LOSS = 0.005  # of validation macro-F1, mean of the heads; an int8 model that loses more is made again
 ITEM_TOKENS, RANKED_ITEMS = 1024, 8  # size of the accuracy control's items; on how many of them it ranks the layers
@@ -50,7 +50,7 @@ class Rows:
             known = labels != UNLABELLED
             if known.any():
                 predicted = logits[known, LOGITS[head]].argmax(axis=1).astype(np.int64)
-                scores.append(macro_f1(labels[known], predicted, np.ones((1, len(predicted))))[0])
+                scores.append(macro_f1_score(labels[known], predicted))
         return float(np.mean(scores))
 
 

@@ -57,16 +57,34 @@ def test_a_clean_corpus_has_no_problems(tmp_path):
         ({"train1": {"target": "votes", "target_start": 17}}, "train.jsonl:2", "target_end"),
         ({"train1": {"target": "votes", "target_start": 90, "target_end": 95}}, "train.jsonl:2", "outside the text"),
         ({"train1": {"target": "votes", "target_start": 0, "target_end": 4}}, "train.jsonl:2", "not the target"),
-        ({"train1": {"id": "train-0"}}, "train.jsonl:2", "'train-0' stands at train.jsonl:1 already"),
-        ({"train1": {"group": "test0"}}, "train.jsonl:2", "group: 'test0' is also in another split, at test.jsonl:1"),
-        ({"train1": {"text": TEXTS["test"][0]}}, "train.jsonl:2", "in another split"),
-        ({"train1": {"text": TEXTS["test"][0].replace("warmly", "today")}}, "train.jsonl:2", "alike with test.jsonl:1"),
-        ({"train1": {"text": TEXTS["train"][0], "target": "ferry"}}, "train.jsonl:2", "give both one group"),
+        ({"train1": {"id": "train-0"}}, "train.jsonl:2", "'train-0' stands at {train}:1 already"),
+        (
+            {"train1": {"group": "test0"}},
+            "train.jsonl:2",
+            "group: 'test0' is also at {test}:1, which is in another split",
+        ),
+        (
+            {"train1": {"text": TEXTS["test"][0]}},
+            "train.jsonl:2",
+            "text: the same as at {test}:1, which is in another split",
+        ),
+        (
+            {"train1": {"text": TEXTS["test"][0].replace("warmly", "today")}},
+            "train.jsonl:2",
+            "alike with {test}:1, which is in another split",
+        ),
+        (
+            {"train1": {"text": TEXTS["train"][0], "target": "ferry"}},
+            "train.jsonl:2",
+            "the same as at {train}:1, give both",
+        ),
+        ({"train1": {"text": TEXTS["train"][0] + "!"}}, "train.jsonl:2", "alike with {train}:1, give both one group"),
     ],
 )
 def test_each_defect_is_found_at_its_place(tmp_path, changes, line, message):
     found = problems(tmp_path, **changes)
-    assert any(line in problem and message in problem for problem in found), found
+    message = message.format(train=tmp_path / "train.jsonl", test=tmp_path / "test.jsonl")
+    assert any(f"{line}: " in problem and message in problem for problem in found), found
 
 
 def test_repeated_and_contradictory_statements(tmp_path):
@@ -74,7 +92,21 @@ def test_repeated_and_contradictory_statements(tmp_path):
     found = problems(tmp_path, train1=same)
     assert any("train.jsonl:2" in p and "stance and sentiment: contradicts" in p for p in found)
     found = problems(tmp_path, train1={**same, "stance": "support", "sentiment": "positive"})
-    assert any("train.jsonl:2" in p and "repeats the statement at train.jsonl:1" in p for p in found)
+    assert any("train.jsonl:2" in p and f"repeats the statement at {tmp_path}/train.jsonl:1" in p for p in found)
+
+
+def test_a_text_that_stands_in_two_splits_is_reported_once_as_a_leak(tmp_path):
+    same = {"text": TEXTS["test"][0], "target": "donor", "group": "test0"}
+    found = [p for p in problems(tmp_path, train1=same) if "train.jsonl:2: " in p]
+    assert found == [
+        f"{tmp_path}/train.jsonl:2: text: the same as at {tmp_path}/test.jsonl:1, "
+        "which is in another split: keep both in one"
+    ]
+
+
+def test_rows_of_one_story_may_share_a_text(tmp_path):
+    same = {"text": TEXTS["train"][0], "target": "ferry", "group": "train0"}
+    assert problems(tmp_path, train1=same) == []
 
 
 def test_balance_is_reported_per_split_and_label(tmp_path):
@@ -100,6 +132,11 @@ def test_bytes_that_are_not_json_or_utf8(tmp_path):
     assert any(":1: starts with a byte order mark" in p for p in found)
     assert any(":4: not JSON" in p for p in found)
     assert any(":5: " in p and "Unicode" in p for p in found)
+
+
+def test_blank_texts_alone_are_problems_not_a_failure(tmp_path):
+    path = write_lines(tmp_path / "train.jsonl", [row | {"text": " " * 6} for row in rows("train")])
+    assert len([p for p in check([path]) if p.message == "text: empty"]) == 3
 
 
 def test_an_empty_or_missing_corpus(tmp_path):

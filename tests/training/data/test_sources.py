@@ -266,8 +266,9 @@ def test_a_file_a_folder_and_a_clone_are_the_same_path(source, tmp_path):
 
 
 def test_lines_are_those_of_the_file(tmp_path):
-    directed = read_set(wanted("directed_sentiment", path=write_authors("directed_sentiment", tmp_path)))
-    assert (directed.lines, directed.place(2)) == ([1, 2, 3, 4, 5], "train.txt:3")
+    folder = write_authors("directed_sentiment", tmp_path)
+    directed = read_set(wanted("directed_sentiment", path=folder))
+    assert (directed.lines, directed.place(2)) == ([1, 2, 3, 4, 5], f"{folder}/train.txt:3")
     assert read_set(wanted("plv", path=write_authors("plv", tmp_path))).lines == [2, 3, 5, 6]
     tweets = read_set(wanted("semeval2016_stance", path=write_authors("semeval2016_stance", tmp_path)))
     assert tweets.lines == []  # of five files

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from training.evaluation.metrics import (
+    Metric,
     area_under_risk_coverage,
     confusion,
     contrast_rows,
@@ -14,6 +15,7 @@ from training.evaluation.metrics import (
     group_weights,
     head_metrics,
     macro_f1,
+    macro_f1_score,
     mean_macro_f1,
 )
 
@@ -25,10 +27,27 @@ def test_f1_is_that_of_scikit_learn_with_and_without_weights(rows):
     true, predicted, weight = (np.array(column) for column in zip(*rows, strict=True))
     ones = np.ones((1, len(true)))
     assert macro_f1(true, predicted, ones)[0] == pytest.approx(f1_score(true, predicted, average="macro"))
+    assert macro_f1_score(true, predicted) == macro_f1(true, predicted, ones)[0]
     if weight.sum():
         expected = f1_score(true, predicted, average=None, labels=[0, 1, 2], sample_weight=weight, zero_division=0)
         counts = confusion(true, predicted, weight[None, :].astype(float))
         np.testing.assert_allclose(f1_per_class(counts)[0], expected, atol=1e-12)
+
+
+def test_a_figure_is_shown_in_percent_and_a_difference_in_signed_points():
+    metric = Metric(0.0123, -0.004, 0.0287)
+    assert str(metric) == "1.2 [-0.4, 2.9]"
+    assert metric.interval == "[-0.4, 2.9]"
+    assert metric.points == "+1.2 [-0.4, +2.9]"
+
+
+def test_a_figure_without_an_interval_is_shown_alone():
+    assert str(Metric(0.8, 0.8, 0.8)) == "80.0"
+    assert Metric(0.0, 0.0, 0.0).points == "+0.0 [+0.0, +0.0]"
+
+
+def test_the_interval_holds_the_middle_95_percent_of_the_resamples():
+    assert Metric.of(0.5, np.linspace(0, 1, 1001)) == Metric(0.5, 0.025, 0.975)
 
 
 def test_calibration_error_by_hand():
