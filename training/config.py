@@ -1,6 +1,7 @@
 """Experiment configs: YAML, every key typed, every mistake named with its place and the nearest right key."""
 
 import difflib
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -58,6 +59,7 @@ class DataSet(Section):
         return self
 
     def __str__(self) -> str:
+        """Every key that is set, so that sets that differ are told apart in a run's parameters."""
         place = self.path or self.hub
         name = (
             str(place) if self.source == "statements" else f"{self.source}/{self.part}" + (f" {place}" if place else "")
@@ -65,7 +67,11 @@ class DataSet(Section):
         weight = f" x{self.weight:g}" if self.weight != 1 else ""
         a_text = f" {self.rows_a_text} a text" if self.rows_a_text else ""
         heads = f" {' and '.join(self.heads)} only" if self.heads else ""
-        return name + weight + heads + a_text + (f" :{self.rows}" if self.rows else "")
+        rows = f" :{self.rows}" if self.rows else ""
+        said = {"source", "part", "path", "hub", "weight", "rows", "rows_a_text", "heads"}
+        rest = self.model_dump(mode="json", exclude_defaults=True, exclude=said)
+        more = [f"{key} {json.dumps(v, ensure_ascii=False) if isinstance(v, dict) else v}" for key, v in rest.items()]
+        return name + weight + heads + a_text + rows + (f" ({', '.join(more)})" if more else "")
 
     @property
     def name(self) -> str:

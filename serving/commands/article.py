@@ -24,22 +24,37 @@ _FILE_WIDTH = 120  # columns of a table that is written to a file
 
 def article(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FILE|FOLDER|-", help="Texts; of a folder all .txt and .md; - is stdin.")
+        list[Path],
+        typer.Argument(metavar="FILE|FOLDER|-", help="Texts; of a folder all .txt and .md files; - is standard input."),
     ],
     model: ModelOption = "models:/stance@champion",
     format: Annotated[
-        Format | None, typer.Option(help="Default: by the output's extension, else table.", show_default=False)
+        Format | None,
+        typer.Option(
+            help="How the statements are written (default: by the extension of --output, else table).",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="The file to write (default: standard output).")] = None,
     target: Annotated[
-        list[str] | None, typer.Option(metavar="NAME[=ALIAS,ALIAS]", help="Only toward these; repeat for more.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=ALIAS,ALIAS]",
+            help="Only positions toward this target, with other names it has; repeat for more.",
+        ),
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Which words carried each stance (jsonl, html).")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also say which words carried each stance (jsonl and html only).")
+    ] = False,
     extract: Annotated[
-        Literal["html"] | None, typer.Option(help="html: take the main text out of HTML files.", show_default=False)
+        Literal["html"] | None,
+        typer.Option(help="html: the files are HTML pages; take their main text.", show_default=False),
     ] = None,
     summary: Annotated[
-        bool, typer.Option("--summary", help="Holder-target pairs over all files, not single statements.")
+        bool,
+        typer.Option(
+            "--summary", help="One row for each pair of holder and target over all files, not one for each statement."
+        ),
     ] = False,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
@@ -50,15 +65,11 @@ def article(
 
     Examples:
 
-      python -m serving article data/articles/state-visit.txt
-
-      python -m serving article data/articles --output statements.jsonl --explain
-
-      python -m serving article data/articles --summary --format csv > pairs.csv
-
-      python -m serving article page.html --extract html --output page-with-stances.html
-
-      cat report.txt | python -m serving article - --target "the accord=the agreement,the deal"
+        python -m serving article data/articles/state-visit.txt
+        python -m serving article data/articles --output statements.jsonl --explain
+        python -m serving article data/articles --summary --format csv > pairs.csv
+        python -m serving article data/articles/state-visit.txt --output state-visit.html
+        cat data/articles/state-visit.txt | python -m serving article - --target "Uruguay=Montevideo,its bid"
     """
     form = chosen_format(format, output)
     if summary and form == "html":

@@ -67,14 +67,16 @@ class Exported:
     seconds: float  # from start to ready
 
 
-def export(model: ModelOption, output: Annotated[Path, typer.Option(help="The folder to make.")]) -> None:
+def export(
+    model: ModelOption, output: Annotated[Path, typer.Option(help="The folder to make; it must not exist yet.")]
+) -> None:
     """Write a folder that serves the model anywhere, with a Containerfile and pinned requirements.
 
     The model needs no registry there; one with int8 needs neither torch nor transformers.
 
     Example:
 
-      python -m serving export --model models:/stance@champion --output stance-server
+        python -m serving export --model models:/stance@champion --output stance-server
     """
     made, other = export_model(model, output)
     table = Table("runtime", "model, MB", "packages, MB", "seconds to ready")

@@ -12,9 +12,12 @@ from serving.errors import StancewiseError
 
 
 def optimize(
-    model: Annotated[str, typer.Option(help="models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    model: Annotated[str, typer.Option(help="The model: models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
     output_alias: Annotated[
-        str | None, typer.Option(help="For the new version; only promote gives champion.", show_default=False)
+        str | None,
+        typer.Option(
+            help="An alias for the new version, such as int8; champion is given by promote alone.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Make the int8 version of a fine-tuned model for CPUs: the same as python -m training optimize.
@@ -23,7 +26,7 @@ def optimize(
 
     Example:
 
-      python -m serving optimize --model models:/stance@champion
+        python -m serving optimize --model models:/stance@champion --output-alias int8
     """
     for module in ("training", "nncf"):
         if find_spec(module) is None:

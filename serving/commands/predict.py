@@ -24,14 +24,24 @@ CHUNK = 256  # rows labelled at once: enough to sort by length, few enough to st
 
 def predict(
     model: ModelOption,
-    text: Annotated[str | None, typer.Option(help="One statement, shown as a table.")] = None,
-    speaker: Annotated[str | None, typer.Option(help="Its holder (default: the author of the text).")] = None,
-    target: Annotated[str | None, typer.Option(help="Its target (default: the text's main subject).")] = None,
-    input: Annotated[Path | None, typer.Option(help=".jsonl, .csv or .parquet (default: JSON Lines on stdin).")] = None,
-    output: Annotated[
-        Path | None, typer.Option(help=".jsonl, .csv or .parquet (default: JSON Lines on stdout).")
+    text: Annotated[str | None, typer.Option(help="Label this one statement and show it as a table.")] = None,
+    speaker: Annotated[
+        str | None, typer.Option(help="With --text: its holder (default: the author of the text).")
     ] = None,
-    bad_rows: Annotated[Path | None, typer.Option(help="Where unreadable rows are listed (.jsonl).")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="With --text: its target (default: the text's main subject).")
+    ] = None,
+    input: Annotated[
+        Path | None, typer.Option(help="Rows to label: .jsonl, .csv or .parquet (default: JSON Lines on stdin).")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Where the labelled rows go: .jsonl, .csv or .parquet (default: JSON Lines on stdout)."),
+    ] = None,
+    bad_rows: Annotated[
+        Path | None,
+        typer.Option(help="Where rows that cannot be labelled are listed (.jsonl; default: beside the output)."),
+    ] = None,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
 ) -> None:
@@ -42,12 +52,9 @@ def predict(
 
     Examples:
 
-      python -m serving predict --model models:/stance@champion --text "Oslo hailed the accord." --speaker Oslo
-      --target "the accord"
-
-      python -m serving predict --model models:/stance@champion --input data/statements/test.jsonl --output labelled.csv
-
-      cat rows.jsonl | python -m serving predict --model models:/stance@champion > labelled.jsonl
+        python -m serving predict --model models:/stance@champion --text "Oslo hailed the accord." --target "the accord"
+        python -m serving predict --model models:/stance@champion --input data/statements/test.jsonl --output out.csv
+        cat data/statements/test.jsonl | python -m serving predict --model models:/stance@champion > out.jsonl
     """
     if text is not None and (input or output):
         raise StancewiseError("--text labels one statement; leave out --input and --output, or leave out --text")

@@ -12,9 +12,13 @@ from serving.errors import StancewiseError
 def score(
     model: ModelOption,
     input: Annotated[str, typer.Option(help="A table or a folder of them: .jsonl, .csv or .parquet.")],
-    output: Annotated[str, typer.Option(help="The folder to make; it appears when it is whole.")],
-    engine: Annotated[Literal["local", "spark"], typer.Option(help="This machine, or a Spark cluster.")] = "local",
-    shard_rows: Annotated[int, typer.Option(min=1, help="Rows in a shard (local).")] = 16_384,
+    output: Annotated[str, typer.Option(help="The folder to make; it appears when all rows are scored.")],
+    engine: Annotated[
+        Literal["local", "spark"], typer.Option(help="local: this machine; spark: a Spark cluster.")
+    ] = "local",
+    shard_rows: Annotated[
+        int, typer.Option(min=1, help="With --engine local: rows in one file of the output.")
+    ] = 16_384,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
 ) -> None:
@@ -29,10 +33,8 @@ def score(
 
     Examples:
 
-      python -m serving score --model models:/stance@champion --input data/statements --output labelled
-
-      python -m serving score --engine spark --model models:/stance@champion --input hdfs:///statements
-      --output hdfs:///labelled
+        python -m serving score --model models:/stance@champion --input data/statements --output scored
+        python -m serving score --engine spark --model models:/stance/1 --input hdfs:///in --output hdfs:///scored
     """
     from serving.scoring.manifest import with_version
 

@@ -11,7 +11,7 @@ from serving.server.settings import ServerSettings
 
 KeyFileOption = Annotated[
     Path | None,
-    typer.Option(help="Holds the key that clients send (or set STANCEWISE_API_KEY).", show_default=False),
+    typer.Option(help="A file with the key that clients must send (or set STANCEWISE_API_KEY).", show_default=False),
 ]
 
 
@@ -22,11 +22,9 @@ def serve(api_key_file: KeyFileOption = None, **given: Any) -> None:
 
     Examples:
 
-      python -m serving serve --model models:/stance@champion
-
-      curl http://127.0.0.1:8000/v1/predict -d '{"text": "Oslo hailed the accord.", "target": "the accord"}'
-
-      STANCEWISE_API_KEY=... python -m serving serve --model models:/stance@champion --host 0.0.0.0 --workers 4
+        python -m serving serve --model models:/stance@champion
+        curl http://127.0.0.1:8000/v1/predict -d '{"text": "Oslo hailed the accord.", "target": "the accord"}'
+        STANCEWISE_API_KEY=secret python -m serving serve --model models:/stance@champion --host 0.0.0.0 --workers 4
     """
     from serving.server import process
 

@@ -18,6 +18,7 @@ from serving.store.versions import look_up
 
 CONFIG_FILE = "config.json"
 CARD_FILE = "model_card.md"
+METRICS_TABLE = "metrics"  # every figure with its interval; among a run's metrics only macro-F1 has one
 TRAIN_ROWS, VALIDATION_ROWS = "optimize/train.jsonl", "optimize/validation.jsonl"  # what `optimize` works with
 
 Item = TypeVar("Item")
@@ -75,9 +76,19 @@ def read_text(run_id: str, path: str) -> str:
 
 
 def log_tables(tables: dict[str, pd.DataFrame], run_id: str | None = None) -> None:
-    """Log tables as MLflow tables (shown in the UI), under `tables/`, to the active run or the one named."""
+    """Log tables as MLflow tables (shown in the UI), under `tables/`, to the active run or the one named.
+
+    A table that the run has already is replaced.
+    """
+    client = mlflow.MlflowClient()
+    run_id = run_id or mlflow.active_run().info.run_id
+    there = {file.path for file in client.list_artifacts(run_id, "tables")}
     for name, table in tables.items():
-        mlflow.log_table(table.astype(object).where(table.notna(), None), f"tables/{name}.json", run_id=run_id)
+        path, shown = f"tables/{name}.json", table.astype(object).where(table.notna(), None)
+        if path in there:  # log_table would append to it
+            client.log_text(run_id, shown.to_json(orient="split", index=False, date_format="iso"), path)
+        else:
+            client.log_table(run_id, shown, path)
 
 
 def read_predictions(run: Run, part: str) -> pd.DataFrame:

@@ -6,7 +6,9 @@ from serving.errors import StancewiseError
 from training.commands import data, measure, release, train
 from training.fitting import processes
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+)
 
 
 @app.callback()

@@ -6,20 +6,22 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from serving.cli import console
+from serving.cli import MODEL_HELP, console
 
 
 def check(
     path: Annotated[Path, typer.Argument(help="A folder with one .jsonl a split, or a file.")],
-    least_share: Annotated[float, typer.Option(help="Least share of rows each label needs.")] = 0.05,
-    most_share: Annotated[float, typer.Option(help="Most share of rows a label may have.")] = 0.95,
+    least_share: Annotated[float, typer.Option(help="The least share of a file's rows that each label needs.")] = 0.05,
+    most_share: Annotated[float, typer.Option(help="The largest share of a file's rows that a label may have.")] = 0.95,
 ) -> None:
     """Validate a corpus: schema, labels, texts, offsets, duplicates, leaks between splits, balance.
 
     Reports every problem as file:line and exits with 1 if there is one. Training refuses the same problems, except
     that it only warns of a rare label and that data.leaks in its config can let leaks pass.
 
-    Example: python -m training check data/statements
+    Example:
+
+        python -m training check data/statements
     """
     from training.data.check import check as check_files
     from training.data.check import corpus_files
@@ -35,15 +37,19 @@ def check(
 
 
 def teach(
-    model: Annotated[str, typer.Argument(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     config: Annotated[Path, typer.Argument(help="A YAML config; the rows of its data.train are labelled.")],
-    output: Annotated[Path, typer.Option(help="Where its probabilities go (.jsonl).")],
+    output: Annotated[
+        Path, typer.Option(help="The file to write: the id of every row, with the model's probabilities (.jsonl).")
+    ],
 ) -> None:
     """Label a config's training rows with a model, so that a smaller one can learn from its answers.
 
     The file goes into another config as the `teacher` of the same set.
 
-    Example: python -m training teach models:/large@champion configs/newsmtsc-110m.yaml --output taught.jsonl
+    Example:
+
+        python -m training teach models:/stance@champion configs/quickstart.yaml --output taught.jsonl
     """
     from serving.classifier import StanceClassifier
     from training.config import TrainConfig, load_config

@@ -5,17 +5,19 @@ from typing import Annotated
 
 import typer
 
-from serving.cli import console, errors
+from serving.cli import MODEL_HELP, console, errors
 from serving.errors import StancewiseError
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     files: Annotated[list[Path], typer.Argument(help="Labelled statements (.jsonl, .csv or .parquet).")],
 ) -> None:
     """Measure a model on labelled statements, with 95 % intervals clustered on groups.
 
-    Example: python -m training evaluate models:/stance@champion data/statements/validation.jsonl
+    Example:
+
+        python -m training evaluate models:/stance@champion data/statements/validation.jsonl
     """
     from serving.classifier import StanceClassifier
     from training.data.corpus import read_corpus
@@ -30,23 +32,25 @@ def evaluate(
 
 def benchmark(
     configs: Annotated[list[Path], typer.Argument(help="YAML benchmarks, such as configs/benchmarks/newsmtsc.yaml.")],
-    only: Annotated[str | None, typer.Option(help="Run these contenders only, comma-separated.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="Run these seeds only, comma-separated.")] = None,
-    table: Annotated[bool, typer.Option("--table", help="Print the tables of what is finished; run nothing.")] = False,
-    folder: Annotated[Path, typer.Option(help="Where finished cells are kept.")] = Path("benchmarks/cells"),
+    only: Annotated[str | None, typer.Option(help="Train only these contenders; names separated by commas.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Train only these seeds; numbers separated by commas.")] = None,
+    table: Annotated[
+        bool, typer.Option("--table", help="Train nothing; print the tables of what is finished.")
+    ] = False,
+    folder: Annotated[Path, typer.Option(help="The folder of the finished runs' answers, one file each.")] = Path(
+        "benchmarks/cells"
+    ),
 ) -> None:
     """Train and measure recipes and peers on the same rows; print a table with 95 % intervals.
 
-    What is finished is kept in small files and not run again, so a stopped benchmark goes on where it stopped. The
-    public sets are read from STANCE_BENCHMARKS, or from the paths and Hub ids of the config.
+    Finished runs are kept as small files, so a stopped benchmark is resumed by the same command. The public sets are
+    read from STANCE_BENCHMARKS, or from the paths and Hub ids of the config.
 
     Examples:
 
-      python -m training benchmark configs/benchmarks/*.yaml
-
-      python -m training benchmark configs/benchmarks/newsmtsc.yaml --only marked,blind --seeds 1,2
-
-      python -m training benchmark configs/benchmarks/*.yaml --table
+        python -m training benchmark configs/benchmarks/*.yaml
+        python -m training benchmark configs/benchmarks/newsmtsc.yaml --only marked,blind --seeds 1,2
+        python -m training benchmark configs/benchmarks/newsmtsc.yaml --table
     """
     from training.benchmark.cells import open_grid, run_cells
     from training.benchmark.config import BenchmarkConfig, chosen
@@ -66,21 +70,24 @@ def benchmark(
 
 
 def compare(
-    runs: Annotated[list[str], typer.Argument(help="Run ids, models:/NAME@ALIAS or models:/NAME/VERSION.")],
+    runs: Annotated[
+        list[str], typer.Argument(help="Two or more: run ids, models:/NAME@ALIAS or models:/NAME/VERSION.")
+    ],
     part: Annotated[
-        str | None, typer.Option(help="Part to compare on; the first test part they share if left out.")
+        str | None,
+        typer.Option(help="The part to compare on (default: the first test part that all were measured on)."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the HTML report here, too.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Also write the HTML report to this file.")] = None,
 ) -> None:
-    """Compare runs with the first one, on the same test rows: differences, intervals, p values, flipped rows, cost.
+    """Compare runs with the first one, on the same test rows.
 
-    A run of several seeds is named by its parent. The HTML report is logged to every run, under comparisons/.
+    Shown are the differences with their intervals and p values, the rows answered differently, and the costs.
+    For a run with several seeds, name the parent. The HTML report is logged to every run, under comparisons/.
 
-    Examples:
+    Examples, the first of which makes a second model:
 
-      python -m training compare 0f3c... 91ab...
-
-      python -m training compare models:/stance@champion models:/stance/7 --output report.html
+        python -m training baseline configs/baseline.yaml
+        python -m training compare models:/stance@champion models:/stance@baseline --output report.html
     """
     from training.evaluation.compare import compare as compare_sides
     from training.evaluation.compare import log_report, read_sides
@@ -97,14 +104,19 @@ def compare(
 
 
 def audit(
-    run: Annotated[str, typer.Argument(help="A finished cross-validation: the run that --folds names at its end.")],
-    output: Annotated[Path, typer.Option(help="Where the doubtful rows go (.csv).")] = Path("doubts.csv"),
+    run: Annotated[
+        str, typer.Argument(help="The id of a finished cross-validation, which train --folds prints at its end.")
+    ],
+    output: Annotated[Path, typer.Option(help="The file to write the doubtful rows to (.csv).")] = Path("doubts.csv"),
 ) -> None:
     """List the rows whose label the out-of-fold probabilities speak against, most doubtful first.
 
     Fill the column `corrected` where the label is wrong and name the file as data.corrections of a config.
 
-    Example: python -m training audit 0f3c... --output doubts.csv
+    Example; the first command prints the RUN_ID at its end:
+
+        python -m training train configs/quickstart.yaml --folds 5
+        python -m training audit RUN_ID --output doubts.csv
     """
     from training.experiments.audit import audit as audit_run
     from training.experiments.audit import log, write

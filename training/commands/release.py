@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from serving.cli import console, errors
+from serving.cli import MODEL_HELP, console, errors
 from serving.errors import StancewiseError
 
 EXIT_NOT_PROMOTED = 3
@@ -19,12 +19,14 @@ from Python           [bold]from serving import StanceClassifier, Statement[/]
 
 
 def sample(
-    article: Annotated[str, typer.Argument(help="Name of an article in data/articles.")] = "state-visit",
-    model: Annotated[str, typer.Option(help="Folder or MLflow URI.")] = "models:/stance@champion",
+    article: Annotated[str, typer.Argument(help="The name of a labelled article in data/articles.")] = "state-visit",
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "models:/stance@champion",
 ) -> None:
     """Label the statements of a sample article and say how to go on.
 
-    Example: python -m training sample harbour-strike
+    Example:
+
+        python -m training sample harbour-strike
     """
     from serving.classifier import StanceClassifier
     from serving.terminal import show
@@ -50,21 +52,28 @@ def sample(
 
 
 def promote(
-    candidate: Annotated[str | None, typer.Argument(help="Run id, models:/NAME/VERSION or models:/NAME@ALIAS.")] = None,
-    gate: Annotated[Path, typer.Option(help="The conditions, as YAML.")] = Path("configs/promotion.yaml"),
-    back: Annotated[bool, typer.Option("--rollback", help="Restore the champion before the present one.")] = False,
+    candidate: Annotated[
+        str | None, typer.Argument(help="The candidate: a run id, models:/NAME/VERSION or models:/NAME@ALIAS.")
+    ] = None,
+    gate: Annotated[Path, typer.Option(help="The YAML file with the conditions.")] = Path("configs/promotion.yaml"),
+    back: Annotated[
+        bool,
+        typer.Option(
+            "--rollback",
+            help="Without a candidate: make the version champion again that the present champion replaced.",
+        ),
+    ] = False,
 ) -> None:
-    """Make a candidate the champion if it is not worse, calibrated and served; else it becomes the challenger.
+    """Make a candidate the champion if it passes the gate; else it becomes the challenger, and the exit code is 3.
 
-    Says which condition failed, with the figures, and exits with 3. Every decision is a tag of the version.
+    The gate: it is not worse than the present champion, it is calibrated, and a fresh process can load it and label
+    samples. What failed is named with its figures. Every decision is kept as a tag of the version.
 
-    Examples:
+    Examples, the first of which makes a candidate:
 
-      python -m training promote 0f3c...
-
-      python -m training promote models:/stance/7
-
-      python -m training promote --rollback
+        python -m training baseline configs/baseline.yaml
+        python -m training promote models:/stance@baseline
+        python -m training promote --rollback
     """
     from training.config import load_config
     from training.experiments import promote as promotion
@@ -79,20 +88,21 @@ def promote(
 
 
 def optimize(
-    model: Annotated[str, typer.Option(help="models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
+    model: Annotated[str, typer.Option(help="The model: models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
     output_alias: Annotated[
-        str | None, typer.Option(help="For the new version; only promote gives champion.", show_default=False)
+        str | None,
+        typer.Option(
+            help="An alias for the new version, such as int8; champion is given by promote alone.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Make the int8 version of a fine-tuned model for CPUs, measure it beside PyTorch, log and register it.
 
     Whether the new version becomes champion is decided by python -m training promote.
 
-    Examples:
+    Example:
 
-      python -m training optimize --model models:/stance@champion
-
-      python -m training optimize --model models:/stance/3 --output-alias int8
+        python -m training optimize --model models:/stance@champion --output-alias int8
     """
     from training.int8.optimize import optimize as make_int8
 

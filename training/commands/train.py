@@ -9,29 +9,37 @@ from serving.cli import console
 from serving.errors import StancewiseError
 from training.fitting import processes
 
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="key=value, such as optimiser.learning_rate=1e-4.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a key of the config, such as epochs=2; repeat for more.")
+]
 
 
 def train(
     config: Annotated[Path | None, typer.Argument(help="A YAML config, such as configs/quickstart.yaml.")] = None,
     overrides: Overrides = None,
-    resume: Annotated[str | None, typer.Option(help="Go on with this killed run, from its last checkpoint.")] = None,
-    reuse: Annotated[bool, typer.Option(help="Do nothing when a run with this config and data is finished.")] = False,
-    folds: Annotated[int | None, typer.Option(help="Cross-validate on train and validation in so many parts.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(help="Without a config: the id of a stopped run, which goes on from its last checkpoint."),
+    ] = None,
+    reuse: Annotated[
+        bool, typer.Option(help="Do nothing if a run with this config and data is finished already.")
+    ] = False,
+    folds: Annotated[
+        int | None, typer.Option(help="Cross-validate over train and validation together, with this many folds.")
+    ] = None,
 ) -> None:
     """Fine-tune an encoder, calibrate it, evaluate it, track it in MLflow and register it.
 
+    Every run prints its RUN_ID when it starts. The finished model is registered as the config's `register` says; for a
+    trial, add --set register=null, so that the champion stays.
+
     Examples:
 
-      python -m training train configs/quickstart.yaml
-
-      python -m training train configs/quickstart.yaml --set template=blind --set seeds=[1,2,3]
-
-      python -m training train configs/quickstart.yaml --folds 5 --reuse
-
-      python -m training train --resume 0f3c...
-
-      torchrun --nproc_per_node 2 -m training train configs/quickstart.yaml
+        python -m training train configs/quickstart.yaml --reuse
+        python -m training train configs/quickstart.yaml --set template=blind --set register=null --set "seeds=[1,2]"
+        python -m training train configs/quickstart.yaml --folds 5 --reuse
+        python -m training train --resume RUN_ID
+        torchrun --nproc_per_node 2 -m training train configs/quickstart.yaml
     """
     with processes.team() as leads:
         if leads:
@@ -70,7 +78,9 @@ def baseline(
 ) -> None:
     """Fit TF-IDF + logistic regression, tracked and registered like a fine-tuned model.
 
-    Example: python -m training baseline configs/baseline.yaml
+    Example:
+
+        python -m training baseline configs/baseline.yaml
     """
     from training.config import BaselineConfig, load_config
     from training.experiments import run
@@ -83,9 +93,11 @@ def sweep(
 ) -> None:
     """Search a config's keys with Optuna, each trial a nested MLflow run, judged on validation alone.
 
-    A killed sweep goes on when it is started again; started twice, two processes share its trials.
+    A stopped sweep is resumed by the same command. Two processes started with the same config share the trials.
 
-    Example: python -m training sweep configs/sweeps/quickstart.yaml
+    Example:
+
+        python -m training sweep configs/sweeps/quickstart.yaml
     """
     from training.config import load_config
     from training.experiments.sweep import SweepConfig

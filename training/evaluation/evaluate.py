@@ -38,15 +38,13 @@ class Evaluation:
     heads: dict[str, HeadResult]
     milliseconds: float  # per statement, all rows at once
 
-    def flat(self, part: str) -> dict[str, float]:
-        """MLflow metrics: `test/stance/macro_f1`, `test/stance/macro_f1_low`, ..."""
-        metrics = {}
-        for head, result in self.heads.items():
-            for name, metric in result.metrics.items():
-                metrics[f"{part}/{head}/{name}"] = metric.value
-                metrics[f"{part}/{head}/{name}_low"] = metric.low
-                metrics[f"{part}/{head}/{name}_high"] = metric.high
-        return metrics
+    def figures(self, part: str) -> dict[str, Metric]:
+        """All metrics of all heads, named as in MLflow: `test/stance/macro_f1`, ..."""
+        return {
+            f"{part}/{head}/{name}": metric
+            for head, result in self.heads.items()
+            for name, metric in result.metrics.items()
+        }
 
     def table(self) -> pd.DataFrame:
         """One row per statement: the statement, true and predicted labels, all probabilities, abstained."""

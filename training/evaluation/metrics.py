@@ -5,12 +5,13 @@ was drawn gives one resample. Rows of one document group are drawn together (clu
 Hinkley 1997, ch. 3.8), because statements of one story are not independent.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from serving.labels import HEADS, UNLABELLED
 
@@ -206,3 +207,28 @@ def contrast_rows(texts: list[str], labels: Ints) -> npt.NDArray[np.bool_]:
             seen.setdefault(text, set()).add(label)
     pairs = zip(texts, labels.tolist(), strict=True)
     return np.array([label != UNLABELLED and len(seen[text]) > 1 for text, label in pairs])
+
+
+def mlflow_metrics(figures: Mapping[str, Metric]) -> dict[str, float]:
+    """The figures as a run's metrics; of macro-F1 also the ends of the interval, `..._low` and `..._high`.
+
+    The other intervals are in `figures_table` alone: three metrics for every figure would crowd the compare view.
+    """
+    metrics = {name: figure.value for name, figure in figures.items()}
+    for name, figure in figures.items():
+        if name.rpartition("/")[2].startswith("macro_f1"):
+            metrics |= {f"{name}_low": figure.low, f"{name}_high": figure.high}
+    return metrics
+
+
+def figures_table(figures: Mapping[str, Metric]) -> pd.DataFrame:
+    """Figures named part/head/metric, one row each: part, head, metric, value, low, high.
+
+    low and high are missing where a figure has no interval.
+    """
+    rows = [(*name.split("/"), figure.value, *_ends(figure)) for name, figure in figures.items()]
+    return pd.DataFrame(rows, columns=["part", "head", "metric", "value", "low", "high"])
+
+
+def _ends(figure: Metric) -> tuple[float | None, float | None]:
+    return (None, None) if figure.low == figure.high else (figure.low, figure.high)

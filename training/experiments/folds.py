@@ -9,13 +9,13 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS, UNLABELLED
-from serving.store.run_files import log_tables, read_predictions
+from serving.store.run_files import METRICS_TABLE, log_tables, read_predictions
 from training.config import TrainConfig
 from training.data.corpus import Corpus, join
 from training.data.parts import read_data
 from training.evaluation import plots
 from training.evaluation.evaluate import Evaluation, HeadResult, report
-from training.evaluation.metrics import Floats, Ints, head_metrics
+from training.evaluation.metrics import Floats, Ints, figures_table, head_metrics, mlflow_metrics
 from training.experiments import track
 from training.experiments.run import fine_tune
 
@@ -121,7 +121,8 @@ def _together(config: TrainConfig, pool: Corpus, runs: list[str]) -> Evaluation:
 
 def _log(evaluation: Evaluation, runs: list[str]) -> None:
     """The figures of all rows together; those of single folds spread more, and their spread is logged beside."""
-    metrics = evaluation.flat(PART)
+    figures = evaluation.figures(PART)
+    metrics = mlflow_metrics(figures)
     members = [mlflow.get_run(run_id).data.metrics for run_id in runs]
     for head in evaluation.heads:
         scores = [one[f"{HELD_OUT}/{head}/macro_f1"] for one in members]
@@ -131,4 +132,5 @@ def _log(evaluation: Evaluation, runs: list[str]) -> None:
     mlflow.log_metrics(metrics)
     mlflow.log_figure(plots.confusion_matrices(evaluation), "plots/confusion_matrices.png")
     mlflow.log_figure(plots.reliability_diagram(evaluation), "plots/reliability.png")
-    log_tables({f"{PART}_predictions": evaluation.table(), f"{PART}_worst_errors": evaluation.worst_errors()})
+    tables = {f"{PART}_predictions": evaluation.table(), f"{PART}_worst_errors": evaluation.worst_errors()}
+    log_tables({**tables, METRICS_TABLE: figures_table(figures)})

@@ -23,9 +23,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from serving.errors import StancewiseError
-from serving.labels import HEADS
 from serving.store.package import register
-from serving.store.run_files import find_run
+from serving.store.run_files import find_run, read_config
 from serving.tables import read_rows
 from training.config import Section
 from training.evaluation.compare import compare, read_sides
@@ -89,7 +88,7 @@ def promote(name: str, config: PromotionConfig, console: Console) -> Decision:
         if champion and champion.version == version.version:
             raise StancewiseError(f"version {version.version} of {config.model} is the champion already")
         with console.status("comparing with the champion"):
-            conditions = [*_differences(version, champion, config), *_calibration(version, config)]
+            conditions = [*_differences(version, champion, config), *calibration(version.run_id, config)]
         with console.status("labelling samples in a fresh process"):
             conditions.append(_serves(version, config))
         alias = CHAMPION if all(one.met for one in conditions) else CHALLENGER
@@ -161,14 +160,21 @@ def _differences(version: ModelVersion, champion: ModelVersion | None, config: P
         yield Condition(f"{one.head} not worse", met, f"{one.difference.points} points of macro-F1; {wanted}")
 
 
-def _calibration(version: ModelVersion, config: PromotionConfig) -> Iterator[Condition]:
-    metrics = mlflow.get_run(version.run_id).data.metrics
-    for head in HEADS:
-        error = metrics.get(f"{config.part}/{head}/ece")
-        if error is not None:
-            yield Condition(
-                f"{head} calibrated", error <= config.most_ece, f"ECE {error:.3f}; at most {config.most_ece:g} wanted"
-            )
+def calibration(run_id: str, config: PromotionConfig) -> Iterator[Condition]:
+    """One condition for every head that the run's model answers; a figure that is missing is not met.
+
+    Raises:
+        StancewiseError: the run keeps no config, which names its heads.
+    """
+    metrics = mlflow.get_run(run_id).data.metrics
+    for head in read_config(run_id)["heads"]:
+        name = f"{config.part}/{head}/ece"
+        error = metrics.get(name)
+        if error is None:
+            figures = f"run {run_id} has no {name}: it was not measured on {config.part} rows with {head} labels"
+        else:
+            figures = f"ECE {error:.3f}; at most {config.most_ece:g} wanted"
+        yield Condition(f"{head} calibrated", error is not None and error <= config.most_ece, figures)
 
 
 def _serves(version: ModelVersion, config: PromotionConfig) -> Condition:

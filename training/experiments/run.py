@@ -24,7 +24,15 @@ from serving.runtime.load import load_runtime
 from serving.runtime.pytorch import TorchRuntime
 from serving.store.folder import ModelSettings, write_settings
 from serving.store.package import log_model, register
-from serving.store.run_files import CARD_FILE, TRAIN_ROWS, VALIDATION_ROWS, evenly, log_tables, read_config
+from serving.store.run_files import (
+    CARD_FILE,
+    METRICS_TABLE,
+    TRAIN_ROWS,
+    VALIDATION_ROWS,
+    evenly,
+    log_tables,
+    read_config,
+)
 from training.config import BaselineConfig, ExperimentConfig, TrainConfig
 from training.data.corpus import Corpus
 from training.data.parts import read_data
@@ -32,7 +40,7 @@ from training.evaluation import plots
 from training.evaluation.calibrate import calibrate
 from training.evaluation.card import model_card
 from training.evaluation.evaluate import Evaluation, evaluate, report
-from training.evaluation.metrics import mean_macro_f1
+from training.evaluation.metrics import figures_table, mean_macro_f1, mlflow_metrics
 from training.experiments import track
 from training.fitting import processes
 from training.fitting.baseline import fit_baseline
@@ -304,8 +312,9 @@ def _log_rows_to_optimize(corpora: dict[str, Corpus]) -> None:
 
 
 def _log_evaluations(evaluations: dict[str, Evaluation], model_id: str | None) -> None:
-    for part, evaluation in evaluations.items():
-        mlflow.log_metrics(evaluation.flat(part), model_id=model_id)
+    figures = {name: one for part, each in evaluations.items() for name, one in each.figures(part).items()}
+    mlflow.log_metrics(mlflow_metrics(figures), model_id=model_id)
+    log_tables({METRICS_TABLE: figures_table(figures)})
     shown = evaluations[shown_part(evaluations)]
     for name, figure in (
         ("confusion_matrices", plots.confusion_matrices(shown)),
@@ -331,9 +340,8 @@ def _log_mean(finished: list[Finished]) -> None:
     for part, first in runs[0].items():
         for head, result in first.heads.items():
             predicted = [evaluations[part].heads[head].predicted for evaluations in runs]
-            metric = mean_macro_f1(result.labels, predicted, first.corpus.groups())
-            values = {"": metric.value, "_low": metric.low, "_high": metric.high}
-            mlflow.log_metrics({f"{part}/{head}/macro_f1{end}": value for end, value in values.items()})
+            mean = mean_macro_f1(result.labels, predicted, first.corpus.groups())
+            mlflow.log_metrics(mlflow_metrics({f"{part}/{head}/macro_f1": mean}))
 
 
 def _validation_score(run_id: str) -> float:

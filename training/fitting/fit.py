@@ -152,7 +152,39 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     """
     set_seed(seed)
     pieces = pieces_of(config.batch)
-    work, callbacks = workspace.folder, list(workspace.callbacks)
+    tokenizer, model = _encoder(config)
+    inputs = InputEncoder(tokenizer.backend_tokenizer, config.template, config.max_length, train.schemes())
+    if config.unrelated and "stance" in config.heads:
+        train = with_unrelated(train, config.unrelated, seed)
+    rows = encode_corpus(train, inputs, config.heads, config.loss)
+    batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
+    if pieces > 1:
+        rows = rows.add_item({**rows[0], "labels": [0.0] * 6})
+    arguments = _arguments(config, seed, len(batches), workspace.folder)
+    stop_early = [EarlyStoppingCallback(early_stopping_patience=config.patience)] if config.patience else []
+    trainer = StanceTrainer(
+        pieces=Pieces(batches, config.batch.accumulation, processes.index(), processes.count(), len(rows) - 1),
+        loss=MaskedLoss(config.heads, train, config.loss, arguments.device),
+        model=model,
+        args=arguments,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        train_dataset=rows,
+        eval_dataset=encode_corpus(validation, inputs, config.heads, Loss()),
+        compute_metrics=lambda evaluation: _scores(config.heads, evaluation),
+        callbacks=[*workspace.callbacks, *stop_early],
+        optimizers=(torch.optim.AdamW(parameter_groups(model, config.optimiser), fused=True), None),
+    )
+    _train(trainer, seed, last_checkpoint(workspace.folder) if workspace.resume else None)
+    folder = workspace.folder / "model"
+    if processes.index() == 0:
+        best = trainer.model.merge_and_unload() if config.lora is not None else trainer.model
+        best.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _encoder(config: TrainConfig) -> tuple[Any, Any]:
+    """The config's tokenizer and model, which must be able to do what the config asks; with adapters if it has lora."""
     tokenizer, model = load_encoder(config.encoder, config.template)
     longest = min(tokenizer.model_max_length, model.config.max_position_embeddings)
     if config.max_length > longest:
@@ -161,21 +193,17 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         )
     if config.gradient_checkpointing and not model.supports_gradient_checkpointing:
         raise StancewiseError("gradient_checkpointing: this encoder cannot do it; leave the key out")
-    if config.lora is not None:
-        model = add_lora(model, tokenizer, config.lora)
-    inputs = InputEncoder(tokenizer.backend_tokenizer, config.template, config.max_length, train.schemes())
-    if config.unrelated and "stance" in config.heads:
-        train = with_unrelated(train, config.unrelated, seed)
-    rows = encode_corpus(train, inputs, config.heads, config.loss)
-    batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
-    if pieces > 1:
-        rows = rows.add_item({**rows[0], "labels": [0.0] * 6})
+    return tokenizer, add_lora(model, tokenizer, config.lora) if config.lora is not None else model
+
+
+def _arguments(config: TrainConfig, seed: int, batches: int, folder: Path) -> TrainingArguments:
+    """What the Trainer is told, for so many batches an epoch; checkpoints go to the folder."""
     if config.device == "cuda" and not torch.cuda.is_available():
         raise StancewiseError("device: cuda asked for, but torch sees no GPU; use auto or cpu")
     use_cpu = config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
-    steps = math.ceil(len(batches) * config.epochs)
-    arguments = TrainingArguments(
-        output_dir=str(work),
+    steps = math.ceil(batches * config.epochs)
+    return TrainingArguments(
+        output_dir=str(folder),
         num_train_epochs=config.epochs,
         warmup_steps=round(steps * config.optimiser.warmup),
         lr_scheduler_type=config.optimiser.schedule,
@@ -190,7 +218,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         load_best_model_at_end=True,
         metric_for_best_model=SELECTION_METRIC,
         greater_is_better=True,
-        logging_steps=max(1, min(50, len(batches) // 4)),
+        logging_steps=max(1, min(50, batches // 4)),
         seed=seed,
         bf16=config.precision == "bf16" or (config.precision == "auto" and native_bf16(use_cpu)),
         use_cpu=use_cpu,
@@ -198,32 +226,15 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         disable_tqdm=True,
         report_to=[],
     )
-    if config.patience is not None:
-        callbacks.append(EarlyStoppingCallback(early_stopping_patience=config.patience))
-    trainer = StanceTrainer(
-        pieces=Pieces(batches, config.batch.accumulation, processes.index(), processes.count(), len(rows) - 1),
-        loss=MaskedLoss(config.heads, train, config.loss, arguments.device),
-        model=model,
-        args=arguments,
-        data_collator=DataCollatorWithPadding(tokenizer),
-        train_dataset=rows,
-        eval_dataset=encode_corpus(validation, inputs, config.heads, Loss()),
-        compute_metrics=lambda evaluation: _scores(config.heads, evaluation),
-        callbacks=callbacks,
-        optimizers=(torch.optim.AdamW(parameter_groups(model, config.optimiser), fused=True), None),
-    )
+
+
+def _train(trainer: StanceTrainer, seed: int, checkpoint: Path | None) -> None:
+    """Train to the end, from the checkpoint if there is one; the trainer then holds the best checkpoint."""
     trainer.remove_callback(PrinterCallback)
     if processes.index() > 0:
         torch.manual_seed(seed + processes.index())  # the same dropout in every process would be less of it
-    checkpoint = last_checkpoint(work) if workspace.resume else None
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.accelerator.wait_for_everyone()  # until all have read the best checkpoint, which the main one deletes later
-    folder = work / "model"
-    if processes.index() == 0:
-        best = trainer.model.merge_and_unload() if config.lora is not None else trainer.model
-        best.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    return folder
 
 
 def native_bf16(use_cpu: bool) -> bool:

@@ -17,7 +17,7 @@ from serving.runtime.cores import usable_cores
 from serving.statement import Prediction, Statement
 from serving.store.folder import INT8_FOLDER, ModelSettings
 from serving.store.run_files import evenly
-from training.evaluation.metrics import Floats, Metric, difference_macro_f1, head_metrics
+from training.evaluation.metrics import Floats, Metric, difference_macro_f1, head_metrics, mlflow_metrics
 from training.int8.quantise import Quantised, Rows
 
 BULK, ALONE, ROUNDS = 1000, 30, 3  # statements timed together, by themselves, and how often
@@ -77,18 +77,17 @@ class Report:
         rows.append(("ms, one by itself", f"{one.alone:.1f}", f"{two.alone:.1f}", f"{self.alone:.2f} x as fast"))
         return rows
 
-    def metrics(self) -> dict[str, float]:
-        """For MLflow: the figures of a training run, of int8, and what int8 gains and costs."""
+    def figures(self) -> dict[str, Metric]:
+        """Those of a training run, of int8, and the difference in macro-F1, named as in MLflow."""
         figures = {f"int8/{head}/macro_f1_difference": one for head, one in self.parts[0].differences.items()}
         for part in self.parts:
             for head, measured in part.int8.items():
                 figures |= {f"{part.name}/{head}/{name}": one for name, one in measured.items()}
-        metrics = {
-            f"{name}{end}": value
-            for name, one in figures.items()
-            for end, value in (("", one.value), ("_low", one.low), ("_high", one.high))
-        }
-        return metrics | {
+        return figures
+
+    def metrics(self) -> dict[str, float]:
+        """For MLflow: the figures, and what int8 gains and costs."""
+        return mlflow_metrics(self.figures()) | {
             "cost/minutes": self.minutes,
             "cost/ms_per_statement": 1000 / self.int8.per_second,
             "cost/model_mb": self.int8.megabytes,

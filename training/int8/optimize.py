@@ -22,6 +22,7 @@ from serving.store import run_files
 from serving.store.folder import INT8_FOLDER, ModelSettings, check_files, find_model, read_settings, write_settings
 from serving.store.package import log_model, register
 from serving.store.versions import is_registered, split
+from training.evaluation.metrics import figures_table
 from training.int8.measure import Report, costs, labelled_rows, machine, measure
 from training.int8.quantise import Rows, quantise
 
@@ -133,7 +134,8 @@ def _log(source: Source, report: Report, folder: Path) -> str:
         mlflow.log_params({**run.data.params, "runtime": "openvino int8"})
         mlflow.log_dict(run_files.read_config(run.info.run_id), run_files.CONFIG_FILE)
         mlflow.log_text(_card(source, report, new.info.run_id), run_files.CARD_FILE)
-        run_files.log_tables({f"{part.name}_predictions": part.table for part in report.parts})
+        predictions = {f"{part.name}_predictions": part.table for part in report.parts}
+        run_files.log_tables({**predictions, run_files.METRICS_TABLE: figures_table(report.figures())})
         model = log_model(folder, source.settings)
         size = {name: run.data.metrics[name] for name in ("cost/parameters",) if name in run.data.metrics}
         mlflow.log_metrics({**report.metrics(), **size}, model_id=model.model_id)

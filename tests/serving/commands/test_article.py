@@ -81,7 +81,7 @@ def test_a_page_is_extracted_and_a_page_is_made(project, tmp_path):
 
 
 def test_without_a_parser_quotes_are_read_and_the_fix_is_said(project, folder):
-    code = "import sys; sys.modules['spacy'] = None; from serving.__main__ import app, run; run(app)"
+    code = "import runpy, sys; sys.modules['spacy'] = None; runpy.run_module('serving', run_name='__main__')"
     done = subprocess.run(
         [sys.executable, "-c", code, "article", str(folder), "--format", "jsonl"],
         cwd=project.folder,

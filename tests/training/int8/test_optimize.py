@@ -138,14 +138,6 @@ def test_mistakes_are_named(made, trained, project, tmp_path):
         kept.with_name("away").rename(kept)
 
 
-def test_a_missing_library_is_named_with_its_extra(project):
-    code = "import sys; sys.modules['nncf'] = None; from serving.__main__ import app, run; run(app)"
-    command = [sys.executable, "-c", code, "optimize", "--model", "models:/stance@champion"]
-    done = subprocess.run(command, env=project.environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "nncf is not installed; install it with: pip install '.[optimize]'" in done.stderr
-
-
 # Weights that make answers differ from row to row, and among them one channel of the values 10,000 times as large,
 # which the next layer undoes: the same answers in floating point, but in int8 that layer's input has room for it alone.
 OUTLIER = """
