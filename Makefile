@@ -59,6 +59,7 @@ speed: $(VENV)/installed ## Time serving against its peers (needs wrk; installs 
 soak: $(VENV)/installed ## Hold a server under twice its capacity for 15 minutes and check every answer
 	$(BIN)/python benchmarks/soak.py --model $(MODEL)
 
+# One reader needs one worker; MLflow's jobs judge language models, which are not tracked here.
 ui: $(VENV)/installed ## Open the MLflow UI on http://127.0.0.1:5000
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --backend-store-uri $(MLFLOW_TRACKING_URI) --host 127.0.0.1 --port $(PORT) --workers $(WORKERS)
 

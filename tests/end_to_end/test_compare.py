@@ -6,7 +6,7 @@ from sklearn.metrics import f1_score
 
 from tests.conftest import STATEMENTS, read_lines, write_lines
 from training.evaluation.compare import LEAST_ROWS, compare, differing_params, read_sides
-from training.evaluation.compare_report import html
+from training.evaluation.compare_report import html_report
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_the_command_prints_a_verdict_and_logs_the_report_to_every_run(project, 
 def test_a_text_from_the_data_is_escaped(sides):
     comparisons = compare(sides[:2])
     comparisons[0].flips.loc[0, "text"] = "<script>alert(1)</script>"
-    page = html(comparisons, sides[:2])
+    page = html_report(comparisons, sides[:2])
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 

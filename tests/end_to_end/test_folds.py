@@ -26,6 +26,9 @@ def test_the_parent_holds_figures_and_predictions_of_every_row(project, crossed)
         value = metrics[f"out_of_fold/{head}/macro_f1"]
         assert metrics[f"out_of_fold/{head}/macro_f1_low"] <= value <= metrics[f"out_of_fold/{head}/macro_f1_high"]
         assert metrics[f"out_of_fold/{head}/macro_f1_spread_of_folds"] >= 0
+    figures = mlflow.MlflowClient().load_table(run.info.experiment_id, "tables/metrics.json", [run.info.run_id])
+    assert set(figures["part"]) == {"out_of_fold"}
+    assert {"macro_f1", "ece"} <= set(figures["metric"])
     table = mlflow.MlflowClient().load_table(
         run.info.experiment_id, "tables/out_of_fold_predictions.json", [run.info.run_id]
     )
@@ -62,6 +65,7 @@ def test_doubtful_labels_are_listed_and_corrections_reach_the_training(project, 
         doubts = list(csv.DictReader(file))
     assert f"{len(doubts)} doubtful labels: doubts.csv" in done.stdout
     assert doubts
+    project.run("training", "audit", run.info.run_id, "--output", "again.csv")
     assert all(row["label"] != row["suggested"] and row["reason"].startswith(row["label"]) for row in doubts)
     logged = mlflow.MlflowClient().load_table(run.info.experiment_id, "tables/doubtful_labels.json", [run.info.run_id])
     assert logged["id"].tolist() == [row["id"] for row in doubts]

@@ -38,6 +38,8 @@ def test_a_run_holds_what_a_reader_needs(finished):
         assert f"test/stance/f1_{label}" in finished.data.metrics
     low, value, high = (finished.data.metrics[f"test/stance/macro_f1{end}"] for end in ("_low", "", "_high"))
     assert low <= value <= high
+    ends = {name.rpartition("/")[2] for name in finished.data.metrics if name.endswith(("_low", "_high"))}
+    assert ends == {"macro_f1_low", "macro_f1_high"}
     assert len(finished.data.tags["data.test.sha256"]) == 64
     assert len(finished.data.tags["dataset_digest"]) == 16
     assert finished.data.params["encoder"].endswith("encoder0")
@@ -58,6 +60,13 @@ def test_a_run_holds_plots_tables_and_config(finished):
     assert {"stance_true", "stance_predicted", "stance_p_criticism", "sentiment_abstained"} <= set(table.columns)
     errors = client.load_table(finished.info.experiment_id, "tables/test_worst_errors.json", [run_id])
     assert (errors["true"] != errors["predicted"]).all()
+    figures = client.load_table(finished.info.experiment_id, "tables/metrics.json", [run_id])
+    named = figures.set_index(figures["part"] + "/" + figures["head"] + "/" + figures["metric"])
+    for name, row in named.iterrows():
+        assert row["value"] == pytest.approx(finished.data.metrics[name])
+    assert (named["low"] <= named["value"]).sum() > 20
+    assert named.loc["test/stance/ece", "low"] < named.loc["test/stance/ece", "high"]
+    assert named.loc[["test/stance/coverage"], ["low", "high"]].isna().all(axis=None)
     assert "config.json" in {file.path for file in client.list_artifacts(run_id)}
 
 

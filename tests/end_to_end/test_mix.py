@@ -65,7 +65,12 @@ def test_it_says_what_it_found_before_it_trains(mixed):
 def test_the_run_holds_sets_weights_and_provenance(mixed):
     _, run = mixed
     assert run.info.status == "FINISHED"
-    assert run.data.params["data.train"] == "statements/train.jsonl, newsmtsc/train news x0.5, table/train speeches.csv"
+    sets = run.data.params["data.train"]
+    assert sets.startswith(
+        "statements/train.jsonl (scheme stancewise), newsmtsc/train news x0.5 (scheme newsmtsc), table"
+    )
+    assert '"target": "bill"' in sets
+    assert '"contra": "criticism"' in sets
     tags = [{tag.key: tag.value for tag in one.tags} for one in run.inputs.dataset_inputs]
     [news] = [one for one in tags if one.get("provenance.name") == "NewsMTSC"]
     assert news["provenance.licence"] == "MIT text"

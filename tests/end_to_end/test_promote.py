@@ -107,6 +107,15 @@ def test_a_candidate_that_does_not_serve_is_no_champion(project, candidates, tmp
     assert "1 of 2 samples labelled" in done.stdout
 
 
+def test_a_first_candidate_that_was_not_measured_on_the_part_is_no_champion(project, candidates):
+    done = project.run("training", "promote", candidates[0], *gate(project, "unmeasured", part="exam"), check=False)
+    assert done.returncode == 3
+    assert "version 1 is now challenger; not met: stance calibrated, sentiment calibrated" in done.stdout
+    [decision] = decisions("unmeasured", 1)
+    assert "has no exam/stance/ece" in decision["conditions"]["stance calibrated"]["figures"]
+    assert "champion" not in mlflow.MlflowClient().get_registered_model("unmeasured").aliases
+
+
 def test_mistakes_are_named(project, candidates):
     for arguments, message in (
         (["promote"], "give either a candidate"),

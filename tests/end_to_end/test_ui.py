@@ -2,23 +2,26 @@
 
 import json
 import os
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
 import mlflow
+import psutil
 import pytest
 from PIL import Image
 
-from tests.conftest import make_project
-from tests.end_to_end.stores import free_port, mlflow_server
+from tests.conftest import REPOSITORY, make_project
+from tests.end_to_end.stores import answering, free_port
 
 SIZE = {"width": 1360, "height": 860}
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory, encoder):
-    """Three runs behind a server: its address, the experiment's id, the runs by name."""
+    """Three runs behind `make ui`: its address, the experiment's id, the runs by name, the process."""
     folder = tmp_path_factory.mktemp("ui")
     project = make_project(folder, encoder)
     optimiser = {"learning_rate": 3e-3}
@@ -28,13 +31,17 @@ def served(tmp_path_factory, encoder):
         project.run("training", "train", config)
     mlflow.set_tracking_uri(project.store)
     runs = mlflow.search_runs(experiment_names=["stance"], output_format="list")
-    port = free_port()
-    with mlflow_server(folder, project.store, port):
-        yield (
-            f"http://127.0.0.1:{port}",
-            runs[0].info.experiment_id,
-            {run.info.run_name: run.info.run_id for run in runs},
-        )
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    with answering(["sh", "-c", make_ui(project.store, port)], f"{address}/health", folder / "server.log") as server:
+        yield address, runs[0].info.experiment_id, {run.info.run_name: run.info.run_id for run in runs}, server
+
+
+def make_ui(store, port):
+    """What `make ui` runs, in the environment of this test."""
+    command = ["make", "--dry-run", "--no-print-directory", "ui", f"VENV={sys.prefix}", f"PORT={port}"]
+    environment = os.environ | {"MLFLOW_TRACKING_URI": store}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
 
 
 @pytest.fixture
@@ -63,8 +70,15 @@ def keep(page, name):
         shot.quantize(128).save(Path(folder) / f"{name}.png", optimize=True)
 
 
+def test_one_worker_serves_the_ui_and_nothing_runs_beside_it(served):
+    commands = [" ".join(one.cmdline()) for one in psutil.Process(served[-1].pid).children(recursive=True)]
+    servers = [one for one in commands if "uvicorn" in one or "multiprocessing" in one]
+    assert len(servers) == 1, commands
+    assert not [one for one in commands if "mlflow.server.jobs" in one]
+
+
 def test_the_experiment_opens_at_its_runs_and_is_filtered_by_tag_and_parameter(served, page):
-    address, experiment, runs = served
+    address, experiment, runs, _ = served
     visit(page, f"{address}/#/experiments/{experiment}/runs", "3 matching runs")
     for name in runs:
         page.get_by_text(name, exact=True).first.wait_for()
@@ -78,7 +92,7 @@ def test_the_experiment_opens_at_its_runs_and_is_filtered_by_tag_and_parameter(s
 
 
 def test_charts_line_up_by_group_and_step(served, page):
-    address, experiment, _ = served
+    address, experiment, *_ = served
     visit(page, f"{address}/#/experiments/{experiment}/runs?compareRunsMode=CHART", "3 matching runs")
     search = page.get_by_placeholder("Search metric charts")
     search.wait_for()
@@ -94,7 +108,7 @@ def test_charts_line_up_by_group_and_step(served, page):
 
 
 def test_the_compare_view_shows_metrics_a_chart_and_images(served, page):
-    address, experiment, runs = served
+    address, experiment, runs, _ = served
     ids = quote(json.dumps(list(runs.values())))
     visit(
         page, f"{address}/#/compare-runs?runs={ids}&experiments={quote(json.dumps([experiment]))}", "Comparing 3 Runs"
@@ -111,7 +125,7 @@ def test_the_compare_view_shows_metrics_a_chart_and_images(served, page):
 
 
 def test_plots_tables_and_the_card_render(served, page):
-    address, experiment, runs = served
+    address, experiment, runs, _ = served
     artifacts = f"{address}/#/experiments/{experiment}/runs/{runs['marked']}/artifacts"
     visit(page, f"{artifacts}/plots/confusion_matrices.png", "confusion_matrices.png")
     image = page.locator("img[src^='blob:'], img[src*='confusion_matrices']").first
@@ -127,7 +141,7 @@ def test_plots_tables_and_the_card_render(served, page):
 
 
 def test_the_registered_version_shows_its_card(served, page):
-    address, _, _ = served
+    address, *_ = served
     visit(page, f"{address}/#/models/stance/versions/1", "Use and limits")
     assert page.get_by_text("champion").count()
     assert page.locator("table", has_text="macro-F1").count(), "the figures are a table"

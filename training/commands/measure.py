@@ -91,15 +91,15 @@ def compare(
     """
     from training.evaluation.compare import compare as compare_sides
     from training.evaluation.compare import log_report, read_sides
-    from training.evaluation.compare_report import html, show, write
+    from training.evaluation.compare_report import html_report, show_comparisons, write_report
 
     sides = read_sides(runs, part)
     with console.status("resampling"):
         comparisons = compare_sides(sides)
-    show(comparisons, sides, console)
-    report = html(comparisons, sides)
+    show_comparisons(comparisons, sides, console)
+    report = html_report(comparisons, sides)
     if output:
-        write(report, output)
+        write_report(report, output)
     console.print(f"report: {log_report(report, sides)} of every run" + (f", {output}" if output else ""))
 
 
@@ -119,9 +119,9 @@ def audit(
         python -m training audit RUN_ID --output doubts.csv
     """
     from training.experiments.audit import audit as audit_run
-    from training.experiments.audit import log, write
+    from training.experiments.audit import log_doubts, write_doubts
 
     doubts = audit_run(run)
-    write(doubts, output)
-    log(run, doubts)
+    write_doubts(doubts, output)
+    log_doubts(run, doubts)
     console.print(f"{len(doubts):,} doubtful labels: {output}, and the table doubtful_labels of the run")

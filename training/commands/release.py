@@ -82,7 +82,7 @@ def promote(
         raise StancewiseError("give either a candidate, such as a run id, or --rollback")
     config = load_config(gate, promotion.PromotionConfig)
     decision = promotion.promote(candidate, config, console) if candidate else promotion.rollback(config.model)
-    promotion.show(decision, config.model, console)
+    promotion.show_decision(decision, config.model, console)
     if not decision.promoted:
         raise typer.Exit(EXIT_NOT_PROMOTED)
 

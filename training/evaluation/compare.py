@@ -213,10 +213,10 @@ def _compare(head: str, labels: Ints, first: Side, second: Side) -> Comparison:
     known = labels != UNLABELLED
     table = first.tables[0][known].reset_index(drop=True)
     labels, groups = labels[known], _groups(table)
-    runs = [[predicted[known] for predicted in side.predicted(head)] for side in (first, second)]
+    predictions = [[predicted[known] for predicted in side.predicted(head)] for side in (first, second)]
 
     def difference(rows: npt.NDArray[np.bool_], score: Callable[..., Floats]) -> tuple[Metric, Metric, Metric]:
-        sides: list[list[Score]] = [[partial(score, labels[rows], p[rows]) for p in side] for side in runs]
+        sides: list[list[Score]] = [[partial(score, labels[rows], p[rows]) for p in side] for side in predictions]
         inside = dense(groups[rows])
         one, two = (mean_over_runs(side, inside) for side in sides)
         return one, two, difference_over_runs(sides[1], sides[0], inside)
@@ -232,7 +232,7 @@ def _compare(head: str, labels: Ints, first: Side, second: Side) -> Comparison:
             one, two, apart = difference(rows, macro_f1)
             slices.append(Slice(name, int(rows.sum()), one.value, two.value, apart))
     answers = [side.consensus(head)[known] for side in (first, second)]
-    p = randomisation_p(labels, runs[0], runs[1], groups)
+    p = randomisation_p(labels, predictions[0], predictions[1], groups)
     flips = _flips(table, head, labels, answers, (first, second))
     agreement = mcnemar(labels, *answers)
     return Comparison(head, first, second, labels, first_f1, second_f1, whole, p, p, agreement, slices, flips)

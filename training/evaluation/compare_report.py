@@ -9,16 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from serving.errors import StancewiseError
+from serving.tables import whole
 from training.evaluation import plots
 from training.evaluation.compare import COSTS, Comparison, Side, differing_params
 
 MOST_FLIPS = 200  # rows listed in the report
 
 
-def show(comparisons: list[Comparison], sides: list[Side], console: Console) -> None:
+def show_comparisons(comparisons: list[Comparison], sides: list[Side], console: Console) -> None:
     """Print verdicts, differences, agreement and costs."""
-    console.print(_runs(sides))
+    console.print(_sides(sides))
     for one in comparisons:
         console.print(_differences(one))
         table = one.agreement
@@ -31,7 +31,7 @@ def show(comparisons: list[Comparison], sides: list[Side], console: Console) -> 
         console.print(f"[bold]{escape(one.verdict)}[/]\n", soft_wrap=True)
 
 
-def _runs(sides: list[Side]) -> Table:
+def _sides(sides: list[Side]) -> Table:
     table = Table(title=f"{len(sides[0].tables[0]):,} rows of {sides[0].part}", title_justify="left")
     table.add_column("")
     for side in sides:
@@ -74,7 +74,7 @@ def cost(side: Side, name: str) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
-def html(comparisons: list[Comparison], sides: list[Side]) -> str:
+def html_report(comparisons: list[Comparison], sides: list[Side]) -> str:
     """The report as HTML; every text from the data is escaped."""
     environment = Environment(
         loader=PackageLoader("training.evaluation"), autoescape=select_autoescape(), trim_blocks=True
@@ -90,17 +90,14 @@ def html(comparisons: list[Comparison], sides: list[Side]) -> str:
     )
 
 
-def write(report: str, path: Path) -> None:
+def write_report(report: str, path: Path) -> None:
     """Write the report, whole or not at all.
 
     Raises:
         StancewiseError: the folder does not exist.
     """
-    if not path.parent.is_dir():
-        raise StancewiseError(f"{path}: the folder {path.parent} does not exist")
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(report, encoding="utf-8")
-    temporary.replace(path)
+    with whole(path) as temporary:
+        temporary.write_text(report, encoding="utf-8")
 
 
 def _plot(one: Comparison) -> Markup:

@@ -11,6 +11,7 @@ from cleanlab.rank import get_label_quality_scores
 from serving.errors import StancewiseError
 from serving.labels import HEADS, label_indices
 from serving.store.run_files import find_run, log_tables, read_predictions
+from serving.tables import whole
 from training.experiments.folds import PART
 
 DOUBT_COLUMNS = ("id", "head", "label", "suggested", "corrected", "reason", "text", "speaker", "target")
@@ -66,20 +67,17 @@ def ranked_by_doubt(table: pd.DataFrame, head: str) -> pd.DataFrame:
     return ranked.sort_values("quality", kind="stable").reset_index(drop=True)
 
 
-def write(doubts: pd.DataFrame, path: Path) -> None:
+def write_doubts(doubts: pd.DataFrame, path: Path) -> None:
     """Write the CSV, whole or not at all.
 
     Raises:
         StancewiseError: the folder does not exist.
     """
-    if not path.parent.is_dir():
-        raise StancewiseError(f"{path}: the folder {path.parent} does not exist")
-    temporary = path.with_name(f".{path.name}.partial")
-    doubts.to_csv(temporary, index=False)
-    temporary.replace(path)
+    with whole(path) as temporary:
+        doubts.to_csv(temporary, index=False)
 
 
-def log(run_id: str, doubts: pd.DataFrame) -> None:
+def log_doubts(run_id: str, doubts: pd.DataFrame) -> None:
     """Keep the table with the run, where the UI shows it."""
     run_id = find_run(run_id).info.run_id
     log_tables({"doubtful_labels": doubts}, run_id)

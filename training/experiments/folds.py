@@ -46,7 +46,7 @@ def cross_validate(config: TrainConfig, folds: int, console: Console, reuse: boo
     with mlflow.start_run(run_name=f"{config.name}, {folds} folds", tags={"kind": "folds"}) as parent:
         track.log_setup(config, seed, {"train": pool}, track.fingerprint(config, seed, {"train": pool}))
         mlflow.log_param("folds", folds)
-        runs = []
+        run_ids = []
         for number, part in enumerate(parts, start=1):
             console.print(f"[bold]fold {number} of {folds}[/]")
             done = track.find_finished(config.experiment, track.fingerprint(config, seed, part)) if reuse else None
@@ -55,9 +55,9 @@ def cross_validate(config: TrainConfig, folds: int, console: Console, reuse: boo
             else:
                 named = config.model_copy(update={"name": f"{config.name}, fold {number}"})
                 done = fine_tune(named, seed, part, console, nested=True, keep_model=False).run_id
-            runs.append(done)
-        evaluation = _together(config, pool, runs)
-        _log(evaluation, runs)
+            run_ids.append(done)
+        evaluation = _together(config, pool, run_ids)
+        _log(evaluation, run_ids)
     console.print(report(evaluation, f"{config.name}: {len(pool.rows):,} statements, each out of fold"))
     console.print(f"doubtful labels: python -m training audit {parent.info.run_id}", soft_wrap=True)
     return str(parent.info.run_id)
@@ -99,8 +99,8 @@ def _rows(sets: list[Corpus], places: Ints) -> Corpus:
     return join(kept)
 
 
-def _together(config: TrainConfig, pool: Corpus, runs: list[str]) -> Evaluation:
-    tables = [read_predictions(mlflow.get_run(run_id), HELD_OUT).set_index("id") for run_id in runs]
+def _together(config: TrainConfig, pool: Corpus, run_ids: list[str]) -> Evaluation:
+    tables = [read_predictions(mlflow.get_run(run_id), HELD_OUT).set_index("id") for run_id in run_ids]
     heads: dict[str, HeadResult] = {}
     for head in config.heads:
         labels = pool.labels(head)
@@ -119,11 +119,11 @@ def _together(config: TrainConfig, pool: Corpus, runs: list[str]) -> Evaluation:
     return Evaluation(pool, heads, 0.0)
 
 
-def _log(evaluation: Evaluation, runs: list[str]) -> None:
+def _log(evaluation: Evaluation, run_ids: list[str]) -> None:
     """The figures of all rows together; those of single folds spread more, and their spread is logged beside."""
     figures = evaluation.figures(PART)
     metrics = mlflow_metrics(figures)
-    members = [mlflow.get_run(run_id).data.metrics for run_id in runs]
+    members = [mlflow.get_run(run_id).data.metrics for run_id in run_ids]
     for head in evaluation.heads:
         scores = [one[f"{HELD_OUT}/{head}/macro_f1"] for one in members]
         metrics[f"{PART}/{head}/macro_f1_mean_of_folds"] = float(np.mean(scores))

@@ -119,7 +119,7 @@ def rollback(model: str) -> Decision:
     return decision
 
 
-def show(decision: Decision, model: str, console: Console) -> None:
+def show_decision(decision: Decision, model: str, console: Console) -> None:
     """Print the conditions with their figures, and the outcome."""
     against = f" against champion {decision.against}" if decision.against else ""
     table = Table(title=f"{escape(model)}, version {decision.version}{against}", title_justify="left")

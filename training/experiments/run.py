@@ -334,12 +334,12 @@ def shown_part(evaluations: dict[str, Evaluation]) -> str:
 
 def _log_mean(finished: list[Finished]) -> None:
     """Mean over the seeds with an interval over seeds and document groups; needs all runs of this call."""
-    runs = [one.evaluations for one in finished if one.evaluations]
-    if len(runs) < len(finished):
+    of_seeds = [one.evaluations for one in finished if one.evaluations]
+    if len(of_seeds) < len(finished):
         return
-    for part, first in runs[0].items():
+    for part, first in of_seeds[0].items():
         for head, result in first.heads.items():
-            predicted = [evaluations[part].heads[head].predicted for evaluations in runs]
+            predicted = [evaluations[part].heads[head].predicted for evaluations in of_seeds]
             mean = mean_macro_f1(result.labels, predicted, first.corpus.groups())
             mlflow.log_metrics(mlflow_metrics({f"{part}/{head}/macro_f1": mean}))
 

@@ -94,8 +94,11 @@ def test_the_run_and_the_card_name_the_figures(made, version, trained):
         low, value, high = (metrics[f"int8/{head}/macro_f1_difference{end}"] for end in ("_low", "", "_high"))
         assert low <= value <= high
         assert {f"test/{head}/{name}" for name in ("macro_f1_low", "ece", "aurc")} <= metrics.keys()
+        assert f"test/{head}/ece_low" not in metrics
         after, old = metrics[f"test/{head}/macro_f1"], before.data.metrics[f"test/{head}/macro_f1"]
         assert value == pytest.approx(after - old, abs=1e-6), "both are measured as training measures"
+    table = client.load_table(run.info.experiment_id, "tables/metrics.json", [run.info.run_id])
+    assert {("test", "ece"), ("int8", "macro_f1_difference")} <= set(zip(table["part"], table["metric"], strict=True))
     assert 0 < metrics["cost/model_mb"] < 1
     assert {"int8/speed_ratio", "int8/single_ratio", "cost/ms_per_statement", "cost/minutes"} <= metrics.keys()
     _, _, section = version.description.partition("## Int8")
