@@ -19,7 +19,8 @@ from rich.table import Table
 
 from serving.cli import ModelOption
 from serving.errors import StancewiseError
-from serving.store.folder import INT8_FOLDER, check_files, find_model, read_settings, write_settings
+from serving.store.folder import INT8_FOLDER, read_settings, write_settings
+from serving.store.versions import find_model
 
 SERVING = Path(__file__).parents[1]
 SERVER = ("fastapi", "numpy", "prometheus-client", "pydantic", "rich", "safetensors", "typer", "uvicorn[standard]")
@@ -107,7 +108,6 @@ def export_model(uri: str, output: Path) -> tuple[Exported, Exported | None]:
         raise StancewiseError(f"--output {output}: exists already; name a new folder, or remove it")
     source = find_model(uri)
     settings = read_settings(source)
-    check_files(source, settings)
     runtime: RuntimeKind = "numpy" if settings.kind == "tfidf" else "torch"
     if (source / INT8_FOLDER).is_dir():
         runtime = "openvino"
