@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from serving import StanceClassifier, Statement, StancewiseError
+from serving import StanceClassifier, StancewiseError, Statement
 from serving.store import cache
 from serving.store.folder import check_files, read_settings
 from serving.store.package import log_model
@@ -80,7 +80,7 @@ def test_whatever_names_a_model_it_is_fetched_once_and_nothing_is_left(store, tm
     assert len(copies(tmp_path)) == 1
     assert list((tmp_path / "temporary").iterdir()) == []
     assert list((tmp_path / "cache").rglob(".*")) == []
-    assert [path for path in (tmp_path / "cache").rglob("partial")] == []
+    assert list((tmp_path / "cache").rglob("partial")) == []
 
 
 def test_a_model_among_the_artifacts_of_a_run_is_found_too(store):
@@ -112,7 +112,7 @@ def test_the_bound_removes_what_was_used_longest_ago(store, tmp_path, monkeypatc
     assert copies(tmp_path) == [second / "tfidf.safetensors"], "the one just asked for stays, whatever its size"
     for wrong in ("much", "-1", "nan"):
         monkeypatch.setenv(cache.BOUND_VARIABLE, wrong)
-        with pytest.raises(StancewiseError, match="STANCEWISE_CACHE_GB: .* is no size"):
+        with pytest.raises(StancewiseError, match=r"STANCEWISE_CACHE_GB: .* is no size"):
             find_model("models:/many/2")
 
 
