@@ -23,7 +23,8 @@ from serving_peers.table import markdown
 
 from serving.cli import run
 from serving.errors import StancewiseError
-from serving.store.folder import find_model, read_settings
+from serving.store.folder import read_settings
+from serving.store.versions import find_model
 
 PARTS = ("in-process", "http", "cold", "limit")
 DEFAULT_PEERS = Path("~/.cache/stancewise/peers")

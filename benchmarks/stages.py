@@ -38,7 +38,8 @@ from serving.cli import run
 from serving.errors import StancewiseError
 from serving.runtime.base import BATCH_TOKENS, token_batches
 from serving.runtime.cores import usable_cores
-from serving.store.folder import INT8_FOLDER, find_model
+from serving.store.folder import INT8_FOLDER
+from serving.store.versions import find_model
 
 SECONDS = 5.0  # that a stage is driven
 COPIED = 256_000_000  # bytes of an array that no cache holds

@@ -11,7 +11,8 @@ from serving.labels import HEADS, LOGITS, Head, Logits
 from serving.runtime.base import Runtime, RuntimeName, all_logits
 from serving.runtime.load import load_runtime
 from serving.statement import HeadPrediction, Prediction, Statement
-from serving.store.folder import ModelSettings, check_files, find_model, read_settings
+from serving.store.folder import ModelSettings, read_settings
+from serving.store.versions import find_model
 
 if TYPE_CHECKING:
     from serving.article.flow import OnProgress, Targets
@@ -32,17 +33,17 @@ class StanceClassifier:
         """Load a model from a folder or an MLflow URI; no pickle is read.
 
         Args:
-            uri: a folder, `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN_ID`.
+            uri: a folder, `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/MODEL_ID` or `runs:/RUN_ID`.
             device: `auto` (a GPU if there is one), `cpu` or a torch device such as `cuda:0`.
             runtime: `torch`, `openvino` (int8 on the CPU), or `auto`: int8 on a CPU where the model holds it.
             threads: for int8 on the CPU (default: the cores that this process may use).
 
         Raises:
-            StancewiseError: the URI names no stancewise model, or its files are damaged or cannot be read.
+            StancewiseError: the URI names no stancewise model, its files are damaged or cannot be read, or the store
+                does not answer.
         """
         folder = find_model(uri)
         settings = read_settings(folder)
-        check_files(folder, settings)
         return cls(settings, load_runtime(folder, settings, device, runtime, threads))
 
     def predict(self, statements: Iterable[Statement]) -> list[Prediction]:

@@ -114,6 +114,7 @@ def make_project(folder: Path, encoder: Path) -> Project:
         # As in an activated environment: `mlflow models serve` looks its server up there.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "STANCEWISE_CACHE": f"{folder}/cache",
         "HF_HUB_OFFLINE": "1",
         "COLUMNS": "160",
     }
@@ -138,7 +139,7 @@ def champion(project) -> Path:
     """The model folder behind `models:/stance@champion`."""
     import mlflow
 
-    from serving.store.folder import find_model
+    from serving.store.versions import find_model
 
     mlflow.set_tracking_uri(project.store)
     return find_model("models:/stance@champion")

@@ -1,5 +1,7 @@
 """The commands of `python -m serving`, one file each."""
 
+import os
+
 import typer
 
 from serving.commands import article, export, optimize, predict, score, serve
@@ -10,8 +12,12 @@ app = typer.Typer(
 
 
 @app.callback()
-def main() -> None:
+def main(context: typer.Context) -> None:
     """Label statements by stance (support, neutrality, criticism) and sentiment toward a target."""
+    if context.invoked_subcommand != "optimize":  # which also writes to the store
+        # A registry that is down is worth one more try, not the minutes of MLflow's own.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 
 for _command in (

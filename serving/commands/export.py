@@ -17,9 +17,11 @@ from packaging.requirements import Requirement
 from rich.console import Console
 from rich.table import Table
 
+from serving.article.reading.parse import INSTALL, pipeline_name
 from serving.cli import ModelOption
 from serving.errors import StancewiseError
-from serving.store.folder import INT8_FOLDER, check_files, find_model, read_settings, write_settings
+from serving.store.folder import INT8_FOLDER, read_settings, write_settings
+from serving.store.versions import find_model
 
 SERVING = Path(__file__).parents[1]
 SERVER = ("fastapi", "numpy", "prometheus-client", "pydantic", "rich", "safetensors", "typer", "uvicorn[standard]")
@@ -53,6 +55,15 @@ Without, in a virtual environment of Python {python}:
     pip install -r requirements.txt && python -m serving serve --model model
 
 Neither needs a registry once it is installed. `python -m serving serve --help` lists limits and the API key.
+
+{articles}
+"""
+ARTICLES = "Articles are read with {pipeline}, whose version is in requirements.txt."
+NO_ARTICLES = """\
+It labels statements. It reads no articles, because no English pipeline for spaCy was installed where it was exported:
+`POST /v1/article` is refused. To read them, add the packages of this line to requirements.txt:
+
+    {install}
 """
 
 
@@ -72,7 +83,8 @@ def export(
 ) -> None:
     """Write a folder that serves the model anywhere, with a Containerfile and pinned requirements.
 
-    The model needs no registry there; one with int8 needs neither torch nor transformers.
+    The model needs no registry there; one with int8 needs neither torch nor transformers. The server there reads
+    articles if this installation does, with the same parser.
 
     Example:
 
@@ -109,7 +121,6 @@ def export_model(uri: str, output: Path) -> tuple[Exported, Exported | None]:
         raise StancewiseError(f"--output {output}: exists already; name a new folder, or remove it")
     source = find_model(uri)
     settings = read_settings(source)
-    check_files(source, settings)
     runtime: RuntimeKind = "numpy" if settings.kind == "tfidf" else "torch"
     if (source / INT8_FOLDER).is_dir():
         runtime = "openvino"
@@ -133,15 +144,19 @@ def _write(source: Path, folder: Path, runtime: RuntimeKind) -> None:
     write_settings(folder / "model", read_settings(source))
     shutil.copytree(SERVING, folder / "serving", ignore=shutil.ignore_patterns("__pycache__"))
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    pins = pinned_requirements([*SERVER, *RUNTIMES[runtime]])
+    pipeline = pipeline_name()
+    articles = ARTICLES.format(pipeline=pipeline) if pipeline else NO_ARTICLES.format(install=INSTALL)
+    pins = pinned_requirements([*SERVER, *RUNTIMES[runtime], *(("spacy", pipeline) if pipeline else ())])
     (folder / "requirements.txt").write_text("".join(f"{pin}\n" for pin in pins), encoding="utf-8")
     (folder / "Containerfile").write_text(CONTAINERFILE.format(python=python), encoding="utf-8")
     (folder / ".containerignore").write_text("**/__pycache__\n", encoding="utf-8")
-    (folder / "README.md").write_text(README.format(python=python), encoding="utf-8")
+    (folder / "README.md").write_text(README.format(python=python, articles=articles), encoding="utf-8")
 
 
 def pinned_requirements(names: Iterable[str]) -> list[str]:
     """`name==version` of each package and of everything it needs, as installed here; sorted.
+
+    What was installed from an address is no index's: it is named by that address.
 
     Args:
         names: as in a requirements file, extras included.
@@ -164,16 +179,23 @@ def pinned_requirements(names: Iterable[str]) -> list[str]:
                 raise StancewiseError(
                     f"{wanted.name} is not installed; install the project with: pip install ."
                 ) from None
-            # A local build, such as +cpu, is not what an index offers.
-            pins[found.metadata["Name"].lower().replace("_", "-")] = found.version.partition("+")[0]
+            pins[found.metadata["Name"].lower().replace("_", "-")] = _pin(found)
             needs = [Requirement(line) for line in found.requires or []]
             waiting += [one for one in needs if one.marker is None or one.marker.evaluate({"extra": extra})]
-    return [f"{name}=={version}" for name, version in sorted(pins.items())]
+    return [f"{name}{pin}" for name, pin in sorted(pins.items())]
+
+
+def _pin(installed: metadata.Distribution) -> str:
+    origin = json.loads(installed.read_text("direct_url.json") or "{}")
+    if "archive_info" in origin:
+        return f" @ {origin['url']}"
+    # A local build, such as +cpu, is not what an index offers.
+    return f"=={installed.version.partition('+')[0]}"
 
 
 def _measured(folder: Path, runtime: RuntimeKind) -> Exported:
-    pins = (folder / "requirements.txt").read_text(encoding="utf-8").split()
-    packages = sum(_installed_bytes(pin.partition("==")[0]) for pin in pins)
+    pins = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    packages = sum(_installed_bytes(Requirement(pin).name) for pin in pins)
     model = sum(path.stat().st_size for path in (folder / "model").rglob("*") if path.is_file())
     return Exported(folder, runtime, model / 1e6, packages / 1e6, seconds_to_ready(folder))
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
-from serving.inputs import HOLDER_MARKS, TARGET_MARKS, find_mention
+from serving.inputs import HOLDER_MARKS, TARGET_MARKS, mention_span
 from serving.labels import Logits
 from serving.statement import Statement
 from serving.store.folder import ModelSettings
@@ -33,8 +33,7 @@ _WORD = re.compile(r"\w+")
 
 def ngrams(statement: Statement, template: str) -> Iterator[str]:
     """Words, word pairs, character n-grams, and (unless blind) the words near holder and target and their names."""
-    text = statement.text[:TEXT_CHARACTERS].lower()
-    words = _WORD.findall(text)
+    words = _words(statement.text[:TEXT_CHARACTERS])
     yield from (f"w:{word}" for word in words)
     yield from (f"w:{a} {b}" for a, b in pairwise(words))
     for word in words:
@@ -43,14 +42,25 @@ def ngrams(statement: Statement, template: str) -> Iterator[str]:
             yield from (f"c:{padded[i : i + n]}" for i in range(len(padded) - n + 1))
     if template == "blind":
         return
-    for (mark, _), name in ((HOLDER_MARKS, statement.speaker), (TARGET_MARKS, statement.target)):
-        if not name:
-            yield f"{mark} none"
-            continue
-        yield from (f"{mark}={word}" for word in _WORD.findall(name.lower()))
-        if span := find_mention(text, name):
-            yield from (f"{mark}<{word}" for word in _WORD.findall(text[max(0, span[0] - NEAR) : span[0]]))
-            yield from (f"{mark}>{word}" for word in _WORD.findall(text[span[1] : span[1] + NEAR]))
+    one = statement
+    yield from _near(HOLDER_MARKS[0], one.text, one.speaker, one.speaker_start, one.speaker_end)
+    yield from _near(TARGET_MARKS[0], one.text, one.target, one.target_start, one.target_end)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _near(mark: str, text: str, name: str | None, start: int | None, end: int | None) -> Iterator[str]:
+    """A name's words and those on either side of its mention, wherever in the text it stands."""
+    if not name:
+        yield f"{mark} none"
+        return
+    yield from (f"{mark}={word}" for word in _words(name))
+    # Found before the text is lower-cased: that makes some characters two, and offsets wrong.
+    if span := mention_span(text, name, start, end):
+        yield from (f"{mark}<{word}" for word in _words(text[max(0, span[0] - NEAR) : span[0]]))
+        yield from (f"{mark}>{word}" for word in _words(text[span[1] : span[1] + NEAR]))
 
 
 def save_tfidf(folder: Path, vocabulary: Sequence[str], idf: Logits, weights: Logits, bias: Logits) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from serving.errors import StancewiseError
-from serving.store.folder import SETTINGS_FILE, digest, find_model
-from serving.store.versions import is_registered, resolve
+from serving.store.folder import SETTINGS_FILE, digest
+from serving.store.versions import find_model, is_registered, no_answer, resolve
 
 # Names that begin with an underscore are passed over by Spark, pandas and Arrow when they read the folder.
 MANIFEST_FILE = "_manifest.json"
@@ -108,7 +108,7 @@ def with_version(uri: str) -> str:
     try:
         return resolve(uri).uri
     except ConnectionError as error:
-        raise StancewiseError(f"{uri}: the registry does not answer ({error}); start it, or name a folder") from None
+        raise no_answer(uri, error) from None
 
 
 def model_digest(uri: str) -> tuple[Path, str]:

@@ -11,7 +11,6 @@ from serving.server import prometheus
 from serving.server.settings import ServerSettings
 from serving.statement import Statement
 from serving.store import versions
-from serving.store.folder import find_model
 
 log = logging.getLogger("stancewise")
 
@@ -43,7 +42,7 @@ def load(settings: ServerSettings, version: versions.Version | None) -> Served:
     Raises:
         StancewiseError: there is no such model, or its files are damaged or cannot be read.
     """
-    folder = versions.fetch(version) if version else find_model(settings.model)
+    folder = versions.fetch(version) if version else versions.find_model(settings.model)
     classifier = StanceClassifier.load(folder, settings.device, settings.runtime, settings.threads())
     classifier.predict(WARM_UP * 11)
     for statement in WARM_UP:

@@ -68,6 +68,13 @@ class NotReady(Problem):
     kind = "not_ready"
 
 
+class NoParser(Problem):
+    """Articles cannot be read with what is installed: rules alone would find fewer positions without a word of it."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    kind = "no_parser"
+
+
 class PastDeadline(Problem):
     """The answer would come too late."""
 
@@ -96,7 +103,9 @@ class ErrorBody(BaseModel):
     """The body of every answer that is an error."""
 
     error: str = Field(description="what is wrong and what to do")
-    error_type: str = Field(description="unauthorized, too_large, too_slow, invalid, overloaded, not_ready or deadline")
+    error_type: str = Field(
+        description="unauthorized, too_large, too_slow, invalid, overloaded, not_ready, no_parser or deadline"
+    )
     details: list[Detail] = []
 
 

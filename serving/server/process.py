@@ -20,7 +20,6 @@ from serving.server.connection import TimedProtocol
 from serving.server.models import locate
 from serving.server.settings import VARIABLE, ServerSettings, read_key
 from serving.store import versions
-from serving.store.folder import check_files, find_model, read_settings
 
 log = logging.getLogger("stancewise")
 
@@ -32,17 +31,13 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
         StancewiseError: the port is taken, the key cannot be read, or the model is not there or damaged.
     """
     logs.set_up()
-    # A registry that is down is worth one more try, not the minutes of MLflow's own.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     # Mistakes are said here, once, not in every worker.
     read_key(key_file)
     version = locate(settings)
     if version:
-        versions.fetch(version)  # and its digests
+        versions.fetch(version)
     else:
-        folder = find_model(settings.model)
-        check_files(folder, read_settings(folder))
+        versions.find_model(settings.model)
     os.environ[VARIABLE] = settings.model_dump_json()
     os.environ[VERSION_VARIABLE] = json.dumps(version and asdict(version))
     if key_file:

@@ -1,1 +1,1 @@
-"""All that speaks MLflow: the model folder, versions and their local copies, what a run keeps, the MLflow model."""
+"""The model folder, and all that speaks MLflow: versions and their local copies, what a run keeps, the MLflow model."""

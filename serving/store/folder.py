@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from serving.errors import StancewiseError, describe
 from serving.inputs import Template
 from serving.labels import Head
-from serving.store.access import refused
+from serving.tables import whole
 
 SETTINGS_FILE = "stancewise.json"
 INT8_FOLDER = "int8"  # in the model folder: the same model for OpenVINO
@@ -38,9 +38,8 @@ def write_settings(folder: Path, settings: ModelSettings) -> None:
     """Write `stancewise.json` into `folder`, with the digests of what lies there, whole or not at all."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SETTINGS_FILE)
     settings = settings.model_copy(update={"files": {str(p.relative_to(folder)): digest(p) for p in files}})
-    temporary = folder / f"{SETTINGS_FILE}.partial"
-    temporary.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    temporary.replace(folder / SETTINGS_FILE)
+    with whole(folder / SETTINGS_FILE) as temporary:
+        temporary.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def read_settings(folder: Path) -> ModelSettings:
@@ -80,41 +79,17 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def find_model(uri: str | Path, into: Path | None = None) -> Path:
-    """The local folder with `stancewise.json` behind a folder or an MLflow URI.
-
-    Args:
-        uri: a folder, `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/MODEL_ID` or `runs:/RUN_ID`.
-        into: where a URI's files are copied to; without it they may be used where the store keeps them.
+def model_in(folder: Path) -> Path:
+    """Where `stancewise.json` lies: in the folder itself, or inside an MLflow model.
 
     Raises:
-        StancewiseError: there is no such folder, run, version or alias, or it holds no stancewise model.
+        StancewiseError: there is no such folder, or it holds no stancewise model.
     """
-    text = str(uri)
-    folder = _download(text, into) if ":/" in text else Path(text)
     if not folder.is_dir():
         raise StancewiseError(
-            f"{text}: no such folder; give a model folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID"
+            f"{folder}: no such folder; give a model folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID"
         )
     for place in _PLACES:
         if (folder / place / SETTINGS_FILE).is_file():
             return folder / place
-    raise StancewiseError(f"{text}: found, but without {SETTINGS_FILE}; this is not a stancewise model")
-
-
-def _download(uri: str, into: Path | None) -> Path:
-    # mlflow takes a second to import: only those who name a URI pay for it.
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    if uri.startswith("runs:/") and uri.count("/") == 1:
-        uri = f"{uri}/model"
-    try:
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=into and str(into)))
-    except (MlflowException, OSError, ValueError) as error:
-        store = mlflow.get_tracking_uri()
-        cause = str(error).splitlines()[0]
-        raise refused(error) or StancewiseError(
-            f"{uri}: not found in the tracking store {store} ({cause}); "
-            "set MLFLOW_TRACKING_URI to the store that holds it, or train a model first"
-        ) from None
+    raise StancewiseError(f"{folder}: found, but without {SETTINGS_FILE}; this is not a stancewise model")

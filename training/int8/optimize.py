@@ -19,9 +19,9 @@ from serving.runtime.int8 import OpenVinoRuntime
 from serving.runtime.pytorch import TorchRuntime
 from serving.statement import Statement
 from serving.store import run_files
-from serving.store.folder import INT8_FOLDER, ModelSettings, check_files, find_model, read_settings, write_settings
+from serving.store.folder import INT8_FOLDER, ModelSettings, read_settings, write_settings
 from serving.store.package import log_model, register
-from serving.store.versions import is_registered, split
+from serving.store.versions import find_model, is_registered, split
 from training.evaluation.metrics import figures_table
 from training.int8.measure import Report, costs, labelled_rows, machine, measure
 from training.int8.quantise import Rows, quantise
@@ -90,7 +90,6 @@ def _read_source(uri: str, name: str | None) -> Source:
         raise StancewiseError(f"{uri}: a tracked model is needed; give models:/NAME@ALIAS, or train it into MLflow")
     folder = find_model(uri)
     settings = read_settings(folder)
-    check_files(folder, settings)
     if settings.kind != "encoder":
         raise StancewiseError(f"{uri}: a {settings.kind} model has nothing to quantise; name a fine-tuned encoder")
     if (folder / INT8_FOLDER).is_dir():

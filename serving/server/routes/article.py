@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from serving.article.flow import article_of
 from serving.article.output.summary import Pair, summarise
+from serving.article.reading.parse import INSTALL, pipeline_name
 from serving.article.reading.positions import Reading
 from serving.article.statements import Article
 from serving.article.text.files import check_text
@@ -22,7 +23,18 @@ from serving.labels import Head
 from serving.server import prometheus
 from serving.server.engine import Engine, engine_of, while_connected
 from serving.server.models import Served
-from serving.server.problems import CLIENT_GONE, REFUSALS, BadShape, Failed, Problem, TooLarge, bad_shape, respond
+from serving.server.problems import (
+    CLIENT_GONE,
+    REFUSALS,
+    BadShape,
+    Failed,
+    NoParser,
+    Problem,
+    TooLarge,
+    bad_shape,
+    documented,
+    respond,
+)
 from serving.server.routes.v1 import EXAMPLE, ModelName, model_name
 from serving.statement import NAME_CHARACTERS, Name, Prediction, Statement, Text
 
@@ -118,7 +130,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/v1/article",
     response_model=ArticleReply,
-    responses={**REFUSALS, **STREAMED},
+    responses={**REFUSALS, **documented(501), **STREAMED},
     openapi_extra=_body(ARTICLE_QUERY, ARTICLE_EXAMPLE),
     summary="Read an article and label who takes which position toward what",
 )
@@ -127,6 +139,11 @@ async def article(request: Request) -> Response:
 
     An article may have more statements than a request: they are labelled in pieces, between those of others.
     """
+    if pipeline_name() is None:
+        raise NoParser(
+            "this server reads no articles: no English pipeline for spaCy is installed; install one beside it with: "
+            f"{INSTALL}, and start it again"
+        )
     engine = engine_of(request)
     query = parse_article(request.state.body, engine.settings.article_characters)
     request.state.fields = {"characters": len(query.text)}

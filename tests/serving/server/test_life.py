@@ -55,19 +55,17 @@ def test_one_byte_damaged_is_refused_with_the_digest_named(champion, project, tm
 
 @pytest.fixture
 def versions(project, tmp_path):
-    """A registered model of its own: version 1 behind the alias, version 2 the same, version 3 damaged."""
+    """A registered model of its own: version 1 behind the alias, version 2 with the same content, version 3 damaged."""
     mlflow.set_tracking_uri(project.store)
     client = mlflow.MlflowClient()
     name = f"live-{tmp_path.name}"
     first = client.get_model_version("stance", "1")
     client.create_registered_model(name)
-    for _ in range(2):
-        client.create_model_version(name, first.source, first.run_id)
-    broken = tmp_path / "broken"
-    shutil.copytree(mlflow.artifacts.download_artifacts("models:/stance/1"), broken)
-    weights = broken / "artifacts" / "model" / "model.safetensors"
+    for folder in ("first", "second", "broken"):
+        shutil.copytree(mlflow.artifacts.download_artifacts("models:/stance/1"), tmp_path / folder)
+        client.create_model_version(name, str(tmp_path / folder), first.run_id)
+    weights = tmp_path / "broken" / "artifacts" / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-    client.create_model_version(name, str(broken), first.run_id)
     client.set_registered_model_alias(name, "champion", "1")
     return name
 
@@ -148,8 +146,10 @@ def test_a_registry_that_is_away_does_not_matter_to_those_who_have_a_copy(projec
             assert server.predict(bodies(3)).json["model"]["version"] == "1"
         [weights] = cache.rglob("model.safetensors")
         weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+        shutil.rmtree(tmp_path / "first")
         said = refused("--model", uri, environment={**project.environment, **environment})
         assert "damaged, its SHA-256 is" in said
+        assert "and that failed" in said
         shutil.rmtree(cache)
         said = refused("--model", uri, environment={**project.environment, **environment})
         assert "the registry does not answer" in said
@@ -221,6 +221,6 @@ def test_a_full_disk_is_said_and_the_old_model_goes_on(project, versions, tmp_pa
             assert "No space left on device" in line["cause"]
             assert "make room" in line["cause"]
             assert server.predict(bodies(2)).json["model"]["version"] == "1"
-            assert not list(small.rglob(".partial-*"))
+            assert not list(small.rglob("partial"))
     finally:
         subprocess.run(["umount", "-l", str(small)], check=False)

@@ -6,7 +6,7 @@ from transformers import AutoModelForSequenceClassification
 
 from serving import StancewiseError
 from serving.labels import LOGIT_NAMES
-from serving.store.folder import find_model
+from serving.store.versions import find_model
 from training.config import EncoderSource
 from training.fitting import encoders
 

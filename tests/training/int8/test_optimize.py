@@ -13,7 +13,8 @@ import yaml
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 from serving import StanceClassifier, StancewiseError, Statement
-from serving.store.folder import check_files, find_model, read_settings
+from serving.store.folder import check_files, read_settings
+from serving.store.versions import find_model
 from tests.conftest import REPOSITORY, read_lines
 
 pytest.importorskip("nncf")
