@@ -13,17 +13,17 @@ these texts and of those of data/every-pair/, and PolNeAR's pairs.
 
 Without a teacher nothing is drawn: the answers say which text each row has, by its digest, and where the names stand.
 
-With a teacher, rows are drawn and answered anew, and rows and answers are replaced together; the answers are the mean of
-all models named. Every set is drawn with a seed of its own. Sentences near an evaluation row of NewsMTSC, in
-build/directed.jsonl of directed sentiment, are left out; nearness to other sets is found by the leak check of the config
-that trains on them. `--own-teacher` replaces data/pairs.jsonl and data/pairs-taught.jsonl, pairs of our own texts alone.
+With a teacher, rows are drawn and answered anew, and both are replaced together; the answers are the mean of all models
+named. Every set is drawn with a seed of its own. Sentences near an evaluation row of NewsMTSC are left out, in
+build/directed.jsonl near one of directed sentiment; the leak check of the config that trains on them finds other sets.
+`--own-teacher` replaces data/pairs.jsonl and data/pairs-taught.jsonl, the pairs of our own texts alone.
 """
 
 import os
 import random
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from hashlib import sha256
 from itertools import chain, permutations
@@ -144,7 +144,7 @@ def answered(path: Path, texts: dict[str, LabelledStatement]) -> list[Row]:
 
 
 def all_texts() -> dict[str, LabelledStatement]:
-    """The first row of every text that rows are drawn from, by the text's digest; of others' texts without its group."""
+    """By its digest, every text that rows are drawn from: as its first row, or alone if it is another's."""
     own = [row for path in (STATEMENTS, EVERY_PAIR) for row in read_corpus(path).rows]
     public = [row.text for part in (NEWSMTSC, DIRECTED) for row in read_set(part).rows]
     others = (LabelledStatement(id="", text=text) for text in (*public, *_polnear_texts()))
@@ -165,7 +165,7 @@ def draw_transfer() -> Iterator[Row]:
 
 
 def draw_directed() -> Iterator[Row]:
-    """The rows of build/directed.jsonl: each labelled pair turned round, unless that is labelled too; PolNeAR's pairs."""
+    """The rows of build/directed.jsonl: labelled pairs turned round, unless that is labelled too; PolNeAR's pairs."""
     given = read_set(DIRECTED)
     labelled = {(row.text, row.speaker_start, row.target_start) for row in given.rows}
     rows = [

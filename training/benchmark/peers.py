@@ -40,7 +40,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Given:
     """Uncalibrated probabilities, shape (rows, 3) a part; `hard` ones are labels only."""
 
     probabilities: dict[str, Floats]
@@ -48,7 +48,7 @@ class Answers:
     hard: bool = False
 
 
-Peer = Callable[[Task], Answers]
+Peer = Callable[[Task], Given]
 
 
 def joined_text(corpus: Corpus) -> list[str]:
@@ -56,7 +56,7 @@ def joined_text(corpus: Corpus) -> list[str]:
     return [" ".join(part for part in (row.text, row.speaker, row.target) if part) for row in corpus.rows]
 
 
-def run_classification(task: Task) -> Answers:
+def run_classification(task: Task) -> Given:
     """The text classification example of transformers at its defaults.
 
     Columns joined by a blank, at most 128 tokens, learning rate 5e-5, batches of 8, three epochs, linear schedule
@@ -100,10 +100,10 @@ def run_classification(task: Task) -> Answers:
             part: softmax(trainer.predict(rows(task.corpora[part])).predictions.astype(np.float64))
             for part in task.parts
         }
-    return Answers(answers, minutes)
+    return Given(answers, minutes)
 
 
-def lexicon(task: Task) -> Answers:
+def lexicon(task: Task) -> Given:
     """VADER's compound score of the text, cut at its authors' +-0.05; it knows no target.
 
     Source: Hutto & Gilbert 2014, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis".
@@ -117,10 +117,10 @@ def lexicon(task: Task) -> Answers:
         return 0 if compound >= 0.05 else 2 if compound <= -0.05 else 1
 
     answers = {part: np.eye(3)[[label(row.text) for row in task.corpora[part].rows]] for part in task.parts}
-    return Answers(answers, 0.0, hard=True)
+    return Given(answers, 0.0, hard=True)
 
 
-def setfit(task: Task) -> Answers:
+def setfit(task: Task) -> Given:
     """SetFit at its defaults, on a few rows a class, or on all of them with `steps` of pairs.
 
     All rows make tens of millions of pairs; `steps` is the cap its maintainers advise, and has to be said beside the
@@ -154,7 +154,7 @@ def setfit(task: Task) -> Answers:
         found = model.predict_proba(joined_text(task.corpora[part]), as_numpy=True, show_progress_bar=False)
         answers[part] = np.zeros((len(found), len(HEADS[head])))
         answers[part][:, model.model_head.classes_.astype(int)] = found
-    return Answers(answers, minutes)
+    return Given(answers, minutes)
 
 
 def few(corpus: Corpus, head: str, rows_a_class: int | None, seed: int) -> list[int]:

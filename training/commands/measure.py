@@ -33,12 +33,13 @@ def benchmark(
     only: Annotated[str | None, typer.Option(help="Run these contenders only, comma-separated.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Run these seeds only, comma-separated.")] = None,
     table: Annotated[bool, typer.Option("--table", help="Print the tables of what is finished; run nothing.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Run them even if they are finished.")] = False,
     folder: Annotated[Path, typer.Option(help="Where finished cells are kept.")] = Path("benchmarks/cells"),
 ) -> None:
     """Train and measure recipes and peers on the same rows; print a table with 95 % intervals.
 
-    What is finished is kept in small files and not run again, so a stopped benchmark goes on where it stopped. The
-    public sets are read from STANCE_BENCHMARKS, or from the paths and Hub ids of the config.
+    What is finished is kept and not run again: a stopped benchmark is resumed by the same command. The public
+    sets are read from STANCE_BENCHMARKS, or from the paths and Hub ids of the config.
 
     Examples:
 
@@ -48,8 +49,9 @@ def benchmark(
 
       python -m training benchmark configs/benchmarks/*.yaml --table
     """
-    from training.benchmark.cells import open_grid, run_cells
+    from training.benchmark.cells import open_grid
     from training.benchmark.config import BenchmarkConfig, chosen
+    from training.benchmark.run import run_cells
     from training.benchmark.table import tables
     from training.config import load_config
 
@@ -60,7 +62,7 @@ def benchmark(
     for one in loaded:
         grid = open_grid(one, folder, errors)
         if not table:
-            run_cells(grid, chosen(one, only), wanted, errors)
+            run_cells(grid, chosen(one, only), wanted, errors, again)
         for text in tables(grid, list(one.contenders)):
             print(text, flush=True)
 
