@@ -12,7 +12,6 @@ import pyarrow as pa
 from rich.console import Console
 
 from serving.errors import StancewiseError
-from serving.labels import Head
 from training.benchmark.config import BenchmarkConfig, Contender, recipe_config
 from training.data.checksums import read_parquet, update_parquet
 from training.data.corpus import Corpus
@@ -51,7 +50,7 @@ class Cell:
     minutes: float  # of training
     threads: int  # it trained with: minutes times threads can be compared, however many ran at once
     device: str  # cpu, or the name of the GPU it trained on
-    answers: dict[tuple[str, Head], Answers]  # by part and head
+    answers: dict[tuple[str, str], Answers]  # by part and head
 
 
 Cells = dict[tuple[str, int], Cell]  # by contender and seed
@@ -109,6 +108,10 @@ class Grid:
         """The parts measured: the tests, or validation where the config has none (while tuning)."""
         tests = {part: corpus for part, corpus in self.corpora.items() if part.startswith("test")}
         return tests or {"validation": self.corpora["validation"]}
+
+    def answered(self) -> set[str]:
+        """The parts that a contender answers: validation too, to calibrate it."""
+        return {"validation", *self.parts()}
 
     def read_by(self, contender: Contender) -> dict[str, Corpus]:
         """The corpora a contender learns from and is measured on."""

@@ -10,10 +10,10 @@ import torch
 from rich.console import Console
 
 from serving.classifier import softmax
-from serving.labels import UNLABELLED, Head
+from serving.labels import UNLABELLED
 from training.benchmark.cells import Answers, Cell, Grid, rows_digest
 from training.benchmark.config import Contender, recipe_config, tfidf_config
-from training.benchmark.peers import Given, Peer, Task, lexicon, run_classification, setfit
+from training.benchmark.peers import Given, Peer, lexicon, run_classification, setfit
 from training.evaluation.calibrate import fit_temperature
 from training.evaluation.metrics import Floats, macro_f1
 from training.experiments import track
@@ -61,12 +61,11 @@ def _run(grid: Grid, contender: Contender, seed: int, console: Console) -> Cell:
         baseline = tfidf_config(grid.benchmark, contender)
         return _ours(grid, contender, seed, baseline_run(baseline, grid.corpora, console, True, keep_model=False))
     peer: Peer = {"run_classification": run_classification, "setfit": setfit, "vader": lexicon}[contender.kind]
-    task = Task(grid.benchmark, contender, seed, grid.corpora, ("validation", *grid.parts()))
     with mlflow.start_run(run_name=f"{grid.benchmark.name}/{contender.name}-{seed}", nested=True) as run:
         mlflow.log_params({"contender": contender.name, "kind": contender.kind, "seed": seed})
         # Standard output is for the tables; the peers' libraries print there too.
         with console.status(f"{contender.name}, seed {seed}"), redirect_stdout(sys.stderr):
-            given = peer(task)
+            given = peer(grid, contender, seed)
         cell = _peers(grid, contender, seed, run.info.run_id, given)
         mlflow.log_metrics(_scores(grid, cell))
         mlflow.log_metric("cost/minutes", cell.minutes)
@@ -80,17 +79,26 @@ def _ours(grid: Grid, contender: Contender, seed: int, finished: Finished) -> Ce
         if part in grid.parts()
         for head, result in evaluation.heads.items()
     }
-    return _cell(grid, contender, seed, finished.run_id, finished.minutes, answered, finished.temperatures)
+    return _cell(
+        grid,
+        contender,
+        seed,
+        finished.run_id,
+        finished.minutes,
+        answered,
+        {str(head): value for head, value in finished.temperatures.items()},
+    )
 
 
 def _peers(grid: Grid, contender: Contender, seed: int, run_id: str, given: Given) -> Cell:
     head = grid.benchmark.heads[0]
-    probabilities, temperatures = given.probabilities, dict[Head, float]()
+    probabilities = given.probabilities
+    temperatures: dict[str, float] = {}
     if not given.hard:
         logits = {part: np.log(values + 1e-9) for part, values in probabilities.items()}
         temperatures[head] = fit_temperature(logits["validation"], grid.corpora["validation"].labels(head))
         probabilities = {part: softmax(values / temperatures[head]) for part, values in logits.items()}
-    answered = {(part, head): probabilities[part] for part in grid.parts()}
+    answered = {(part, str(head)): probabilities[part] for part in grid.parts()}
     return _cell(grid, contender, seed, run_id, given.minutes, answered, temperatures)
 
 
@@ -100,8 +108,8 @@ def _cell(
     seed: int,
     run_id: str,
     minutes: float,
-    answered: dict[tuple[str, Head], Floats],
-    temperatures: Mapping[Head, float],
+    answered: dict[tuple[str, str], Floats],
+    temperatures: Mapping[str, float],
 ) -> Cell:
     on_gpu = contender.kind in ("recipe", "run_classification", "setfit") and torch.cuda.is_available()
     return Cell(

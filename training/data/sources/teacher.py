@@ -68,9 +68,9 @@ def teach(corpus: Corpus, path: Path) -> Corpus:
         known[_id(row, place)] = _taught(row.values, place)
     ids = [question_id(statement) for statement in corpus.rows]
     if missing := [i for i, one in enumerate(ids) if one not in known]:
-        rows = f"{len(missing):,} of the {len(ids):,} rows of {corpus.path} (the first: {corpus.place(missing[0])})"
+        which = f"{len(missing):,} of the {len(ids):,} rows of {corpus.path} (the first: {corpus.place(missing[0])})"
         why = "their text, holder or target has changed since, or it was never asked about them"
-        raise StancewiseError(f"{path}: no answers for {rows}; {why}; label that file with the teacher again")
+        raise StancewiseError(f"{path}: no answers for {which}; {why}; label that file with the teacher again")
     rows = [row.model_copy(update={"taught": known[one]}) for row, one in zip(corpus.rows, ids, strict=True)]
     return replace(corpus, rows=rows)
 
