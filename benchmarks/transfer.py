@@ -1,16 +1,22 @@
 """More rows for large models to label: other names, in sentences of others and in our own.
 
+    python benchmarks/transfer.py
     python benchmarks/transfer.py [--teacher models:/newsmtsc-large@champion ...] [--directed-teacher URI ...]
         [--pairs-teacher URI ...] [--own-teacher URI ...]
 
-Writes four files. build/transfer.jsonl, targets shown as NewsMTSC shows its own: directed sentiment's sentences with
-either name, PolNeAR's with the people they name, NewsMTSC's training sentences with people whom nobody labelled there.
-build/directed.jsonl: the labelled pairs of directed sentiment turned round, and two pairs of names of each of PolNeAR's
-sentences. data/pairs.jsonl: up to three pairs of names of each of our own training texts, a holder and a target that
-nobody labelled so. build/pairs.jsonl: these, a name alone of each of these texts and of those of data/every-pair/, and
-PolNeAR's pairs. Sentences near an evaluation row of NewsMTSC, in build/directed.jsonl of directed sentiment, are left
-out; nearness to other sets is found by the leak check of the config that trains on them. With teachers the mean of
-their answers is written too; those of 110 M models are kept.
+Writes three files of rows, which models of 110 M parameters have answered (benchmarks/teachers/). build/transfer.jsonl,
+targets shown as NewsMTSC shows its own: directed sentiment's sentences with either name, PolNeAR's with the people they
+name, NewsMTSC's training sentences with people whom nobody labelled there. build/directed.jsonl: the labelled pairs of
+directed sentiment turned round, and two pairs of names of each of PolNeAR's sentences. build/pairs.jsonl: up to three
+pairs of names of each of our own training texts, a holder and a target that nobody labelled so, a name alone of each of
+these texts and of those of data/every-pair/, and PolNeAR's pairs.
+
+Without a teacher nothing is drawn: the answers say which text each row has, by its digest, and where the names stand.
+
+With a teacher, rows are drawn and answered anew, and both are replaced together; the answers are the mean of all models
+named. Every set is drawn with a seed of its own. Sentences near an evaluation row of NewsMTSC are left out, in
+build/directed.jsonl near one of directed sentiment; the leak check of the config that trains on them finds other sets.
+`--own-teacher` replaces data/pairs.jsonl and data/pairs-taught.jsonl, the pairs of our own texts alone.
 """
 
 import os
@@ -18,39 +24,45 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import permutations
+from decimal import Decimal
+from hashlib import sha256
+from itertools import chain, permutations
 from pathlib import Path
 from typing import Annotated, Any
 
-import spacy
+import pyarrow as pa
 import typer
 from rich.console import Console
 
-from serving import StanceClassifier
-from serving.article.reading.parse import PACKAGED
+from serving import StanceClassifier, Statement
 from serving.cli import run
 from serving.errors import StancewiseError
+from serving.inputs import find_mention
+from serving.labels import HEADS
 from serving.tables import open_writer, read_rows
 from training.config import DataSet
+from training.data.checksums import read_parquet, update_parquet
 from training.data.corpus import Corpus, LabelledStatement, draw, read_corpus
 from training.data.leaks import find_leaks
 from training.data.sources import read_set
-from training.data.sources.teacher import ask
+from training.data.sources.teacher import answers, question_id
 from training.data.unlabelled_pairs import capitalised, overlap
 
 SENTENCES = 6_500  # of directed sentiment
 OTHERS = 10_000  # of PolNeAR, of 40 to 450 characters
 NAMED = ("PERSON", "ORG", "GPE", "NORP")
-WRITTEN, ANSWERS = Path("build/transfer.jsonl"), Path("benchmarks/teachers/transfer.jsonl")
-DIRECTED, DIRECTED_ANSWERS = Path("build/directed.jsonl"), Path("benchmarks/teachers/directed.jsonl")
-PAIRS, PAIR_ANSWERS = Path("build/pairs.jsonl"), Path("benchmarks/teachers/pairs.jsonl")
+BUILD, TEACHERS = Path("build"), Path("benchmarks/teachers")
 OWN, OWN_ANSWERS = Path("data/pairs.jsonl"), Path("data/pairs-taught.jsonl")
 STATEMENTS, EVERY_PAIR = Path("data/statements/train.jsonl"), Path("data/every-pair/train.jsonl")
+NEWSMTSC = DataSet(source="newsmtsc", part="train")
+DIRECTED = DataSet(source="directed_sentiment", part="train")
 VALIDATED = 1150  # rows that configs/benchmarks/directed-sentiment.yaml draws to validate
 EVALUATION = ("rw_validation", "mt_validation", "rw_test", "mt_test")
+PLACES = ("speaker_start", "speaker_end", "target_start", "target_end")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 Row = dict[str, Any]
-Span = tuple[int, int, str]  # start, end, kind
+Span = tuple[int, int]
+Names = dict[str, tuple[Span, str]]  # of a text: name -> where it first stands, and its kind
 
 
 @app.command()
@@ -62,112 +74,178 @@ def main(
     pairs_teacher: Annotated[list[str] | None, typer.Option(help="The same, for build/pairs.jsonl.")] = None,
     own_teacher: Annotated[list[str] | None, typer.Option(help="The same, for data/pairs.jsonl.")] = None,
 ) -> None:
-    """Write the rows; label them, if models are named. The public sets are read from STANCE_BENCHMARKS."""
+    """Write the rows that were answered, or new ones and a model's answers. Public sets: STANCE_BENCHMARKS."""
     console = Console(stderr=True)
-    rng = random.Random(1)  # noqa: S311  # draws rows, keeps no secret
-    parts = [read_set(DataSet(source="newsmtsc", part=part)) for part in EVALUATION]
-    given = read_set(DataSet(source="directed_sentiment", part="train"))
-    with console.status("finding names, comparing with the evaluation rows"):
-        others: list[Row] = []
-        rows = [*_directed(given, parts), *_polnear(parts, rng, others), *_unlabelled_people(rng)]
-        own = list(_own_pairs(rng))
-        directed = _far_from_directed([*_turned_round(given), *others], given)
-    pairs = [*own, *_alone(STATEMENTS), *_alone(EVERY_PAIR), *others]
-    WRITTEN.parent.mkdir(exist_ok=True)
-    for path, written, models, answers in (
-        (WRITTEN, rows, teacher, ANSWERS),
-        (DIRECTED, directed, directed_teacher, DIRECTED_ANSWERS),
-        (PAIRS, pairs, pairs_teacher, PAIR_ANSWERS),
-        (OWN, own, own_teacher, OWN_ANSWERS),
+    BUILD.mkdir(exist_ok=True)
+    texts = all_texts()
+    for name, models, drawn in (
+        ("transfer", teacher, draw_transfer),
+        ("directed", directed_teacher, draw_directed),
+        ("pairs", pairs_teacher, draw_pairs),
     ):
-        with open_writer(path) as writer:
-            for row in written:
-                writer.write(row)
-        console.print(f"{path}: {len(written):,} rows")
+        kept = TEACHERS / f"{name}.parquet"
         if models:
-            ask([StanceClassifier.load(uri) for uri in models], _corpus(path, written), answers, console)
-            console.print(f"{answers}: labelled")
+            keep(kept, *labelled(drawn(), models, console))
+        write(BUILD / f"{name}.jsonl", answered(kept, texts), console)
+    if own_teacher:
+        rows, given = labelled(draw_own(), own_teacher, console)
+        write(OWN, rows, console)
+        write(OWN_ANSWERS, given, console)
 
 
-def _directed(given: Corpus, parts: list[Corpus]) -> Iterator[Row]:
+def labelled(rows: Iterable[Row], models: list[str], console: Console) -> tuple[list[Row], list[Row]]:
+    """The rows, and the models' answers to them."""
+    rows = list(rows)
+    given = answers([StanceClassifier.load(uri) for uri in models], _corpus(rows), console)
+    return rows, list(given)
+
+
+def write(path: Path, rows: list[Row], console: Console) -> None:
+    """JSON Lines."""
+    with open_writer(path) as writer:
+        for row in rows:
+            writer.write(row)
+    console.print(f"{path}: {len(rows):,} rows")
+
+
+def keep(path: Path, rows: list[Row], given: list[Row]) -> None:
+    """Write answers with the places of their rows: no text, but all that is needed to find the rows again."""
+    columns: dict[str, Any] = {
+        "id": [one["id"] for one in given],
+        "text_digest": [_text_digest(row["text"]) for row in rows],
+        **{place: pa.array([row.get(place) for row in rows], pa.int32()) for place in PLACES},
+    }
+    numbers = list(PLACES)
+    for head, labels in HEADS.items():
+        name = f"{head}_probabilities"
+        if name in given[0]:
+            shares = [{label: Decimal(str(p)) for label, p in one[name].items()} for one in given]
+            columns[name] = pa.array(shares, pa.struct([(label, pa.decimal128(5, 4)) for label in labels]))
+            numbers += [f"{name}.{label}" for label in labels]
+    update_parquet(path, lambda _: pa.table(columns), tuple(numbers))
+
+
+def answered(path: Path, texts: dict[str, LabelledStatement]) -> list[Row]:
+    """The rows whose answers are kept there, in the same order.
+
+    Raises:
+        StancewiseError: the file has changed, or a text is not among those of data/ and STANCE_BENCHMARKS.
+    """
+    kept = read_parquet(path).to_pylist()
+    if unknown := sum(one["text_digest"] not in texts for one in kept):
+        found = f"the texts of {unknown:,} of its {len(kept):,} rows are not in data/ and STANCE_BENCHMARKS"
+        raise StancewiseError(f"{path}: {found}; take the sets of its version, or answer new rows with a teacher")
+    rows = []
+    for one in kept:
+        speaker, target = ((one[f"{name}_start"], one[f"{name}_end"]) for name in ("speaker", "target"))
+        text = texts[one["text_digest"]]
+        rows.append(_row(text.text, target, None if speaker[0] is None else speaker, text.group))
+    return rows
+
+
+def all_texts() -> dict[str, LabelledStatement]:
+    """By its digest, every text that rows are drawn from: as its first row, or alone if it is another's."""
+    own = [row for path in (STATEMENTS, EVERY_PAIR) for row in read_corpus(path).rows]
+    public = [row.text for part in (NEWSMTSC, DIRECTED) for row in read_set(part).rows]
+    others = (LabelledStatement(id="", text=text) for text in (*public, *_polnear_texts()))
+    return {_text_digest(row.text): row for row in (*others, *reversed(own))}
+
+
+def draw_transfer() -> Iterator[Row]:
+    """The rows of build/transfer.jsonl."""
+    parts = _evaluation()
+    given = read_set(DIRECTED)
     near = find_leaks(given, parts)
     for row in given.keep([i for i in range(len(given.rows)) if i not in near][:SENTENCES]).rows:
-        yield _shown(row.id, row.text, row.target, (row.target_start, row.target_end))
+        yield _row(row.text, _span(row, "target"))
         if row.speaker != row.target:
-            yield _shown(f"{row.id}:holder", row.text, row.speaker, (row.speaker_start, row.speaker_end))
+            yield _row(row.text, _span(row, "speaker"))
+    yield from _polnear(parts)[0]
+    yield from _unlabelled_people()
 
 
-def _turned_round(given: Corpus) -> Iterator[Row]:
-    """Each labelled pair of directed sentiment with holder and target exchanged, unless that is labelled too."""
+def draw_directed() -> Iterator[Row]:
+    """The rows of build/directed.jsonl: labelled pairs turned round, unless that is labelled too; PolNeAR's pairs."""
+    given = read_set(DIRECTED)
     labelled = {(row.text, row.speaker_start, row.target_start) for row in given.rows}
-    for row in given.rows:
-        if row.speaker != row.target and (row.text, row.target_start, row.speaker_start) not in labelled:
-            shown = _shown(f"{row.id}:reversed", row.text, row.speaker, (row.speaker_start, row.speaker_end))
-            holder = {"speaker": row.target, "speaker_start": row.target_start, "speaker_end": row.target_end}
-            yield {**shown, **holder}
-
-
-def _far_from_directed(rows: list[Row], given: Corpus) -> list[Row]:
+    rows = [
+        _row(row.text, _span(row, "speaker"), _span(row, "target"))
+        for row in given.rows
+        if row.speaker != row.target and (row.text, row.target_start, row.speaker_start) not in labelled
+    ]
+    rows += _polnear(_evaluation())[1]
     measured = read_set(DataSet(source="directed_sentiment", part="validation"))
-    near = find_leaks(_corpus(DIRECTED, rows), [measured, draw(given, VALIDATED)])
-    return [row for i, row in enumerate(rows) if i not in near]
+    near = find_leaks(_corpus(rows), [measured, draw(given, VALIDATED)])
+    return (row for i, row in enumerate(rows) if i not in near)
 
 
-def _polnear(parts: list[Corpus], rng: random.Random, pairs: list[Row]) -> Iterator[Row]:
-    """Rows with a target; pairs of names, two of a sentence, are added to `pairs`."""
+def draw_pairs() -> Iterator[Row]:
+    """The rows of build/pairs.jsonl."""
+    return chain(draw_own(), _alone(STATEMENTS), _alone(EVERY_PAIR), _polnear(_evaluation())[1])
+
+
+def draw_own() -> Iterator[Row]:
+    """The rows of data/pairs.jsonl."""
+    rng = _generator()
+    for text, rows in _texts(STATEMENTS).items():
+        labelled = {(row.speaker, row.target) for row in rows}
+        for holder, target in _pairs(_own_names(text, rows), labelled, rng)[:3]:
+            yield _row(text, _mention(text, target), _mention(text, holder), rows[0].group)
+
+
+def _evaluation() -> list[Corpus]:
+    return [read_set(DataSet(source="newsmtsc", part=part)) for part in EVALUATION]
+
+
+def _polnear_texts() -> list[str]:
     file = Path(os.environ["STANCE_BENCHMARKS"]) / "polnear/train.jsonl"
     if not file.is_file():
         raise StancewiseError(f"{file}: no such file; PolNeAR's training part belongs there, a text a line")
     every = dict.fromkeys(str(row.values["text"]) for row in read_rows(file))
-    texts = [text for text in every if 40 <= len(text) <= 450]
+    return [text for text in every if 40 <= len(text) <= 450]
+
+
+def _polnear(parts: list[Corpus]) -> tuple[list[Row], list[Row]]:
+    """Rows with a target alone, two people or one body of a sentence; and rows with two pairs of names of each."""
+    rng, texts = _generator(), _polnear_texts()
     rng.shuffle(texts)
     texts = texts[:OTHERS]
-    near = find_leaks(Corpus(file, [LabelledStatement(id=text, text=text) for text in texts]), parts)
+    near = find_leaks(Corpus(Path("polnear"), [LabelledStatement(id=text, text=text) for text in texts]), parts)
     texts = [text for i, text in enumerate(texts) if i not in near]
-    for number, (text, names) in enumerate(zip(texts, _names(texts), strict=True)):
-        people = [(name, span) for name, span in names.items() if span[2] == "PERSON"]
+    alone, pairs = [], []
+    for text, names in zip(texts, _names(texts), strict=True):
+        people = [span for span, kind in names.values() if kind == "PERSON"]
         rng.shuffle(people)
-        bodies = [(name, span) for name, span in names.items() if span[2] in ("ORG", "GPE")]
+        bodies = [span for span, kind in names.values() if kind in ("ORG", "GPE")]
         chosen = people[:2] or bodies[:1] if rng.random() < 0.5 else people[:2]
-        for j, (name, span) in enumerate(chosen):
-            yield _shown(f"polnear:{number}:{j}", text, name, span[:2])
-        for j, (holder, target) in enumerate(_unlabelled(names, set(), rng)[:2]):
-            pairs.append({"id": f"polnear:{number}:p{j}", "text": text, "speaker": holder, "target": target})
+        alone += [_row(text, span) for span in chosen]
+        drawn = _pairs(names, set(), rng)[:2]
+        pairs += [_row(text, _mention(text, target), _mention(text, holder)) for holder, target in drawn]
+    return alone, pairs
 
 
-def _unlabelled_people(rng: random.Random) -> Iterator[Row]:
-    texts = defaultdict(list)
-    for row in read_set(DataSet(source="newsmtsc", part="train")).rows:
-        texts[row.text].append(row)
-    for (text, rows), names in zip(texts.items(), _names(texts), strict=True):
-        known = [row.target for row in rows if row.target]
+def _unlabelled_people() -> Iterator[Row]:
+    rng, texts = _generator(), defaultdict(list)
+    for row in read_set(NEWSMTSC).rows:
+        texts[row.text].append(row.target or "")
+    for (text, known), names in zip(texts.items(), _names(texts), strict=True):
         people = [
-            (name, span)
-            for name, span in names.items()
-            if span[2] == "PERSON" and not any(overlap(name, one) for one in known)
+            span
+            for name, (span, kind) in names.items()
+            if kind == "PERSON" and not any(overlap(name, one) for one in known if one)
         ]
         rng.shuffle(people)
-        for j, (name, span) in enumerate(people[:2]):
-            yield _shown(f"{rows[0].id}:other{j}", text, name, span[:2])
-
-
-def _own_pairs(rng: random.Random) -> Iterator[Row]:
-    for text, rows in _texts(STATEMENTS).items():
-        pairs = _unlabelled(_own_names(text, rows), {(row.speaker, row.target) for row in rows}, rng)
-        for j, (holder, target) in enumerate(pairs[:3]):
-            kept = {"id": f"{rows[0].id}:pair{j}", "text": text, "speaker": holder, "target": target}
-            yield {**kept, "group": rows[0].group}
+        yield from (_row(text, span) for span in people[:2])
 
 
 def _alone(path: Path) -> Iterator[Row]:
     """A name of each text, as a target without a holder that nobody labelled so."""
-    rng = random.Random(1)  # noqa: S311  # draws rows, keeps no secret
+    rng = _generator()
     for text, rows in _texts(path).items():
         labelled = {row.target for row in rows if not row.speaker}
         names = [name for name in _own_names(text, rows) if name not in labelled]
         if names:
-            kept = {"id": f"{rows[0].id}:target", "text": text, "target": rng.choice(names)}
-            yield {**kept, "group": rows[0].group}
+            yield _row(text, _mention(text, rng.choice(names)), None, rows[0].group)
 
 
 def _texts(path: Path) -> dict[str, list[LabelledStatement]]:
@@ -182,28 +260,56 @@ def _own_names(text: str, rows: list[LabelledStatement]) -> list[str]:
     return sorted(named | set(capitalised(text)))
 
 
-def _unlabelled(names: Iterable[str], labelled: set[Any], rng: random.Random) -> list[tuple[str, str]]:
+def _pairs(names: Iterable[str], labelled: set[Any], rng: random.Random) -> list[tuple[str, str]]:
     pairs = [pair for pair in permutations(names, 2) if not overlap(*pair) and pair not in labelled]
     rng.shuffle(pairs)
     return pairs
 
 
-def _shown(name: str, text: str, target: str | None, span: tuple[int | None, int | None]) -> Row:
-    return {"id": name, "text": text, "target": target, "target_start": span[0], "target_end": span[1]}
+def _generator() -> random.Random:
+    return random.Random(1)  # noqa: S311  # draws rows, keeps no secret
 
 
-def _corpus(path: Path, rows: list[Row]) -> Corpus:
-    return Corpus(path, [LabelledStatement.model_validate(row) for row in rows])
+def _row(text: str, target: Span, speaker: Span | None = None, group: str | None = None) -> Row:
+    """A row whose names stand at these places; its id is what an answer to it is found by."""
+    values: Row = {"text": text}
+    for name, span in (("speaker", speaker), ("target", target)):
+        if span:
+            values |= {name: text[slice(*span)], f"{name}_start": span[0], f"{name}_end": span[1]}
+    return {"id": question_id(Statement(**values)), **values, **({"group": group} if group else {})}
 
 
-def _names(texts: Iterable[str]) -> Iterator[dict[str, Span]]:
+def _span(row: LabelledStatement, name: str) -> Span:
+    return getattr(row, f"{name}_start"), getattr(row, f"{name}_end")
+
+
+def _mention(text: str, name: str) -> Span:
+    """Where the model would find the name."""
+    span = find_mention(text, name)
+    assert span, "names are taken from their text"
+    return span
+
+
+def _text_digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _corpus(rows: list[Row]) -> Corpus:
+    return Corpus(Path("drawn"), [LabelledStatement.model_validate(row) for row in rows])
+
+
+def _names(texts: Iterable[str]) -> Iterator[Names]:
+    import spacy
+
+    from serving.article.reading.parse import PACKAGED
+
     pipeline = spacy.load(PACKAGED, disable=["lemmatizer", "parser", "attribute_ruler", "tagger"])
     for document in pipeline.pipe(texts, batch_size=256):
-        names: dict[str, Span] = {}
+        names: Names = {}
         for entity in document.ents:
             name = re.sub(r"['’]s$", "", entity.text)
             if entity.label_ in NAMED and len(name) > 1:
-                names.setdefault(name, (entity.start_char, entity.start_char + len(name), entity.label_))
+                names.setdefault(name, ((entity.start_char, entity.start_char + len(name)), entity.label_))
         yield names
 
 

@@ -25,6 +25,20 @@ def write_lines(path: Path, rows: list[dict]) -> Path:
     return path
 
 
+def tracked_changes(folder: Path) -> str:
+    """What git says of the tracked files of a clone: nothing, where none has changed."""
+    command = ["git", "status", "--porcelain", "--untracked-files=no"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tree_unchanged():
+    """Tests rewrite no tracked file."""
+    before = tracked_changes(REPOSITORY)
+    yield
+    assert tracked_changes(REPOSITORY) == before, "a test, or somebody beside it, has changed tracked files"
+
+
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory) -> Path:
     """A two-layer BERT of 32 dimensions with a tokenizer trained on our statements; made here, never fetched."""

@@ -163,7 +163,6 @@ class Optimiser(Section):
 class Loss(Section):
     """Masked sum of one cross-entropy per head."""
 
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
     teacher_share: float = Field(default=0.7, ge=0, le=1, description="of a teacher's probabilities beside a label")
     votes: bool = Field(default=False, description="aim at the shares of the annotators' votes where a row has them")

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.conftest import REPOSITORY, STATEMENTS, read_lines, write_lines
+from training.data.checksums import read_parquet
 
 
 @pytest.mark.slow
@@ -16,7 +17,8 @@ def test_levers_are_compared_with_the_recipe_and_kept(tmp_path):
     for part, rows in (("train", 80), ("rw_validation", 30), ("mt_validation", 30)):
         own = read_lines(STATEMENTS / f"{'train' if part == 'train' else 'test'}.jsonl")
         write_lines(folder / f"{part}.jsonl", own[:rows] if part != "mt_validation" else own[-rows:])
-    (tmp_path / "data").symlink_to(REPOSITORY / "data")
+    for name in ("data", "configs"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
     program = "import benchmarks.levers as levers; levers.TRAINED, levers.MEASURED = 30, 40; levers.run(levers.app)"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "STANCE_BENCHMARKS": str(tmp_path / "sets")}
 
@@ -32,8 +34,9 @@ def test_levers_are_compared_with_the_recipe_and_kept(tmp_path):
     done = run("--only", levers, "--seeds", "1")
     lines = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert [line[0] for line in lines[1:]] == levers.split(",")
-    cells = {path: path.stat().st_mtime_ns for path in (tmp_path / "benchmarks/cells/levers").iterdir()}
-    assert len(cells) == 6
+    cells = tmp_path / "benchmarks/cells/levers.parquet"
+    assert read_parquet(cells)["lever"].to_pylist() == sorted(levers.split(","))
+    content = cells.read_bytes()
     again = run("--only", levers, "--seeds", "1")
     assert again.stdout == done.stdout
-    assert cells == {path: path.stat().st_mtime_ns for path in (tmp_path / "benchmarks/cells/levers").iterdir()}
+    assert cells.read_bytes() == content

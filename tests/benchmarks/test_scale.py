@@ -13,7 +13,8 @@ PNG = b"\x89PNG\r\n"
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "data").symlink_to(REPOSITORY / "data")
+    for name in ("data", "configs"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
     (tmp_path / "docs/images").mkdir(parents=True)
     return tmp_path
 

@@ -1,11 +1,16 @@
 """The program that draws rows for large models to label, on made-up sets."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
 
+import pytest
+
 from tests.conftest import REPOSITORY, STATEMENTS, read_lines, write_lines
+from training.config import DataSet
+from training.data.sources import read_set
 
 NEAR = "Senator Maria Keller praised Thomas Brandt for the harbour plan on Monday evening in Lisbon."
 SEEN = "Thomas Brandt told reporters in Paris that Maria Keller had not read the harbour plan at all."
@@ -20,7 +25,7 @@ def row(number: int, text: str, target: str, **more: str) -> dict[str, object]:
     return {**shown, "target_start": start, "target_end": start + len(target)}
 
 
-def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path):
+def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path, champion):
     sets = tmp_path / "sets"
     for name in ("newsmtsc", "directed_sentiment", "polnear"):
         (sets / name).mkdir(parents=True)
@@ -49,16 +54,23 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "STANCE_BENCHMARKS": str(sets)}
     command = [sys.executable, str(REPOSITORY / "benchmarks/transfer.py")]
 
-    def run() -> subprocess.CompletedProcess:
+    def run(*teachers: str) -> subprocess.CompletedProcess:
+        arguments = [word for teacher in teachers for word in (f"--{teacher}teacher", str(champion))]
         return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+            [*command, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
 
-    done = run()
+    done = run("", "directed-", "pairs-", "own-")
     assert done.returncode == 0, done.stderr
     drawn = read_lines(tmp_path / "build/transfer.jsonl")
     assert {one["target"] for one in drawn if one["text"] == FAR} == {"Laura Hill", "Anna Weiss"}
-    assert "Maria Keller" in {one["target"] for one in drawn if one["id"] == "r1:other0"}
+    assert "Maria Keller" in {one["target"] for one in drawn if one["text"] == SEEN}
     pairs = read_lines(tmp_path / "build/pairs.jsonl")
     assert NEAR not in {one["text"] for one in (*drawn, *pairs)}
     for one in drawn:
@@ -75,6 +87,34 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path):
     shipped = read_lines(tmp_path / "data/pairs.jsonl")
     assert shipped == [one for one in pairs if "speaker" in one and one["text"] != SEEN]
     assert max(Counter(one["text"] for one in shipped).values()) == 3
+    for name in ("transfer", "directed", "pairs"):
+        rows = read_set(
+            DataSet(
+                source="table",
+                path=tmp_path / f"build/{name}.jsonl",
+                teacher=tmp_path / f"benchmarks/teachers/{name}.parquet",
+            )
+        ).rows
+        assert all(sum(one.taught["sentiment"]) == pytest.approx(1, abs=2e-4) for one in rows)
+    assert [one["id"] for one in shipped] == [one["id"] for one in read_lines(tmp_path / "data/pairs-taught.jsonl")]
+
+    # The same rows are found again without a teacher, and nothing but build/ is written.
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    shutil.rmtree(tmp_path / "build")
+    done = run()
+    assert done.returncode == 0, done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == written
+
+    # Draws of one set depend on nothing but the set.
+    done = run("own-")
+    assert done.returncode == 0, done.stderr
+    assert read_lines(tmp_path / "data/pairs.jsonl") == shipped
+
+    write_lines(tmp_path / "data/every-pair/train.jsonl", [{**one, "text": f"{one['text']} So."} for one in other])
+    done = run()
+    assert done.returncode == 1
+    assert "benchmarks/teachers/pairs.parquet: the texts of" in done.stderr
+    assert "rows are not in data/ and STANCE_BENCHMARKS" in done.stderr
     (sets / "polnear/train.jsonl").unlink()
     done = run()
     assert done.returncode == 1

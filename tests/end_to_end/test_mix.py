@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from tests.conftest import read_lines, write_lines
+from training.data.corpus import read_corpus
+from training.data.sources.teacher import question_id
 
 NEWS = [
     ("allsides_1_1_1_Rhee_0_4", "Rhee kept the promise and the crowd cheered.", "Rhee", 0, 4, 1),
@@ -97,9 +99,8 @@ def test_a_model_teaches_another(project):
     done = project.run("training", "teach", "models:/stance@champion", "tiny.yaml", "--output", "taught.jsonl")
     assert "160 rows labelled: taught.jsonl" in done.stdout
     answers = read_lines(project.folder / "taught.jsonl")
-    assert [one["id"] for one in answers] == [
-        row["id"] for row in read_lines(project.folder / "statements" / "train.jsonl")
-    ]
+    statements = read_corpus(project.folder / "statements" / "train.jsonl").statements()
+    assert [one["id"] for one in answers] == [question_id(statement) for statement in statements]
     assert all(sum(one["sentiment_probabilities"].values()) == pytest.approx(1, abs=1e-3) for one in answers)
     values = yaml.safe_load((project.folder / "tiny.yaml").read_text())
     data = values["data"] | {"train": {"path": "statements/train.jsonl", "teacher": "taught.jsonl"}}

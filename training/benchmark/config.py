@@ -1,12 +1,17 @@
-"""What a benchmark compares: a recipe, changes to it, and peers, on the same rows."""
+"""What a benchmark compares: a training config, changes to it, and peers, on the same rows."""
 
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from serving.errors import StancewiseError
+from serving.errors import StancewiseError, describe
 from serving.labels import Head
-from training.config import BaselineConfig, Data, Recipe, Section, TrainConfig
+from training.config import BaselineConfig, Data, ExperimentConfig, Section, TrainConfig, load_config
+
+_OWN = {"register_as", "seeds"}  # of a training config, what a benchmark does not take over
+C = TypeVar("C", bound=ExperimentConfig)
 
 
 class Contender(Section):
@@ -14,6 +19,7 @@ class Contender(Section):
 
     name: str = Field(pattern=r"^[\w.-]+$")
     kind: Literal["recipe", "tfidf", "run_classification", "setfit", "vader"] = "recipe"
+    base: Path | None = Field(default=None, description="of a recipe: another training config, and its data.train")
     change: dict[str, Any] = Field(default={}, description="of a recipe: key.subkey -> value that differs")
     rows_a_class: Annotated[int, Field(gt=0)] | None = Field(default=None, description="of setfit; none: all rows")
     steps: Annotated[int, Field(gt=0)] | None = Field(default=None, description="of setfit: most steps of 16 pairs")
@@ -25,10 +31,16 @@ class BenchmarkConfig(Section):
 
     name: str = Field(pattern=r"^[\w.-]+$")
     title: str
+    base: Path = Field(description="the training config that contenders change")
     heads: tuple[Head, ...] = Field(min_length=1, description="measured; peers give the first")
-    data: Data
-    recipe: Recipe
+    data: Data | None = Field(default=None, description="none: that of the training config")
+    change: dict[str, Any] = Field(default={}, description="for every contender: key.subkey -> value that differs")
     contenders: tuple[Contender, ...] = Field(min_length=1)
+
+    @cached_property
+    def recipe(self) -> TrainConfig:
+        """The training config with the benchmark's data and change."""
+        return recipe_config(self, Contender(name=self.name))
 
     @model_validator(mode="after")
     def _buildable(self) -> "BenchmarkConfig":
@@ -42,35 +54,51 @@ class BenchmarkConfig(Section):
 
 
 def recipe_config(benchmark: BenchmarkConfig, contender: Contender) -> TrainConfig:
-    """The contender's experiment: the benchmark's recipe with its changes.
+    """The contender's experiment: its training config with the benchmark's data and its changes.
 
     Raises:
         ValueError: a change names no key, or its value does not fit.
+        StancewiseError: a mistake in the training config.
     """
-    values: dict[str, Any] = {**benchmark.recipe.model_dump(mode="json"), **_frame(benchmark, contender)}
-    for key, value in contender.change.items():
-        *parents, last = key.split(".")
-        place = values
-        for parent in parents:
-            if not isinstance(place.get(parent), dict):
-                raise ValueError(f"contenders: {contender.name}: change: {key}: there is no {parent}")
-            place = place[parent]
-        place[last] = value
-    return TrainConfig.model_validate(values)
+    values = _loaded(benchmark.base)
+    if benchmark.data:
+        values["data"] = benchmark.data.model_dump(mode="json")
+    _apply(benchmark.change, values, "change")
+    if contender.base:
+        own = _loaded(contender.base)
+        values = {**own, "data": {**values["data"], "train": own["data"]["train"]}}
+    values["heads"] = benchmark.heads
+    _apply(contender.change, values, f"contenders: {contender.name}: change")
+    return _validated(TrainConfig, benchmark, contender, values)
 
 
 def tfidf_config(benchmark: BenchmarkConfig, contender: Contender) -> BaselineConfig:
     """The TF-IDF peer's experiment."""
-    return BaselineConfig.model_validate({**_frame(benchmark, contender), **contender.change})
+    values = {"data": benchmark.recipe.data.model_dump(mode="json"), "heads": benchmark.heads, **contender.change}
+    return _validated(BaselineConfig, benchmark, contender, values)
 
 
-def _frame(benchmark: BenchmarkConfig, contender: Contender) -> dict[str, Any]:
-    return {
-        "name": f"{benchmark.name}/{contender.name}",
-        "experiment": "benchmarks",
-        "data": benchmark.data.model_dump(mode="json"),
-        "heads": list(benchmark.heads),
-    }
+def _loaded(path: Path) -> dict[str, Any]:
+    return load_config(path, TrainConfig).model_dump(mode="json", exclude=_OWN)
+
+
+def _apply(change: dict[str, Any], values: dict[str, Any], place: str) -> None:
+    for key, value in change.items():
+        *parents, last = key.split(".")
+        inner = values
+        for parent in parents:
+            if not isinstance(inner.get(parent), dict):
+                raise ValueError(f"{place}: {key}: there is no {parent}")
+            inner = inner[parent]
+        inner[last] = value
+
+
+def _validated(kind: type[C], benchmark: BenchmarkConfig, contender: Contender, values: dict[str, Any]) -> C:
+    frame = {"name": f"{benchmark.name}/{contender.name}", "experiment": "benchmarks"}
+    try:
+        return kind.model_validate({**values, **frame})
+    except ValidationError as error:
+        raise ValueError(f"contenders: {contender.name}: {describe(error)}") from None
 
 
 def chosen(benchmark: BenchmarkConfig, only: str | None) -> list[Contender]:

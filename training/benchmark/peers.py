@@ -21,7 +21,8 @@ from transformers import (
 
 from serving.classifier import softmax
 from serving.labels import HEADS, UNLABELLED
-from training.benchmark.config import BenchmarkConfig, Contender
+from training.benchmark.cells import Grid
+from training.benchmark.config import Contender
 from training.data.corpus import Corpus
 from training.evaluation.metrics import Floats
 from training.fitting.encoders import locate
@@ -29,18 +30,7 @@ from training.fitting.fit import native_bf16
 
 
 @dataclass(frozen=True)
-class Task:
-    """One cell of a peer; `parts` are the parts it has to answer."""
-
-    benchmark: BenchmarkConfig
-    contender: Contender
-    seed: int
-    corpora: dict[str, Corpus]
-    parts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Answers:
+class Given:
     """Uncalibrated probabilities, shape (rows, 3) a part; `hard` ones are labels only."""
 
     probabilities: dict[str, Floats]
@@ -48,7 +38,7 @@ class Answers:
     hard: bool = False
 
 
-Peer = Callable[[Task], Answers]
+Peer = Callable[[Grid, Contender, int], Given]  # the last is the seed
 
 
 def joined_text(corpus: Corpus) -> list[str]:
@@ -56,16 +46,16 @@ def joined_text(corpus: Corpus) -> list[str]:
     return [" ".join(part for part in (row.text, row.speaker, row.target) if part) for row in corpus.rows]
 
 
-def run_classification(task: Task) -> Answers:
+def run_classification(grid: Grid, contender: Contender, seed: int) -> Given:
     """The text classification example of transformers at its defaults.
 
     Columns joined by a blank, at most 128 tokens, learning rate 5e-5, batches of 8, three epochs, linear schedule
     without warm-up, no weight decay, the last weights. Two things differ and change no figure but the minutes: rows are
     padded to the longest of the batch instead of 128, and bf16 is used where the processor has it.
     """
-    head = task.benchmark.heads[0]
-    place, revision = locate(task.benchmark.recipe.encoder)
-    set_seed(task.seed)
+    head = grid.benchmark.heads[0]
+    place, revision = locate(grid.benchmark.recipe.encoder)
+    set_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
     model = AutoModelForSequenceClassification.from_pretrained(place, revision=revision, num_labels=len(HEADS[head]))
     use_cpu = not torch.cuda.is_available()
@@ -77,14 +67,14 @@ def run_classification(task: Task) -> Answers:
         encoded = tokenizer([texts[i] for i in known], truncation=True, max_length=128)
         return Dataset.from_dict({**encoded, "labels": [int(labels[i]) for i in known]})
 
-    train = task.corpora["train"]
+    train = grid.corpora["train"]
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder,
             save_strategy="no",
             disable_tqdm=True,
             report_to=[],
-            seed=task.seed,
+            seed=seed,
             use_cpu=use_cpu,
             bf16=native_bf16(use_cpu),
             dataloader_pin_memory=not use_cpu,
@@ -97,13 +87,13 @@ def run_classification(task: Task) -> Answers:
         trainer.train()
         minutes = (time.perf_counter() - start) / 60
         answers = {
-            part: softmax(trainer.predict(rows(task.corpora[part])).predictions.astype(np.float64))
-            for part in task.parts
+            part: softmax(trainer.predict(rows(grid.corpora[part])).predictions.astype(np.float64))
+            for part in grid.answered()
         }
-    return Answers(answers, minutes)
+    return Given(answers, minutes)
 
 
-def lexicon(task: Task) -> Answers:
+def lexicon(grid: Grid, contender: Contender, seed: int) -> Given:
     """VADER's compound score of the text, cut at its authors' +-0.05; it knows no target.
 
     Source: Hutto & Gilbert 2014, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis".
@@ -116,11 +106,11 @@ def lexicon(task: Task) -> Answers:
         compound = analyzer.polarity_scores(text)["compound"]
         return 0 if compound >= 0.05 else 2 if compound <= -0.05 else 1
 
-    answers = {part: np.eye(3)[[label(row.text) for row in task.corpora[part].rows]] for part in task.parts}
-    return Answers(answers, 0.0, hard=True)
+    answers = {part: np.eye(3)[[label(row.text) for row in grid.corpora[part].rows]] for part in grid.answered()}
+    return Given(answers, 0.0, hard=True)
 
 
-def setfit(task: Task) -> Answers:
+def setfit(grid: Grid, contender: Contender, seed: int) -> Given:
     """SetFit at its defaults, on a few rows a class, or on all of them with `steps` of pairs.
 
     All rows make tens of millions of pairs; `steps` is the cap its maintainers advise, and has to be said beside the
@@ -130,17 +120,17 @@ def setfit(task: Task) -> Answers:
     from setfit import Trainer as SetFitTrainer
     from setfit import TrainingArguments as SetFitArguments
 
-    head, train = task.benchmark.heads[0], task.corpora["train"]
+    head, train = grid.benchmark.heads[0], grid.corpora["train"]
     labels, texts = train.labels(head), joined_text(train)
-    chosen = few(train, head, task.contender.rows_a_class, task.seed)
-    set_seed(task.seed)
-    place, revision = locate(task.benchmark.recipe.encoder)
+    chosen = few(train, head, contender.rows_a_class, seed)
+    set_seed(seed)
+    place, revision = locate(grid.benchmark.recipe.encoder)
     model = SetFitModel.from_pretrained(place, revision=revision)
     with tempfile.TemporaryDirectory() as folder:
         arguments = SetFitArguments(
             output_dir=folder,
-            seed=task.seed,
-            max_steps=task.contender.steps or -1,
+            seed=seed,
+            max_steps=contender.steps or -1,
             report_to="none",
             save_strategy="no",
             show_progress_bar=False,
@@ -150,11 +140,11 @@ def setfit(task: Task) -> Answers:
         SetFitTrainer(model=model, args=arguments, train_dataset=rows).train()
         minutes = (time.perf_counter() - start) / 60
     answers = {}
-    for part in task.parts:
-        found = model.predict_proba(joined_text(task.corpora[part]), as_numpy=True, show_progress_bar=False)
+    for part in grid.answered():
+        found = model.predict_proba(joined_text(grid.corpora[part]), as_numpy=True, show_progress_bar=False)
         answers[part] = np.zeros((len(found), len(HEADS[head])))
         answers[part][:, model.model_head.classes_.astype(int)] = found
-    return Answers(answers, minutes)
+    return Given(answers, minutes)
 
 
 def few(corpus: Corpus, head: str, rows_a_class: int | None, seed: int) -> list[int]:

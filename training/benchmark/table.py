@@ -8,13 +8,12 @@ import numpy.typing as npt
 
 from serving.classifier import softmax
 from serving.labels import UNLABELLED, Head
-from training.benchmark.cells import Cell, Grid, rows_digest
+from training.benchmark.cells import Answers, Cell, Grid, rows_digest
 from training.benchmark.config import Contender
 from training.data.corpus import Corpus
 from training.evaluation.metrics import (
     Floats,
     Ints,
-    Metric,
     area_under_risk_coverage,
     confusion,
     contrast_rows,
@@ -50,24 +49,31 @@ TABLE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Slice:
-    """The rows of a part that a figure is about."""
+    """The rows of a part that a figure is about; a slice of too few rows has no figures."""
 
     labels: Ints
     groups: Ints
     rows: npt.NDArray[np.bool_]
 
-    def mean(self, score: Score, runs: list[Floats]) -> Metric | None:
-        """The figure over all runs with its interval; None where there are too few rows."""
+    def mean(self, score: Score, runs: list[Floats]) -> str:
+        """The figure over all runs with its interval."""
         if self.rows.sum() < _LEAST_ROWS:
-            return None
+            return ""
         labels = self.labels[self.rows]
         scores = [lambda weights, p=run[self.rows]: score(labels, p, weights) for run in runs]
-        return mean_over_runs(scores, dense(self.groups[self.rows]))
+        return str(mean_over_runs(scores, dense(self.groups[self.rows])))
+
+    def difference(self, runs: list[Floats], reference: list[Floats]) -> str:
+        """The paired difference of macro-F1 with its interval."""
+        if self.rows.sum() < _LEAST_ROWS:
+            return ""
+        ours, first = ([run.argmax(axis=1)[self.rows] for run in side] for side in (runs, reference))
+        return str(difference_macro_f1(self.labels[self.rows], ours, first, self.groups[self.rows]))
 
 
 def tables(grid: Grid, contenders: list[Contender]) -> Iterator[str]:
     """One Markdown table per part and head measured; contenders without a finished cell are left out."""
-    cells = {one.name: [cell for seed in one.seeds if (cell := grid.read(one, seed))] for one in contenders}
+    cells = {one.name: grid.finished(one, one.seeds) for one in contenders}
     yield f"### {grid.benchmark.title}\n"
     if not any(cells.values()):
         yield "No cell is finished yet.\n"
@@ -81,66 +87,64 @@ def tables(grid: Grid, contenders: list[Contender]) -> Iterator[str]:
 
 def _table(grid: Grid, part: str, head: Head, cells: dict[str, list[Cell]]) -> str:
     corpus = grid.corpora[part]
-    labels, groups, known = corpus.labels(head), corpus.groups(), corpus.labels(head) != UNLABELLED
-    slices = {
-        "several labels in the text": contrast_rows([row.text for row in corpus.rows], labels),
-        "target not in training": known & unseen_targets(corpus, grid.corpora["train"]),
-    }
+    labels, groups = corpus.labels(head), corpus.groups()
+    known = labels != UNLABELLED
+    contrasts = contrast_rows([row.text for row in corpus.rows], labels)
+    unseen = known & unseen_targets(corpus, grid.corpora["train"])
+    whole, several, new = (Slice(labels, groups, rows) for rows in (known, contrasts, unseen))
     lines = []
-    answers = {
-        name: [np.array(cell.probabilities[part][head]) for cell in found if head in cell.probabilities.get(part, {})]
-        for name, found in cells.items()
-    }
-    reference = next(iter(answers.values()))
+    reference: list[Floats] | None = None
     for name, found in cells.items():
-        runs = answers[name]
+        given = [cell.answers[part, head] for cell in found if (part, head) in cell.answers]
+        runs = [one.probabilities for one in given]
+        first, reference = reference is None, runs if reference is None else reference
         if not runs:
             continue
-        assert all(cell.rows[part] == rows_digest(corpus) for cell in found), f"{name}: measured on other rows"
-        whole = Slice(labels, groups, known)
-        figures: dict[str, str] = {"contender": name, "seeds": str(len(runs))}
-        figures["macro-F1"] = _cell(whole.mean(_macro_f1, runs))
-        if reference and runs is not reference:
-            ours, first = ([run.argmax(axis=1)[known] for run in side] for side in (runs, reference))
-            figures["minus the first"] = str(difference_macro_f1(labels[known], ours, first, groups[known]))
-            chosen = slices["several labels in the text"]
-            if chosen.sum() >= _LEAST_ROWS:
-                ours, first = ([run.argmax(axis=1)[chosen] for run in side] for side in (runs, reference))
-                difference = difference_macro_f1(labels[chosen], ours, first, groups[chosen])
-                figures["there, minus the first"] = str(difference)
-        for title, rows in slices.items():
-            figures[title] = _cell(Slice(labels, groups, rows).mean(_macro_f1, runs))
-        if head == "stance":
-            figures["(F1 support + F1 criticism)/2"] = _cell(whole.mean(_two_sides, runs))
-        figures["accuracy"] = _cell(whole.mean(_accuracy, runs))
-        temperatures = [cell.temperatures.get(head) for cell in found]
-        if all(temperatures):
-            raw = [softmax(np.log(p + 1e-9) * t) for p, t in zip(runs, temperatures, strict=True) if t]
-            figures["ECE before"] = _cell(whole.mean(_ece, raw))
-            figures["ECE after"] = _cell(whole.mean(_ece, runs))
-            figures["ECE if calibrated"] = f"{100 * np.mean([_ece_of_chance(run[known]) for run in runs]):.1f}"
-            figures["AURC"] = _cell(whole.mean(_aurc, runs))
-            figures["accuracy at 80 % coverage"] = _cell(whole.mean(_accuracy_at_80, runs))
-        if minutes := [cell.minutes * cell.threads for cell in found if cell.device == "cpu"]:
-            figures["core-minutes"] = f"{np.median(minutes):.1f}"
-        lines.append(figures)
+        assert all(one.rows == rows_digest(corpus) for one in given), f"{name}: measured on other rows"
+        minutes = [cell.minutes * cell.threads for cell in found if cell.device == "cpu"]
+        paired = bool(reference) and not first
+        figures = {
+            "contender": name,
+            "seeds": str(len(runs)),
+            "macro-F1": whole.mean(_macro_f1, runs),
+            "minus the first": whole.difference(runs, reference) if paired else "",
+            "several labels in the text": several.mean(_macro_f1, runs),
+            "there, minus the first": several.difference(runs, reference) if paired else "",
+            "target not in training": new.mean(_macro_f1, runs),
+            "(F1 support + F1 criticism)/2": whole.mean(_two_sides, runs) if head == "stance" else "",
+            "accuracy": whole.mean(_accuracy, runs),
+            "core-minutes": f"{np.median(minutes):.1f}" if minutes else "",
+        }
+        lines.append({**figures, **_confidence(given, whole)})
     columns = [column for column in TABLE_COLUMNS if any(line.get(column) for line in lines)]
     rows = [f"| {' | '.join(line.get(column, '') for column in columns)} |" for line in lines]
     title = (
-        f"**{part}, {head}** ({int(known.sum()):,} rows; {slices['several labels in the text'].sum():,} on a text "
-        f"with several labels, {slices['target not in training'].sum():,} with a target not in training)"
+        f"**{part}, {head}** ({known.sum():,} rows; {contrasts.sum():,} on a text with several labels, "
+        f"{unseen.sum():,} with a target not in training)"
     )
     return "\n".join([title, "", f"| {' | '.join(columns)} |", "|" + "---|" * len(columns), *rows, ""])
+
+
+def _confidence(given: list[Answers], whole: Slice) -> dict[str, str]:
+    """What the probabilities are worth; nothing of a contender that gives labels only."""
+    runs, raw = [one.probabilities for one in given], []
+    for one in given:
+        if one.temperature is None:
+            return {}
+        raw.append(softmax(np.log(one.probabilities + 1e-9) * one.temperature))
+    return {
+        "ECE before": whole.mean(_ece, raw),
+        "ECE after": whole.mean(_ece, runs),
+        "ECE if calibrated": f"{100 * np.mean([_ece_of_chance(run[whole.rows]) for run in runs]):.1f}",
+        "AURC": whole.mean(_aurc, runs),
+        "accuracy at 80 % coverage": whole.mean(_accuracy_at_80, runs),
+    }
 
 
 def unseen_targets(corpus: Corpus, train: Corpus) -> npt.NDArray[np.bool_]:
     """Rows whose target stands in no training row, case aside."""
     seen = {row.target.casefold() for row in train.rows if row.target}
     return np.array([row.target is not None and row.target.casefold() not in seen for row in corpus.rows])
-
-
-def _cell(metric: Metric | None) -> str:
-    return "" if metric is None else str(metric)
 
 
 def _hits(labels: Ints, probabilities: Floats) -> Floats:

@@ -52,10 +52,14 @@ def teach(
         python -m training teach models:/stance@champion configs/quickstart.yaml --output taught.jsonl
     """
     from serving.classifier import StanceClassifier
+    from serving.tables import open_writer
     from training.config import TrainConfig, load_config
     from training.data.parts import read_data
-    from training.data.sources.teacher import ask
+    from training.data.sources.teacher import answers
 
     corpora = read_data(load_config(config, TrainConfig).data, console)
-    ask([StanceClassifier.load(model)], corpora["train"], output, console)
+    classifier = StanceClassifier.load(model)
+    with open_writer(output) as writer:
+        for row in answers([classifier], corpora["train"], console):
+            writer.write(row)
     console.print(f"{len(corpora['train'].rows):,} rows labelled: {output}")

@@ -37,14 +37,13 @@ def benchmark(
     table: Annotated[
         bool, typer.Option("--table", help="Train nothing; print the tables of what is finished.")
     ] = False,
-    folder: Annotated[Path, typer.Option(help="The folder of the finished runs' answers, one file each.")] = Path(
-        "benchmarks/cells"
-    ),
+    again: Annotated[bool, typer.Option("--again", help="Train them even if they are finished.")] = False,
+    folder: Annotated[Path, typer.Option(help="Folder of the finished cells.")] = Path("benchmarks/cells"),
 ) -> None:
     """Train and measure recipes and peers on the same rows; print a table with 95 % intervals.
 
-    Finished runs are kept as small files, so a stopped benchmark is resumed by the same command. The public sets are
-    read from STANCE_BENCHMARKS, or from the paths and Hub ids of the config.
+    What is finished is kept and not run again: a stopped benchmark is resumed by the same command. The public
+    sets are read from STANCE_BENCHMARKS, or from the paths and Hub ids of the config.
 
     Examples:
 
@@ -52,8 +51,9 @@ def benchmark(
         python -m training benchmark configs/benchmarks/newsmtsc.yaml --only marked,blind --seeds 1,2
         python -m training benchmark configs/benchmarks/newsmtsc.yaml --table
     """
-    from training.benchmark.cells import open_grid, run_cells
+    from training.benchmark.cells import open_grid
     from training.benchmark.config import BenchmarkConfig, chosen
+    from training.benchmark.run import run_cells
     from training.benchmark.table import tables
     from training.config import load_config
 
@@ -64,7 +64,7 @@ def benchmark(
     for one in loaded:
         grid = open_grid(one, folder, errors)
         if not table:
-            run_cells(grid, chosen(one, only), wanted, errors)
+            run_cells(grid, chosen(one, only), wanted, errors, again)
         for text in tables(grid, list(one.contenders)):
             print(text, flush=True)
 

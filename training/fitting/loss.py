@@ -16,7 +16,6 @@ class MaskedLoss:
 
     def __init__(self, heads: tuple[Head, ...], train: Corpus, loss: Loss, device: torch.device) -> None:
         self.heads = heads
-        self.smoothing = loss.label_smoothing
         self.class_weights = {
             head: torch.tensor(balanced_weights(train.labels(head)), dtype=torch.float32, device=device)
             for head in heads
@@ -35,7 +34,6 @@ class MaskedLoss:
         total = outputs.logits.new_zeros(())
         for head, known in zip(self.heads, counts, strict=True):
             mass = labels[:, LOGITS[head]]
-            mass = (1 - self.smoothing) * mass + self.smoothing * mass.mean(dim=1, keepdim=True)
             if head in self.class_weights:
                 mass = mass * self.class_weights[head]
             crossed = (mass * outputs.logits[:, LOGITS[head]].float().log_softmax(dim=1)).sum()

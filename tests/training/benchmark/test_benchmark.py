@@ -1,16 +1,17 @@
 """A small benchmark from config to table: cells kept, resumed, told apart by what made them."""
 
-import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from serving import StancewiseError
 from serving.labels import UNLABELLED
 from tests.conftest import REPOSITORY, STATEMENTS, read_lines, write_lines
-from training.benchmark.cells import Cell
+from training.benchmark.cells import keep_cell, read_cells
 from training.benchmark.config import BenchmarkConfig, recipe_config
 from training.benchmark.peers import few, joined_text
 from training.config import load_config
@@ -26,13 +27,9 @@ def work(project, tmp_path_factory, encoder):
     config = {
         "name": "small",
         "title": "A small benchmark",
+        "base": str(project.folder / "tiny.yaml"),
         "heads": ["sentiment"],
-        "data": {
-            "train": {"path": "statements/train.jsonl"},
-            "validation": {"path": "statements/validation.jsonl"},
-            "test": [{"path": "first.jsonl"}, {"path": "second.jsonl"}],
-        },
-        "recipe": {"encoder": {"folder": str(encoder)}, "max_length": 64, "epochs": 1, "device": "cpu"},
+        "change": {"data.test": [{"path": "first.jsonl"}, {"path": "second.jsonl"}], "max_length": 64, "epochs": 1},
         "contenders": [
             {"name": "marked", "seeds": [1, 2]},
             {"name": "blind", "change": {"template": "blind"}},
@@ -82,12 +79,17 @@ def test_every_cell_is_a_run_under_one_parent_without_a_model(work):
 
 def test_what_is_finished_is_not_run_again_and_the_table_stays(work):
     project, done = work
-    kept = project.folder / "cells" / "small" / "marked-2.json"
-    before = kept.stat().st_mtime_ns
-    (project.folder / "cells" / "small" / "blind-1.json").unlink()
+    file = project.folder / "cells" / "small.parquet"
+    before = read_cells(file)
+    keep_cell(file, replace(before["blind", 1], key="of another day"))
     again = project.run("training", "benchmark", "small.yaml", "--folder", "cells")
     assert "6 of 7 cells are done" in again.stderr
-    assert kept.stat().st_mtime_ns == before
+    after = read_cells(file)
+    assert {name for name in before if before[name].run_id != after[name].run_id} == {("blind", 1)}
+    content = file.read_bytes()
+    project.run("training", "benchmark", "small.yaml", "--folder", "cells")
+    project.run("training", "benchmark", "small.yaml", "--folder", "cells", "--table")
+    assert file.read_bytes() == content
     assert [line for line in again.stdout.splitlines() if "blind" not in line and "minutes" not in line] == [
         line for line in done.stdout.splitlines() if "blind" not in line and "minutes" not in line
     ]
@@ -96,7 +98,7 @@ def test_what_is_finished_is_not_run_again_and_the_table_stays(work):
 def test_a_cell_of_other_settings_is_stale(work):
     project, _ = work
     values = yaml.safe_load((project.folder / "small.yaml").read_text())
-    values["recipe"]["epochs"] = 2
+    values["change"]["epochs"] = 2
     (project.folder / "longer.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     refused = project.run("training", "benchmark", "longer.yaml", "--folder", "cells", "--table")
     assert "marked" not in refused.stdout
@@ -105,21 +107,24 @@ def test_a_cell_of_other_settings_is_stale(work):
 
 def test_a_kept_cell_holds_no_row_of_the_data(work):
     project, _ = work
-    text = (project.folder / "cells" / "small" / "marked-1.json").read_text()
-    cell = json.loads(text)
-    assert not any(row["text"][:30] in text for row in read_lines(project.folder / "first.jsonl"))
-    probabilities = np.array(cell["probabilities"]["test_first"]["sentiment"])
+    table = pq.read_table(project.folder / "cells" / "small.parquet")
+    texts = {str(value) for name in table.column_names if name != "probabilities" for value in table[name].to_pylist()}
+    assert not any(row["text"][:30] in text for row in read_lines(project.folder / "first.jsonl") for text in texts)
+    probabilities = read_cells(project.folder / "cells" / "small.parquet")["marked", 1].answers[
+        "test_first", "sentiment"
+    ]
+    probabilities = probabilities.probabilities
     assert probabilities.shape == (60, 3)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=2e-4)
 
 
-def test_a_damaged_cell_and_an_unknown_contender_are_named(work):
+def test_damaged_cells_and_an_unknown_contender_are_named(work):
     project, _ = work
     shutil.copytree(project.folder / "cells", project.folder / "damaged")
-    (project.folder / "damaged" / "small" / "blind-1.json").write_text("{")
+    (project.folder / "damaged" / "small.parquet").write_text("{")
     done = project.run("training", "benchmark", "small.yaml", "--folder", "damaged", "--table", check=False)
     assert done.returncode == 1
-    assert "blind-1.json: not a cell" in done.stderr
+    assert "small.parquet: its SHA-256 is not the one in damaged/SHA256SUMS" in done.stderr
     done = project.run("training", "benchmark", "small.yaml", "--only", "bert", check=False)
     assert "no such contender in small; there are marked, blind" in done.stderr
     done = project.run("training", "benchmark", "small.yaml", "--seeds", "1,x", check=False)
@@ -133,7 +138,8 @@ def test_a_damaged_cell_and_an_unknown_contender_are_named(work):
     [
         ({"optimiser.lr": 1}, "optimiser"),
         ({"optimizer.learning_rate": 1}, "there is no optimizer"),
-        ({"template": "inline"}, "template"),
+        ({"template": "inline"}, "contenders: wrong: template: Input should be"),
+        ({"loss.label_smoothing": 0.1}, "contenders: wrong: loss.label_smoothing: Extra inputs"),
     ],
 )
 def test_a_change_that_names_no_key_is_an_error_at_once(work, tmp_path, change, message):
@@ -151,6 +157,31 @@ def test_a_change_differs_from_the_recipe_in_that_key_alone(work):
     marked, blind = (recipe_config(config, one) for one in config.contenders[:2])
     assert blind.template == "blind"
     assert blind.model_copy(update={"template": "marked", "name": marked.name}) == marked
+
+
+def test_a_contender_takes_recipe_and_training_rows_of_its_own_config_and_is_measured_on_the_same(work):
+    project, _ = work
+    other = {"train": "first.jsonl", "validation": "second.jsonl"}
+    base = project.folder / project.config("other", data=other, batch={"rows": 4}, heads=["stance"])
+    values = yaml.safe_load((project.folder / "small.yaml").read_text())
+    values["contenders"].append({"name": "other", "base": str(base), "change": {"epochs": 3}})
+    (project.folder / "bases.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    config = load_config(project.folder / "bases.yaml", BenchmarkConfig)
+    marked, found = (recipe_config(config, one) for one in (config.contenders[0], config.contenders[-1]))
+    assert found.batch.rows == 4
+    assert found.epochs == 3
+    assert found.max_length == 96  # the benchmark's change is of its own base
+    assert found.heads == marked.heads == ("sentiment",)
+    assert [str(one) for one in found.data.train] == ["first.jsonl"]
+    assert (found.data.validation, found.data.test) == (marked.data.validation, marked.data.test)
+
+
+def test_a_base_that_is_missing_is_named(work):
+    project, _ = work
+    values = yaml.safe_load((project.folder / "small.yaml").read_text()) | {"base": "nowhere.yaml"}
+    (project.folder / "nobase.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    with pytest.raises(StancewiseError, match=r"nowhere\.yaml: no such config"):
+        load_config(project.folder / "nobase.yaml", BenchmarkConfig)
 
 
 def test_few_draws_so_many_of_each_label():
@@ -172,11 +203,12 @@ def test_the_kept_cells_are_of_contenders_that_the_configs_name():
     configs = [
         load_config(path, BenchmarkConfig) for path in sorted((REPOSITORY / "configs/benchmarks").glob("*.yaml"))
     ]
-    known = {f"{one.name}/{c.name}-{seed}" for one in configs for c in one.contenders for seed in c.seeds}
-    cells = REPOSITORY / "benchmarks" / "cells"
-    kept = sorted(path for path in cells.glob("*/*.json") if path.parent.name != "levers")  # a program of its own
-    assert {f"{path.parent.name}/{path.stem}" for path in kept} <= known
-    for path in kept:
-        cell = Cell.model_validate_json(path.read_text(encoding="utf-8"))
-        assert cell.probabilities
+    known = {(one.name, c.name, seed) for one in configs for c in one.contenders for seed in c.seeds}
+    files = (REPOSITORY / "benchmarks" / "cells").glob("*.parquet")
+    kept = {path.stem: read_cells(path) for path in files if path.stem != "levers"}  # of a program of its own
+    assert {(name, *one) for name, cells in kept.items() for one in cells} == known
+    for cell in (cell for cells in kept.values() for cell in cells.values()):
+        assert cell.answers
         assert cell.minutes >= 0
+        for given in cell.answers.values():
+            np.testing.assert_allclose(given.probabilities.sum(axis=1), 1, atol=3e-4)

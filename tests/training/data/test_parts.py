@@ -8,12 +8,15 @@ from rich.console import Console
 
 from serving import StancewiseError
 from tests.conftest import write_lines
+<<<<<<< HEAD
 from training.config import Data, DataSet
 from training.data.check import check
+=======
+from training.config import Data
+>>>>>>> bench
 from training.data.corpus import Corpus, LabelledStatement, draw, join
 from training.data.leaks import find_leaks
 from training.data.parts import read_data
-from training.data.sources import read_set
 
 STORIES = {
     "ferry": "The island council cheered the second ferry before it had sailed once.",
@@ -208,30 +211,3 @@ def test_the_scheme_of_a_set_reaches_its_statements(tmp_path, shown):
     corpus = read_data(Data.model_validate(data), shown)["train"]
     assert corpus.schemes() == ("own", "wire")
     assert [statement.scheme for statement in corpus.statements()] == ["own", "wire"]
-
-
-def test_rows_of_a_table_that_nobody_labelled_learn_from_a_teacher(tmp_path):
-    table = {"source": "table", "path": str(write_lines(tmp_path / "t.jsonl", [{"id": "a", "text": "x y"}]))}
-    answer = {"id": "a", "sentiment_probabilities": {"positive": 0.7, "neutral": 0.2, "negative": 0.1}}
-    taught = str(write_lines(tmp_path / "taught.jsonl", [answer]))
-    [row] = read_set(DataSet.model_validate(table | {"teacher": taught})).rows
-    assert (row.sentiment, row.taught) == (None, {"sentiment": (0.7, 0.2, 0.1)})
-    with pytest.raises(StancewiseError, match="no row with a stance or a sentiment"):
-        read_set(DataSet.model_validate(table))
-
-
-def test_a_teachers_answers_are_found_by_id(tmp_path):
-    own = {
-        "source": "statements",
-        "path": str(write_lines(tmp_path / "s.jsonl", [{"id": "a", "text": "x y", "stance": "support"}])),
-    }
-    answer = {"id": "a", "stance_probabilities": {"support": 0.7, "neutrality": 0.2, "criticism": 0.1}}
-    taught = write_lines(tmp_path / "taught.jsonl", [answer])
-    [row] = read_set(DataSet.model_validate(own | {"teacher": str(taught)})).rows
-    assert row.taught == {"stance": (0.7, 0.2, 0.1)}
-    write_lines(taught, [answer | {"id": "b"}])
-    with pytest.raises(StancewiseError, match=r"s\.jsonl:1 is not in it"):
-        read_set(DataSet.model_validate(own | {"teacher": str(taught)}))
-    write_lines(taught, [{"id": "a", "stance_probabilities": {"support": 1.0}}])
-    with pytest.raises(StancewiseError, match=r"taught\.jsonl:1: stance_probabilities"):
-        read_set(DataSet.model_validate(own | {"teacher": str(taught)}))

@@ -308,7 +308,7 @@ def test_one_head_of_a_set(tmp_path):
     path = write_lines(tmp_path / "own.jsonl", rows)
     shares = {"stance_probabilities": {"support": 1, "neutrality": 0, "criticism": 0}}
     shares["sentiment_probabilities"] = {"positive": 0, "neutral": 1, "negative": 0}
-    taught = write_lines(tmp_path / "taught.jsonl", [{"id": row["id"], **shares} for row in rows])
+    taught = write_lines(tmp_path / "taught.jsonl", [{"text": row["text"], **shares} for row in rows])
     corpus = read_set(DataSet(path=path, heads=("stance",)))
     assert [(row.id, row.stance, row.sentiment) for row in corpus.rows] == [
         ("a", "support", None),

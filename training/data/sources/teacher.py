@@ -1,9 +1,16 @@
-"""Another model's answers beside the labels: `python -m training teach` writes them, `teacher:` reads them."""
+"""Another model's answers beside the labels: `python -m training teach` writes them, `teacher:` reads them.
 
-from collections.abc import Sequence
+An answer is found by the digest of what was asked. A row with another text or other names has another digest, so that
+it cannot get the answer of a row that it was before.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
@@ -11,7 +18,9 @@ from rich.progress import track
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.labels import HEADS
-from serving.tables import open_writer, read_rows
+from serving.statement import Statement
+from serving.tables import Row, read_rows, statement_of
+from training.data.checksums import check
 from training.data.corpus import Corpus
 
 _CHUNK = 256  # rows between two movements of the progress bar
@@ -19,46 +28,63 @@ _CHUNK = 256  # rows between two movements of the progress bar
 Taught = dict[str, tuple[float, float, float]]
 
 
-def ask(classifiers: Sequence[StanceClassifier], corpus: Corpus, path: Path, console: Console) -> None:
-    """Write the classifiers' mean probabilities for every row, with the row's id, as JSON Lines.
+def question_id(statement: Statement) -> str:
+    """16 hexadecimal digits of the SHA-256 of text, holder and target, and of where the two start, if that is said."""
+    names = (statement.speaker, statement.speaker_start, statement.target, statement.target_start)
+    return hashlib.sha256(json.dumps([statement.text, *names]).encode()).hexdigest()[:16]
+
+
+def answers(classifiers: Sequence[StanceClassifier], corpus: Corpus, console: Console) -> Iterator[dict[str, Any]]:
+    """For every row its `id` and the classifiers' mean probabilities, to four decimals.
 
     A head that one of them does not have is left out.
 
     Raises:
-        StancewiseError: the file cannot be written, or a model cannot read a row.
+        StancewiseError: a model cannot read a row.
     """
     statements = corpus.statements()
-    with open_writer(path) as writer:
-        for start in track(range(0, len(statements), _CHUNK), "labelling", console=console):
-            answers = [one.predict(statements[start : start + _CHUNK]) for one in classifiers]
-            for row, *given in zip(corpus.rows[start:], *answers, strict=False):
-                shares = {}
-                for head, labels in HEADS.items():
-                    heads = [one for answer in given if (one := getattr(answer, head))]
-                    if len(heads) == len(classifiers):
-                        means = {label: fmean(one.probabilities[label] for one in heads) for label in labels}
-                        shares[f"{head}_probabilities"] = {label: round(p, 4) for label, p in means.items()}
-                writer.write({"id": row.id, **shares})
+    for start in track(range(0, len(statements), _CHUNK), "labelling", console=console):
+        asked = statements[start : start + _CHUNK]
+        for statement, *given in zip(asked, *(one.predict(asked) for one in classifiers), strict=True):
+            shares = {}
+            for head, labels in HEADS.items():
+                heads = [one for answer in given if (one := getattr(answer, head))]
+                if len(heads) == len(classifiers):
+                    means = {label: fmean(one.probabilities[label] for one in heads) for label in labels}
+                    shares[f"{head}_probabilities"] = {label: round(p, 4) for label, p in means.items()}
+            yield {"id": question_id(statement), **shares}
 
 
 def teach(corpus: Corpus, path: Path) -> Corpus:
-    """The corpus with the teacher's probabilities on its rows, found by id.
+    """The corpus with the teacher's probabilities on its rows.
 
     Raises:
-        StancewiseError: the file cannot be read, or a row of the corpus is not in it.
+        StancewiseError: the file cannot be read or has changed, or rows of the corpus are not in it.
     """
-    answers: dict[str, Taught] = {}
+    check(path)
+    known: dict[str, Taught] = {}
     for row in read_rows(path):
-        if row.problem or "id" not in row.values:
-            problem = row.problem or "no id; label a file whose rows have ids"
-            raise StancewiseError(f"{path}:{row.line}: {problem}")
-        answers[str(row.values["id"])] = _taught(row.values, f"{path}:{row.line}")
-    rows = []
-    for i, statement in enumerate(corpus.rows):
-        if statement.id not in answers:
-            raise StancewiseError(f"{path}: {corpus.place(i)} is not in it; label that file with the teacher again")
-        rows.append(statement.model_copy(update={"taught": answers[statement.id]}))
+        place = f"{path}:{row.line}"
+        known[_id(row, place)] = _taught(row.values, place)
+    ids = [question_id(statement) for statement in corpus.rows]
+    if missing := [i for i, one in enumerate(ids) if one not in known]:
+        which = f"{len(missing):,} of the {len(ids):,} rows of {corpus.path} (the first: {corpus.place(missing[0])})"
+        why = "their text, holder or target has changed since, or it was never asked about them"
+        raise StancewiseError(f"{path}: no answers for {which}; {why}; label that file with the teacher again")
+    rows = [row.model_copy(update={"taught": known[one]}) for row, one in zip(corpus.rows, ids, strict=True)]
     return replace(corpus, rows=rows)
+
+
+def _id(row: Row, place: str) -> str:
+    """The id of what a row answers: of the statement that `predict` kept beside its answer, else as it stands there."""
+    if row.problem or row.values.keys().isdisjoint(("text", "id")):
+        raise StancewiseError(f"{place}: {row.problem or 'no text and no id; make it with predict or teach'}")
+    if "text" not in row.values:
+        return str(row.values["id"])
+    statement = statement_of(row)
+    if isinstance(statement, str):
+        raise StancewiseError(f"{place}: {statement}")
+    return question_id(statement)
 
 
 def _taught(values: dict[str, object], place: str) -> Taught:
