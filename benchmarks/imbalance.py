@@ -2,7 +2,7 @@
 
     python benchmarks/imbalance.py
 
-writes build/imbalance/train.jsonl, validation.jsonl and test.jsonl: data/statements/ with so few rows of support that
+writes train.jsonl, validation.jsonl and rare.jsonl (of the test part) into build/imbalance/: data/statements/ with so few rows of support that
 they are 5 % of each file. Whole stories keep or lose their support rows, in an order fixed by a seed.
 """
 
@@ -33,12 +33,13 @@ def without_most(rows: list[LabelledStatement]) -> list[LabelledStatement]:
 def main() -> None:
     """Write the three files."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    for part in ("train", "validation", "test"):
+    for part, name in (("train", "train"), ("validation", "validation"), ("test", "rare")):
         rows = without_most(read_corpus(STATEMENTS / f"{part}.jsonl").rows)
-        with whole(OUTPUT / f"{part}.jsonl") as file:
+        path = OUTPUT / f"{name}.jsonl"
+        with whole(path) as file:
             lines = (json.dumps(row.model_dump(exclude_none=True), ensure_ascii=False) for row in rows)
             file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        print(f"{OUTPUT / part}.jsonl: {len(rows):,} rows, {sum(row.stance == RARE for row in rows)} of {RARE}")
+        print(f"{path}: {len(rows):,} rows, {sum(row.stance == RARE for row in rows)} of {RARE}")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,8 @@ from rich.console import Console
 
 from serving import StancewiseError
 from tests.conftest import write_lines
-<<<<<<< HEAD
-from training.config import Data, DataSet
-from training.data.check import check
-=======
 from training.config import Data
->>>>>>> bench
+from training.data.check import check
 from training.data.corpus import Corpus, LabelledStatement, draw, join
 from training.data.leaks import find_leaks
 from training.data.parts import read_data
