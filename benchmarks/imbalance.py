@@ -2,8 +2,9 @@
 
     python benchmarks/imbalance.py
 
-writes train.jsonl, validation.jsonl and rare.jsonl (of the test part) into build/imbalance/: data/statements/ with so few rows of support that
-they are 5 % of each file. Whole stories keep or lose their support rows, in an order fixed by a seed.
+writes train.jsonl, validation.jsonl and rare.jsonl (of the test part) into build/imbalance/: the statements of
+data/statements/ with so few rows of support that they are 5 % of each file. Whole stories keep or lose their support
+rows, in an order fixed by a seed.
 """
 
 import json
