@@ -56,27 +56,35 @@ def correct(parts: dict[str, list[Corpus]], corrections: list[Correction]) -> tu
         earlier = wanted.setdefault(one.id, {}).setdefault(one.head, one)
         if earlier.label != one.label:
             raise StancewiseError(f"{one.place}: {one.id} is {earlier.label} at {earlier.place}; keep one of them")
-    seen: dict[str, tuple[str, str]] = {}  # id -> text and place
+    _find_each(parts, corrections)
     changed = 0
     corrected: dict[str, list[Corpus]] = {}
     for part, sets in parts.items():
         corrected[part] = []
         for corpus in sets:
             rows = []
-            for i, row in enumerate(corpus.rows):
+            for row in corpus.rows:
                 labels = {head: one.label for head, one in wanted.get(row.id, {}).items()}
                 if labels:
-                    text, place = seen.setdefault(row.id, (row.text, corpus.place(i)))
-                    if text != row.text:
-                        correction = next(iter(wanted[row.id].values()))
-                        two = f"{place} and {corpus.place(i)}"
-                        raise StancewiseError(f"{correction.place}: {two} both have the id {row.id!r}; rename one")
                     changed += sum(getattr(row, head) != label for head, label in labels.items())
                     votes = None if "stance" in labels else row.stance_votes
                     row = row.model_copy(update={**labels, "stance_votes": votes})  # noqa: PLW2901
                 rows.append(row)
             corrected[part].append(replace(corpus, rows=rows))
-    for one in corrections:
-        if one.id not in seen:
-            raise StancewiseError(f"{one.place}: no row of these sets has the id {one.id!r}")
     return corrected, changed
+
+
+def _find_each(parts: dict[str, list[Corpus]], corrections: list[Correction]) -> None:
+    """Refuse a correction of a row that is not there, or of one of several: sets may give equal ids to other texts."""
+    places: dict[str, dict[str, str]] = {one.id: {} for one in corrections}  # id -> text -> its first place
+    for sets in parts.values():
+        for corpus in sets:
+            for i, row in enumerate(corpus.rows):
+                if row.id in places:
+                    places[row.id].setdefault(row.text, corpus.place(i))
+    for one in corrections:
+        found = list(places[one.id].values())
+        if not found:
+            raise StancewiseError(f"{one.place}: no row of these sets has the id {one.id!r}")
+        if len(found) > 1:
+            raise StancewiseError(f"{one.place}: {' and '.join(found)} have the id {one.id!r}; rename all but one")
