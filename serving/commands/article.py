@@ -73,7 +73,7 @@ def article(
     """
     form = chosen_format(format, output)
     if summary and form == "html":
-        raise StancewiseError("--summary: the HTML page has its summary already; leave out --summary")
+        raise StancewiseError("--summary: the HTML page has a summary already; leave out --summary")
     if explain and (summary or form not in ("jsonl", "html")):
         raise StancewiseError("--explain: words are shown by --format jsonl and html, without --summary")
     targets = parse_targets(target or [])

@@ -42,7 +42,7 @@ def score(
         from serving.scoring import spark
 
         if device != "auto" or runtime != "auto":
-            raise StancewiseError("--device and --runtime are for --engine local; every Spark executor chooses itself")
+            raise StancewiseError("--device and --runtime are for --engine local; each Spark executor chooses its own")
         bad = spark.score(with_version(model), input, output, errors)
     else:
         from serving.scoring import local

@@ -55,7 +55,7 @@ def _device(name: str) -> "torch.device":
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise StancewiseError(f"device: {name!r} is none; use auto, cpu or cuda") from None
+        raise StancewiseError(f"device: {name!r} is not a device; use auto, cpu or cuda") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise StancewiseError(f"device: {name} asked for, but torch sees no GPU; use auto or cpu")
+        raise StancewiseError(f"device: {name} was asked for, but torch finds no GPU; use auto or cpu")
     return device

@@ -79,7 +79,9 @@ def score(
             partial.replace(output)
             (output / _LOCK).unlink()
     except (OSError, sqlite3.Error) as error:
-        raise StancewiseError(f"{partial}: {error}; mend that and start again, what is finished is kept") from None
+        raise StancewiseError(
+            f"{partial}: {error}; fix this and run the same command again: finished shards are kept"
+        ) from None
     shards, scored = f"{len(manifest.shards):,} shards", f"{manifest.distinct:,} statements scored"
     _tell(f"{output}: {manifest.rows:,} rows labelled in {shards}, {scored}", manifest, output, errors)
     return manifest.bad
@@ -111,7 +113,7 @@ def _claimed(partial: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StancewiseError(f"{partial}: another run is at work on it; wait for it, or end it") from None
+            raise StancewiseError(f"{partial}: another run is writing to it; wait for it, or stop it") from None
         try:
             yield
         finally:
@@ -135,8 +137,10 @@ def _begin(
     work.refuse_other(manifest.work, str(partial), remedy)
     for name, begun, now in (("runtime", manifest.runtime, runtime), ("shard-rows", manifest.shard_rows, shard_rows)):
         if begun != now:
-            raise StancewiseError(f"{partial}: begun with --{name} {begun}, not {now}; go on with that, or {remedy}")
-    _tell(f"{partial}: going on after {len(manifest.shards):,} shards", manifest, partial, errors)
+            raise StancewiseError(
+                f"{partial}: was started with --{name} {begun}, not {now}; use --{name} {begun}, or {remedy}"
+            )
+    _tell(f"{partial}: resumed after {len(manifest.shards):,} finished shards", manifest, partial, errors)
     return (passed_on(_shard(partial, 0)) if manifest.shards else survey(files).columns), manifest
 
 

@@ -101,7 +101,7 @@ def score(model: str, input: str, output: str, errors: Console) -> int:
 
     Raises:
         StancewiseError: no Java, no such input or model, columns that cannot be scored, a folder of other work, or
-            Spark gave up.
+            Spark stopped.
     """
     # The executors must run the Python that the libraries are installed for; on a cluster the variable says which.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -110,7 +110,7 @@ def score(model: str, input: str, output: str, errors: Console) -> int:
     from pyspark.sql import SparkSession
 
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
-        raise StancewiseError("Spark needs Java, and there is none; install Java 17 or newer, or set JAVA_HOME")
+        raise StancewiseError("Spark needs Java, which is not installed; install Java 17 or newer, or set JAVA_HOME")
     folder, digest = model_digest(model)
     if not (folder.parents[1] / "MLmodel").is_file():
         raise StancewiseError(f"{model}: Spark needs the MLflow model; name models:/NAME@ALIAS or runs:/RUN_ID")
@@ -122,7 +122,9 @@ def score(model: str, input: str, output: str, errors: Console) -> int:
         spark.sparkContext.setLogLevel("ERROR")
         return _score(spark, folder, (model, digest), input.rstrip("/"), output.rstrip("/"), errors)
     except (PySparkException, Py4JError) as error:
-        raise StancewiseError(f"Spark gave up ({_first_line(error)}); {output} was not made, see above") from None
+        raise StancewiseError(
+            f"Spark stopped with an error ({_first_line(error)}); {output} was not made, see above"
+        ) from None
     finally:
         spark.stop()
 
@@ -154,7 +156,7 @@ def _score(
     if fingerprint(folders.files(input)) != work.fingerprint:
         raise StancewiseError(f"{input}: changed while it was read; start again")
     if not folders.rename(partial, output):
-        raise StancewiseError(f"{output}: {partial} cannot be renamed to it; is it there by now?")
+        raise StancewiseError(f"{output}: {partial} cannot be renamed to it; check whether it exists by now")
     _tell(f"{output}: {good:,} rows labelled", manifest, output, errors)
     return bad
 

@@ -96,7 +96,7 @@ async def _live(engine: Engine) -> None:
             await engine.start()
         await engine.watch()
     except StancewiseError as error:
-        log.error("the model does not load", extra={"fields": {"cause": str(error)}})
+        log.error("the model cannot be loaded", extra={"fields": {"cause": str(error)}})
         logging.shutdown()
         os._exit(1)  # nothing was accepted yet, and there is nothing to serve
 

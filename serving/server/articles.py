@@ -31,7 +31,7 @@ class Reader:
         """
         if self.taken >= self.limit:
             raise QueueFull(
-                f"{self.taken} articles are being labelled, and no more may be; try again later",
+                f"{self.taken} articles are being labelled, the most at a time; try again later",
                 retry_after=RETRY_AFTER,
             )
         self.taken += 1

@@ -49,7 +49,7 @@ class Engine:
         """Load the model and warm it up, then open the queue.
 
         Raises:
-            StancewiseError: the model does not load.
+            StancewiseError: the model cannot be loaded.
         """
         start = time.perf_counter()
         served = await asyncio.to_thread(load, self.settings, self.version)

@@ -69,7 +69,7 @@ def locate(settings: ServerSettings) -> versions.Version | None:
                 "registry, or set MLFLOW_TRACKING_URI"
             ) from None
         log.warning(
-            "the registry does not answer, the local copy is served",
+            "the registry does not answer; the local copy is served",
             extra={"fields": {"model": version.name, "version": version.number, "cause": str(error)}},
         )
         return version
@@ -92,7 +92,7 @@ class Watcher:
         try:
             version = versions.resolve(self.settings.model)
         except (ConnectionError, StancewiseError) as error:
-            self._note("unreachable", "the registry cannot be asked; the model stays", error)
+            self._note("unreachable", "the registry does not answer; the present model stays in use", error)
             return
         if version.number == served.version or version == self.refused:
             return
@@ -101,14 +101,14 @@ class Watcher:
             new = load(self.settings, version)
         except Exception as error:
             self.refused = version
-            self._note("refused", "the new version does not load; the model stays", error, version)
+            self._note("refused", "the new version cannot be loaded; the present model stays in use", error, version)
             return
         self.refused = None
         self.swap(new)
         prometheus.SWAPS.labels("swapped").inc()
         seconds = round(time.perf_counter() - start, 3)
         fields = {"model": new.name, "version": new.version, "before": served.version, "seconds": seconds}
-        log.info("the alias moved, the new version is served", extra={"fields": fields})
+        log.info("the alias was moved; the new version is served", extra={"fields": fields})
 
     @staticmethod
     def _note(outcome: str, message: str, error: Exception, version: versions.Version | None = None) -> None:

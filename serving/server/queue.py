@@ -111,7 +111,7 @@ class StatementQueue:
             raise NotReady("the server is stopping")
         if self.waiting + len(statements) > self.limit:
             raise QueueFull(
-                f"{self.waiting} statements wait, and at most {self.limit} may; try again later",
+                f"{self.waiting} statements are waiting and the limit is {self.limit}; try again later",
                 retry_after=self.waiting / self.pace,
             )
         future: asyncio.Future[Answer] = self.loop.create_future()

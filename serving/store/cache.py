@@ -82,7 +82,9 @@ def _bound() -> float:
     except ValueError:
         bound = math.nan
     if not bound >= 0:
-        raise StancewiseError(f"{BOUND_VARIABLE}: {given!r} is no size; give the GB that copies of models may take")
+        raise StancewiseError(
+            f"{BOUND_VARIABLE}: {given!r} is not a size; give the number of GB that copies of models may take"
+        )
     return bound * 1e9
 
 
@@ -128,7 +130,9 @@ def _replace(copy: Path, location: str, uri: str, problem: str) -> None:
         shutil.rmtree(copy, ignore_errors=True)
         found.replace(copy)
     except StancewiseError as error:
-        raise StancewiseError(f"{problem}; and that failed: {error}" if copy.is_dir() else str(error)) from None
+        raise StancewiseError(
+            f"{problem}; fetching it again failed: {error}" if copy.is_dir() else str(error)
+        ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -147,7 +151,7 @@ def _download(location: str, uri: str, into: Path) -> Path:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
         raise refused(error) or StancewiseError(
             f"{uri}: its files cannot be fetched from {location} in the tracking store {mlflow.get_tracking_uri()} "
-            f"({str(error).splitlines()[0]}); is the store up, and are the model's artifacts still there?"
+            f"({str(error).splitlines()[0]}); check that the store is running and still has the model's artifacts"
         ) from None
 
 

@@ -56,7 +56,9 @@ def read_settings(folder: Path) -> ModelSettings:
     except json.JSONDecodeError as error:
         raise StancewiseError(f"{path}:{error.lineno}: not JSON ({error.msg}); fetch the model again") from None
     except ValidationError as error:
-        raise StancewiseError(f"{path}: {describe(error)}; was the model made by a newer stancewise?") from None
+        raise StancewiseError(
+            f"{path}: {describe(error)}; the model may have been made by a newer version of stancewise"
+        ) from None
 
 
 def check_files(folder: Path, settings: ModelSettings) -> None:

@@ -52,7 +52,7 @@ def check(paths: list[Path], least_share: float = LEAST_SHARE, most_share: float
     for i, file in enumerate(files):
         problems += _scattered([file])
         for row, why in find_leaks(file, files[:i]).items():
-            problems.append(_problem(file, row, f"{why}, which is in another split: keep both in one"))
+            problems.append(_problem(file, row, f"{why}, which is in another split: keep both in one split"))
         problems += _balance(file, least_share, most_share)
     return sorted(problems)
 
@@ -163,7 +163,7 @@ def _contradict(a: str | None, b: str | None) -> bool:
 def _scattered(files: list[Corpus]) -> Iterator[Problem]:
     """Texts too alike inside one split that are given different groups."""
     first: dict[str, tuple[Corpus, int, LabelledStatement]] = {}
-    fix = "give both one group"
+    fix = "give both the same group"
     for file, i, row in _placed(files):
         other, j, one = first.setdefault(row.text, (file, i, row))
         if one.group != row.group:

@@ -37,9 +37,11 @@ def read_corrections(path: Path) -> list[Correction]:
             continue
         head = str(row.values["head"])
         if head not in HEADS:
-            raise StancewiseError(f"{place}: head {head!r} is none; there are {', '.join(HEADS)}")
+            raise StancewiseError(f"{place}: {head!r} is not a head; the heads are {', '.join(HEADS)}")
         if label not in HEADS[head]:
-            raise StancewiseError(f"{place}: corrected {label!r} is no {head}; there are {', '.join(HEADS[head])}")
+            raise StancewiseError(
+                f"{place}: corrected {label!r} is not a {head} label; the labels are {', '.join(HEADS[head])}"
+            )
         found.append(Correction(place, str(row.values["id"]), head, label))
     return found
 

@@ -137,7 +137,7 @@ def resume(run_id: str, console: Console) -> Finished:
     values = read_config(run_id)
     run = mlflow.get_run(run_id)
     if values.pop("kind") != TrainConfig.__name__:
-        raise StancewiseError(f"run {run_id}: only fine-tuning runs can be resumed; start a baseline anew")
+        raise StancewiseError(f"run {run_id}: only fine-tuning runs can be resumed; run the baseline again")
     if run.info.status == "FINISHED":
         raise StancewiseError(f"run {run_id} is finished; there is nothing to resume")
     config = TrainConfig.model_validate(values)
@@ -145,9 +145,11 @@ def resume(run_id: str, console: Console) -> Finished:
     corpora = read_data(config.data, console)
     for part, corpus in corpora.items():
         if run.data.tags.get(f"data.{part}.sha256") != corpus.digest:
-            raise StancewiseError(f"{corpus.path}: changed since run {run_id} began; train anew, or restore the file")
+            raise StancewiseError(
+                f"{corpus.path}: changed since run {run_id} started; train again, or restore the file"
+            )
     if last_checkpoint(WORK / run_id) is None:
-        console.print(f"no checkpoint of it in {WORK / run_id}: it starts from its first step")
+        console.print(f"no checkpoint in {WORK / run_id}: training starts again from the first step")
     mlflow.set_experiment(experiment_id=run.info.experiment_id)
     with mlflow.start_run(run_id=run_id, log_system_metrics=True):
         finished = _fine_tune(Job(config, corpora, console, run_id), config, seed, resume=True)
@@ -168,7 +170,7 @@ def _fine_tune(job: Job, config: TrainConfig, seed: int, resume: bool) -> Finish
 
     job.console.print(
         f"run {job.run_id}: {config.name}, seed {seed}, {len(train.rows):,} training statements "
-        f"(stopped? python -m training train --resume {job.run_id})",
+        f"(if it stops, resume it with: python -m training train --resume {job.run_id})",
         soft_wrap=True,
     )
     mlflow.set_tag("processes", processes.count())
@@ -292,7 +294,7 @@ def _interruptible(job: Job, form: ModelForm) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if form.kind == "encoder":
-            job.console.print(f"stopped; go on with: python -m training train --resume {job.run_id}")
+            job.console.print(f"stopped; resume it with: python -m training train --resume {job.run_id}")
         raise
 
 

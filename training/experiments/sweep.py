@@ -219,7 +219,7 @@ def _try(one: Sweep, trial: optuna.Trial) -> float:
             config, config.seeds[0], one.corpora, one.console, nested=True, keep_model=False, callbacks=[pruning]
         )
     except TrialPruned as reason:
-        one.console.print(f"trial {trial.number}: stopped {reason}, behind the median")
+        one.console.print(f"trial {trial.number}: stopped {reason}, below the median of the other trials")
         if pruning.run_id:
             # An exception left it as failed, but nothing failed; and its checkpoints are of no use.
             mlflow.MlflowClient().set_terminated(pruning.run_id, "KILLED")
@@ -257,7 +257,7 @@ def _log_results(one: Sweep) -> Path:
     trials = study.get_trials(deepcopy=False, states=_DONE)
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if not complete:
-        raise StancewiseError(f"sweep {study.study_name}: no trial came to its end; set unpruned higher")
+        raise StancewiseError(f"sweep {study.study_name}: no trial was finished; raise the key unpruned")
     best = study.best_trial
     mlflow.log_metrics(
         {

@@ -175,7 +175,7 @@ class MlflowCallback(TrainerCallback):
                 self.silent_since = time.monotonic()
                 cause = str(error).splitlines()[0][:200]
                 self.console.print(
-                    f"[yellow]the MLflow store does not answer[/]; training goes on, its metrics are kept "
+                    f"[yellow]the MLflow store does not answer[/]; training continues, and its metrics are kept "
                     f"({escape(cause)})",
                     soft_wrap=True,
                 )
@@ -192,8 +192,9 @@ class MlflowCallback(TrainerCallback):
         if self.send():
             return
         store = mlflow.get_tracking_uri()
+        resume = f"python -m training train --resume {self.run_id}"
         with self.console.status(
-            f"trained; waiting for the MLflow store {store} (stopped? train --resume {self.run_id})"
+            f"trained; waiting for the MLflow store {store} (if it stops, resume it with: {resume})"
         ):
             while not self.send():
                 time.sleep(self.PAUSE)

@@ -87,6 +87,6 @@ def pieces_of(batch: Batch) -> int:
     if batch.rows is not None and batch.rows % pieces:
         raise StancewiseError(
             f"batch.rows: {batch.rows} rows cannot be shared out evenly over {processes.count()} processes with "
-            f"batch.accumulation {batch.accumulation}; take a multiple of {pieces}"
+            f"batch.accumulation {batch.accumulation}; use a multiple of {pieces}"
         )
     return pieces

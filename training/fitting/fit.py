@@ -199,7 +199,7 @@ def _encoder(config: TrainConfig) -> tuple[Any, Any]:
 def _arguments(config: TrainConfig, seed: int, batches: int, folder: Path) -> TrainingArguments:
     """What the Trainer is told, for so many batches an epoch; checkpoints go to the folder."""
     if config.device == "cuda" and not torch.cuda.is_available():
-        raise StancewiseError("device: cuda asked for, but torch sees no GPU; use auto or cpu")
+        raise StancewiseError("device: cuda was asked for, but torch finds no GPU; use auto or cpu")
     use_cpu = config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
     steps = math.ceil(batches * config.epochs)
     return TrainingArguments(

@@ -55,7 +55,7 @@ def optimize(uri: str, alias: str | None, console: Console) -> None:
     """
     name = split(uri)[0] if is_registered(uri) else None
     if alias == CHAMPION:
-        raise StancewiseError(f"--output-alias {alias}: python -m training promote decides that; take another alias")
+        raise StancewiseError(f"--output-alias {alias}: python -m training promote decides that; use another alias")
     if alias and not name:
         raise StancewiseError(f"--output-alias {alias}: {uri} names no registered model; give models:/NAME@ALIAS")
     start = time.perf_counter()
@@ -87,7 +87,7 @@ def optimize(uri: str, alias: str | None, console: Console) -> None:
 
 def _read_source(uri: str, name: str | None) -> Source:
     if not uri.startswith(("models:/", "runs:/")):
-        raise StancewiseError(f"{uri}: a tracked model is needed; give models:/NAME@ALIAS, or train it into MLflow")
+        raise StancewiseError(f"{uri}: a tracked model is needed; give models:/NAME@ALIAS, or train a model first")
     folder = find_model(uri)
     settings = read_settings(folder)
     if settings.kind != "encoder":

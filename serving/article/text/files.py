@@ -47,20 +47,22 @@ def check_text(text: str) -> None:
         StancewiseError: no word in it, too long, not Unicode, binary, or HTML.
     """
     if len(text) > MOST_CHARACTERS:
-        raise StancewiseError(f"text: {len(text):,} characters; at most {MOST_CHARACTERS:,} are read, so divide it")
+        raise StancewiseError(
+            f"text: {len(text):,} characters; at most {MOST_CHARACTERS:,} are read; split it into several texts"
+        )
     if "\0" in text:
         raise StancewiseError(f"text: binary, not text (a NUL character at {text.index(chr(0)):,}); give plain text")
     if not text.isascii() and (found := _SURROGATE.search(text)):
         raise StancewiseError(f"text: not Unicode (a lone surrogate at {found.start():,}); decode it as UTF-8")
     if sum(1 for _ in _CONTROL.finditer(text)) > MOST_CONTROLS * len(text):
-        raise StancewiseError("text: mostly control characters or bytes without a meaning; give plain text")
+        raise StancewiseError("text: mostly control characters or undefined bytes; give plain text")
     if is_page(text):
         raise StancewiseError(
-            "text: HTML, not plain text; let its main text be extracted with --extract html "
+            "text: HTML, not plain text; extract its main text with --extract html "
             "(in Python: serving.article.text.files.extract)"
         )
     if not re.search(r"\w", text):
-        raise StancewiseError("text: empty, no word in it; give the text of an article")
+        raise StancewiseError("text: there are no words in it; give the text of an article")
 
 
 def is_page(text: str) -> bool:
@@ -110,7 +112,7 @@ def read_text(path: Path, pages: bool = False) -> str:
         if data.startswith(start):
             raise StancewiseError(f"{name}: {what}")
     if len(data) > MOST_BYTES:
-        raise StancewiseError(f"{name}: more than {MOST_BYTES:,} bytes; divide the text")
+        raise StancewiseError(f"{name}: more than {MOST_BYTES:,} bytes; split it into several files")
     text = _LONE_RETURN.sub("\n", _decoded(data, name, pages))
     try:
         if pages and (path.suffix.lower() in PAGES or is_page(text)):
@@ -165,4 +167,4 @@ def _decoded(data: bytes, name: str, pages: bool) -> str:
             "or convert it: iconv -f ENCODING -t UTF-8 FILE > NEW (files of Windows are often WINDOWS-1252)"
         ) from None
     except (LookupError, UnicodeError):
-        raise StancewiseError(f"{name}: the page names an encoding that is none; save it as UTF-8") from None
+        raise StancewiseError(f"{name}: the page names an unknown encoding; save it as UTF-8") from None

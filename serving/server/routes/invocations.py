@@ -119,7 +119,7 @@ def _records(invocation: Invocation) -> tuple[str, list[dict[str, Any]]]:
     [(form, value)] = given.items()
     if isinstance(value, Split):
         if any(len(row) != len(value.columns) for row in value.data):
-            raise BadShape(f"{form}.data: every row needs {len(value.columns)} values, one a column")
+            raise BadShape(f"{form}.data: every row needs {len(value.columns)} values, one for each column")
         return form, [dict(zip(value.columns, row, strict=True)) for row in value.data]
     if isinstance(value, str):
         return form, [{"text": value}]
@@ -138,7 +138,7 @@ def _columns(form: str, columns: dict[str, Any]) -> list[dict[str, Any]]:
     if not lists:
         return [columns]
     if len(lists) != len(columns) or len({len(value) for value in lists.values()}) != 1:
-        raise BadShape(f"{form}: columns need lists of one length")
+        raise BadShape(f"{form}: all columns need lists of the same length")
     return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
 

@@ -171,7 +171,7 @@ def test_when_spark_gives_up_there_is_no_output(project, source, tmp_path):
     output = tmp_path / "out"
     done = with_spark(project, tmp_path, "local[2]").run(*command(source, output), check=False)
     assert done.returncode == 1
-    assert "Spark gave up" in done.stderr
+    assert "Spark stopped" in done.stderr
     assert "Traceback" not in done.stderr.split("error:")[-1]
     assert not output.exists()
 

@@ -110,10 +110,10 @@ def test_when_the_alias_moves_no_request_fails(project, versions, tmp_path):
         with Load(server) as load:
             time.sleep(1)
             client.set_registered_model_alias(versions, "champion", "2")
-            server.wait_for("the alias moved, the new version is served")
+            server.wait_for("the alias was moved; the new version is served")
             time.sleep(1)
             client.set_registered_model_alias(versions, "champion", "3")
-            line = server.wait_for("the new version does not load; the model stays")
+            line = server.wait_for("the new version cannot be loaded; the present model stays in use")
             assert "damaged, its SHA-256 is" in line["cause"]
             time.sleep(1)
         assert set(load.statuses) == {200}
@@ -137,11 +137,11 @@ def test_a_registry_that_is_away_does_not_matter_to_those_who_have_a_copy(projec
     with mlflow_server(tmp_path, project.store, port) as registry:
         with served(uri, tmp_path / "log", "--watch", "0.3", **environment) as server:
             stop(registry)
-            server.wait_for("the registry cannot be asked; the model stays")
+            server.wait_for("the registry does not answer; the present model stays in use")
             assert server.predict(bodies(3)).status == 200
             assert 'outcome="unreachable"' in server.ask("/metrics").body.decode()
         with served(uri, tmp_path / "log2", **environment) as server:
-            line = server.wait_for("the registry does not answer, the local copy is served")
+            line = server.wait_for("the registry does not answer; the local copy is served")
             assert line["version"] == "1"
             assert server.predict(bodies(3)).json["model"]["version"] == "1"
         [weights] = cache.rglob("model.safetensors")
@@ -217,7 +217,7 @@ def test_a_full_disk_is_said_and_the_old_model_goes_on(project, versions, tmp_pa
         environment = {"MLFLOW_TRACKING_URI": project.store, "STANCEWISE_CACHE": str(small)}
         with served(f"models:/{versions}@champion", tmp_path / "log", "--watch", "0.3", **environment) as server:
             mlflow.MlflowClient(project.store).set_registered_model_alias(versions, "champion", "2")
-            line = server.wait_for("the new version does not load; the model stays")
+            line = server.wait_for("the new version cannot be loaded; the present model stays in use")
             assert "No space left on device" in line["cause"]
             assert "make room" in line["cause"]
             assert server.predict(bodies(2)).json["model"]["version"] == "1"

@@ -68,7 +68,7 @@ def test_every_form_of_mlflow_s_data(server, expected):
         ({}, "exactly one of dataframe_split"),
         ({"inputs": ["a"], "instances": ["a"]}, "exactly one of"),
         ({"inputs": [["a"]]}, "inputs: give objects with a text"),
-        ({"inputs": {"text": ["a", "b"], "target": ["c"]}}, "inputs: columns need lists of one length"),
+        ({"inputs": {"text": ["a", "b"], "target": ["c"]}}, "inputs: all columns need lists of the same length"),
         ({"dataframe_split": {"columns": ["text"], "data": [["a", "b"]]}}, "every row needs 1 values"),
         ({"dataframe_records": [{"text": "a"}, {"target": "b"}]}, "dataframe_records.1.text: Field required"),
         ({"signature": 1}, "body: has a field that is not known"),

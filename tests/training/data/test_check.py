@@ -78,7 +78,11 @@ def test_a_clean_corpus_has_no_problems(tmp_path):
             "train.jsonl:2",
             "the same as at {train}:1, give both",
         ),
-        ({"train1": {"text": TEXTS["train"][0] + "!"}}, "train.jsonl:2", "alike with {train}:1, give both one group"),
+        (
+            {"train1": {"text": TEXTS["train"][0] + "!"}},
+            "train.jsonl:2",
+            "alike with {train}:1, give both the same group",
+        ),
     ],
 )
 def test_each_defect_is_found_at_its_place(tmp_path, changes, line, message):
@@ -100,7 +104,7 @@ def test_a_text_that_stands_in_two_splits_is_reported_once_as_a_leak(tmp_path):
     found = [p for p in problems(tmp_path, train1=same) if "train.jsonl:2: " in p]
     assert found == [
         f"{tmp_path}/train.jsonl:2: text: the same as at {tmp_path}/test.jsonl:1, "
-        "which is in another split: keep both in one"
+        "which is in another split: keep both in one split"
     ]
 
 

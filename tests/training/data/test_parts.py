@@ -149,7 +149,7 @@ def test_the_same_row_in_two_parts_is_a_leak_and_not_a_repeated_id(tmp_path, sho
     [
         ({"stories": ["radar"], "id": "one0"}, r"two\.jsonl:1: id: 'one0' stands at .*one\.jsonl:1 already"),
         ({"stories": ["ferry"]}, r"two\.jsonl:1: repeats the statement at .*one\.jsonl:1"),
-        ({"stories": ["ferry2"]}, r"two\.jsonl:1: text: .* alike with .*one\.jsonl:1, give both one group"),
+        ({"stories": ["ferry2"]}, r"two\.jsonl:1: text: .* alike with .*one\.jsonl:1, give both the same group"),
     ],
 )
 def test_files_of_one_part_are_checked_together_whatever_leaks_may_do(tmp_path, shown, second, message):

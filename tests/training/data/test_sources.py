@@ -631,7 +631,7 @@ def test_columns_that_do_not_fit(kind, columns, message, tmp_path):
     ("change", "message"),
     [
         ({"Mood": "sour"}, "sentiment: label 'sour' is not in the map; known: pos, neg, 0; add it to labels.sentiment"),
-        ({"from": 1.5}, "target_start: a whole number of characters is needed; mend it"),
+        ({"from": 1.5}, "target_start: must be a whole number of characters; mend it"),
         ({"to": 99}, "target: offsets 0:99 are outside the text of 26 characters; mend them"),
         ({"from": 1, "to": 6}, "target: the text at 1:6 is not the target named; mend the offsets"),
         ({"to": None}, "target: give target and, as whole numbers, target_start and target_end"),

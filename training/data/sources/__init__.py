@@ -40,7 +40,9 @@ def read_set(wanted: DataSet) -> Corpus:
     if wanted.heads is not None:
         corpus = only_heads(corpus, wanted.heads)
         if not corpus.rows:
-            raise StancewiseError(f"{corpus.path}: no row with a {' or '.join(wanted.heads)}; mend heads in the config")
+            raise StancewiseError(
+                f"{corpus.path}: no row with a {' or '.join(wanted.heads)}; correct heads in the config"
+            )
     if wanted.rows_a_text is not None:
         corpus = first_of_texts(corpus, wanted.rows_a_text)
     if wanted.rows is None:

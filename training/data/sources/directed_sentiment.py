@@ -42,9 +42,9 @@ def statement(record: Record, piece: Piece) -> LabelledStatement | None:
     parts = re.split(r"\[([^][]*)\]", record.text("sentence").strip())
     if len(parts) != 5:
         found = f"{len(parts) // 2} entities in square brackets, 2 are needed"
-        raise record.error(f"sentence: {found}; take the file as its authors publish it")
+        raise record.error(f"sentence: {found}; use the file as its authors publish it")
     if [parts[1].strip(), parts[3].strip()] != [str(record.value(name)).strip() for name in ("p", "q")]:
-        raise record.error("sentence: the entities in square brackets are not p and q; take the authors' own file")
+        raise record.error("sentence: the entities in square brackets are not p and q; use the authors' own file")
     stance, direction = record.label("label", _LABELS)
     text = "".join(parts)
     first = _entity(text, len(parts[0]), parts[1])

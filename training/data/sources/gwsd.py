@@ -65,5 +65,5 @@ def _share(record: Record, name: str) -> float:
     except ValueError:
         share = math.nan
     if not 0 <= share <= 1:
-        raise record.error(f"{name}: a probability is needed; take the file as its authors publish it")
+        raise record.error(f"{name}: a probability is needed; use the file as its authors publish it")
     return share

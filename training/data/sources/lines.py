@@ -34,14 +34,14 @@ class Record:
     def value(self, name: str) -> Any:
         """A field that every row has."""
         if self.values.get(name) is None:
-            raise self.error(f"no {name} in it; take the set as its authors publish it")
+            raise self.error(f"no {name} in it; use the set as its authors publish it")
         return self.values[name]
 
     def text(self, name: str) -> str:
         """A field that every row has and that is not blank."""
         value = self.value(name)
         if not isinstance(value, str) or not value.strip():
-            raise self.error(f"{name} is empty or no text; take the set as its authors publish it")
+            raise self.error(f"{name} is empty or no text; use the set as its authors publish it")
         return value
 
     def label(self, name: str, labels: Mapping[str, T]) -> T:
@@ -49,7 +49,7 @@ class Record:
         value = str(self.value(name)).strip()
         if value not in labels:
             known = ", ".join(labels)
-            raise self.error(f"{name}: label {shown(value)} is unknown; known: {known}; mend the row or take it out")
+            raise self.error(f"{name}: label {shown(value)} is unknown; known: {known}; correct the row or remove it")
         return labels[value]
 
 
@@ -104,7 +104,7 @@ def tab_separated(path: Path, needed: tuple[str, ...], header: bool = True) -> I
     columns = list(next(_fields(path, reader), (1, []))[1]) if header else list(needed)
     if missing := [name for name in needed if name not in columns]:
         raise StancewiseError(
-            f"{path}:1: no {', '.join(missing)} in the header; take the file as its authors publish it"
+            f"{path}:1: no {', '.join(missing)} in the header; use the file as its authors publish it"
         )
     for number, (line, fields) in enumerate(_fields(path, reader)):
         if len(fields) != len(columns):
@@ -135,7 +135,7 @@ def labelled(record: Record, values: Mapping[str, Any]) -> LabelledStatement:
     values = dict(values)
     text = values.get("text")
     if not isinstance(text, str) or not text.strip():
-        raise record.error("text: empty, or no text; mend the row or take it out")
+        raise record.error("text: empty, or no text; correct the row or remove it")
     for name in ("speaker", "target"):
         start, end = values.get(f"{name}_start"), values.get(f"{name}_end")
         if start is not None or end is not None:
@@ -143,7 +143,7 @@ def labelled(record: Record, values: Mapping[str, Any]) -> LabelledStatement:
     try:
         return LabelledStatement.model_validate(values)
     except ValidationError as error:
-        raise record.error(f"{describe(error)}; mend the row or take it out") from None
+        raise record.error(f"{describe(error)}; correct the row or remove it") from None
 
 
 def _checked_end(record: Record, text: str, name: str, mention: Any, start: Any, end: Any) -> int:
@@ -152,9 +152,9 @@ def _checked_end(record: Record, text: str, name: str, mention: Any, start: Any,
         raise record.error(f"{name}: give {name} and, as whole numbers, {name}_start and {name}_end, or no offsets")
     if not 0 <= start < end <= len(text):
         where = f"offsets {start}:{end} are outside the text of {len(text)} characters"
-        raise record.error(f"{name}: {where}; mend them or leave them out")
+        raise record.error(f"{name}: {where}; correct them or leave them out")
     if text[start:end] != mention:
         raise record.error(
-            f"{name}: the text at {start}:{end} is not the {name} named; mend the offsets or leave them out"
+            f"{name}: the text at {start}:{end} is not the {name} named; correct the offsets or leave them out"
         )
     return start + len(text[start:end].rstrip())

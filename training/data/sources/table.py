@@ -30,7 +30,7 @@ def read_table(wanted: DataSet) -> Corpus:
     for number, row in enumerate(read_rows(path)):
         if row.problem:
             raise StancewiseError(
-                f"{path}:{row.line}: {row.problem}; mend the row, or fetch the file again if it is cut"
+                f"{path}:{row.line}: {row.problem}; correct the row, or fetch the file again if it is cut short"
             )
         records.append(Record(path, row.line, number, row.values))
     columns = _columns(wanted, dict.fromkeys(name for record in records for name in record.values))
@@ -53,7 +53,7 @@ def _columns(wanted: DataSet, present: Iterable[str]) -> dict[str, str]:
     for field, column in wanted.columns.items():
         if field not in _FIELDS:
             raise StancewiseError(
-                f"columns: {field!r} is none of our fields{_near(field, _FIELDS)}: {', '.join(_FIELDS)}"
+                f"columns: {field!r} is not a known field{_near(field, _FIELDS)}: {', '.join(_FIELDS)}"
             )
         if column not in present:
             names = ", ".join(shown(name) for name in present)
@@ -101,7 +101,7 @@ def _offset(record: Record, field: str, value: Any) -> int:
     except (TypeError, ValueError):
         whole = False
     if not whole:
-        raise record.error(f"{field}: a whole number of characters is needed; mend it or leave the column out")
+        raise record.error(f"{field}: must be a whole number of characters; correct it or leave the column out")
     return int(number)
 
 
