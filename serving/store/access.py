@@ -21,6 +21,7 @@ def refused(error: Exception) -> StancewiseError | None:
     if error.error_code == "PERMISSION_DENIED":
         return StancewiseError(
             f"MLflow store {store}: you are not allowed to do this; ask the administrator of the store for "
-            "permission (docs/team.md), or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD of an account that is allowed to"
+            "permission (docs/team.md), or set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD "
+            "of an account that is allowed to"
         )
     return None

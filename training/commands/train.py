@@ -19,7 +19,7 @@ def train(
     overrides: Overrides = None,
     resume: Annotated[
         str | None,
-        typer.Option(help="Without a config: the id of a stopped run, which goes on from its last checkpoint."),
+        typer.Option(help="Without a config: the id of a stopped run, to be resumed from its last checkpoint."),
     ] = None,
     reuse: Annotated[
         bool, typer.Option(help="Do nothing if a run with this config and data is finished already.")

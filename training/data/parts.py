@@ -76,7 +76,9 @@ def _without_leaks(parts: Sets, data: Data, console: Console) -> Sets:
             kept[part].append(rest)
         held_out += kept[part]
     if data.leaks == "error":
-        _refuse(problems, "mend the files, or set data.leaks to drop (leave such rows out) or allow (only count them)")
+        _refuse(
+            problems, "correct the files, or set data.leaks to drop (leave such rows out) or allow (only count them)"
+        )
     return {**parts, **kept}
 
 

@@ -86,7 +86,7 @@ def connected(run_id: str | None = None) -> Iterator[None]:
     message = "one of the processes was ended, and with it the training"
     if run_id:
         message += (
-            f"; go on with: torchrun --nproc_per_node {count()} -m training train --resume {run_id} "
+            f"; resume it with: torchrun --nproc_per_node {count()} -m training train --resume {run_id} "
             "(any number of processes, one too)"
         )
 

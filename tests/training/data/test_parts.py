@@ -101,7 +101,7 @@ def test_leaks_are_refused_with_place_and_fix(tmp_path, shown, kind):
     [problem, fix] = str(error.value).splitlines()
     assert problem.startswith(f"{tmp_path}/one.jsonl:1: text: ")
     assert problem.endswith(f"% alike with {tmp_path}/held.jsonl:1, which is in a later part")
-    assert fix.startswith("mend the files, or set data.leaks to drop")
+    assert fix.startswith("correct the files, or set data.leaks to drop")
 
 
 @pytest.mark.parametrize("kind", KINDS)

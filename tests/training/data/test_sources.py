@@ -413,7 +413,7 @@ def test_an_unknown_label(source, tmp_path):
     path = write_authors(source, tmp_path) / EXAMPLES[source].labels
     old, new, message = LABELS[source]
     path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8", newline="")
-    with pytest.raises(StancewiseError, match=message + ".*mend the row") as error:
+    with pytest.raises(StancewiseError, match=message + ".*correct the row") as error:
         read_set(wanted(source, path=tmp_path))
     assert_no_text(str(error.value), source)
 
@@ -635,7 +635,7 @@ def test_columns_that_do_not_fit(kind, columns, message, tmp_path):
         ({"to": 99}, "target: offsets 0:99 are outside the text of 26 characters; mend them"),
         ({"from": 1, "to": 6}, "target: the text at 1:6 is not the target named; mend the offsets"),
         ({"to": None}, "target: give target and, as whole numbers, target_start and target_end"),
-        ({"Body": " "}, "text: empty, or no text; mend the row"),
+        ({"Body": " "}, "text: empty, or no text; correct the row"),
     ],
 )
 def test_rows_that_do_not_fit(kind, change, message, tmp_path):

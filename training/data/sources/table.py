@@ -109,7 +109,7 @@ def _label(record: Record, name: str, value: Any, labels: dict[str, str]) -> str
     label = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
     if label not in labels:
         head = name.partition("_")[0]
-        fix = f"add it to labels.{head} in the config, or mend the row"
+        fix = f"add it to labels.{head} in the config, or correct the row"
         raise record.error(f"{name}: label {shown(label)} is not in the map; known: {', '.join(labels)}; {fix}")
     return labels[label]
 
