@@ -13,9 +13,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -29,9 +31,9 @@ from training.experiments.sweep import SweepConfig
 # docs/team.md has a test of its own, with the servers that it needs: test_team.py.
 PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))]
 PAGES = [page for page in PAGES if page.name not in ("team.md", "decisions.md", "dependencies.md")]
-FAST = {"README.md", "label.md", "article.md"}  # the others train, quantise or start several servers
+FAST = {"README.md", "label.md", "article.md", "serving.md"}  # the others train or quantise
 
-BLOCK = re.compile(r"(?:^<!-- (?P<note>.*) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"(?:^<!-- (?P<note>[^\n]*) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 BARE_COMMAND = re.compile(r"^(?: {4}|\t)(?:\$ )?(?:make|python|pip|mlflow|curl|torchrun|docker|export|cat|cp)\b", re.M)
 RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 ADDRESS = re.compile(r"(?<=127\.0\.0\.1:)\d+")
@@ -59,7 +61,6 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     found = list(BLOCK.finditer(text))
-    after = [*found[1:], None]
     return [
         Block(
             page,
@@ -69,7 +70,7 @@ def blocks(page: Path) -> list[Block]:
             one["note"] or "",
             following["text"] if following and following["kind"] == "text" else "",
         )
-        for one, following in zip(found, after, strict=True)
+        for one, following in pairwise([*found, None])
     ]
 
 
@@ -137,15 +138,15 @@ def checkout(tmp_path_factory, project: Project, encoder) -> Path:
 
 
 @pytest.fixture(scope="module")
-def session(request, checkout: Path, project: Project) -> Iterator[Session]:
-    """A page's session; its servers are stopped at the end of the page."""
+def sessions(checkout: Path, project: Project) -> Iterator[Callable[[Path], Session]]:
+    """Page -> its session; the servers are stopped at the end."""
     environment = project.environment | {
         "MLFLOW_TRACKING_URI": f"sqlite:///{checkout}/mlflow.db",
         "STANCEWISE_CACHE": str(checkout / "cache"),
         "COLUMNS": "100",
     }
     with ExitStack() as servers:
-        yield Session(checkout, environment, servers)
+        yield cache(lambda page: Session(checkout, environment, servers))
 
 
 def cases() -> list:
@@ -155,13 +156,13 @@ def cases() -> list:
             if block.kind in ("sh", "python"):
                 marks = [pytest.mark.skip(reason=f"{page.name}:{block.line}: {block.not_run}")] if block.not_run else []
                 marks += [] if page.name in FAST else [pytest.mark.slow]
-                found.append(pytest.param(page, block, id=f"{page.name}:{block.line}", marks=marks))
+                found.append(pytest.param(block, id=f"{page.name}:{block.line}", marks=marks))
     return found
 
 
-@pytest.mark.parametrize(("session", "block"), cases(), indirect=["session"])
-def test_a_block_runs_and_prints_what_is_shown(session, block):
-    printed = session.run(block)
+@pytest.mark.parametrize("block", cases())
+def test_a_block_runs_and_prints_what_is_shown(sessions, block):
+    printed = sessions(block.page).run(block)
     shown = set(WORD.findall(block.shown))
     # Another model answers here, and the table is cut elsewhere: most words are the same.
     assert len(shown & set(WORD.findall(printed))) >= len(shown) / 2, printed
