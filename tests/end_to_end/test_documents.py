@@ -5,7 +5,9 @@ import subprocess
 
 import pytest
 
+from serving.commands import app as serving
 from tests.conftest import REPOSITORY
+from training.commands import app as training
 
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("data/*.md")])
 
@@ -33,5 +35,6 @@ def test_what_a_document_names_exists(path):
         assert (path.parent / link).exists(), link
     for config in re.findall(r"configs/[a-z-]+\.yaml", text):
         assert (REPOSITORY / config).exists(), config
-    for command in re.findall(r"python -m training ([a-z]+)", text):
-        assert f"def {command}(" in (REPOSITORY / "training" / "__main__.py").read_text(encoding="utf-8"), command
+    for package, application in (("training", training), ("serving", serving)):
+        known = {one.name or one.callback.__name__ for one in application.registered_commands}
+        assert set(re.findall(rf"python -m {package} ([a-z]+)", text)) <= known
