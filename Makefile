@@ -35,16 +35,19 @@ train: $(VENV)/installed ## Fine-tune with configs/quickstart.yaml, whether or n
 baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 	$(BIN)/python -m training baseline configs/baseline.yaml
 
-benchmark: $(VENV)/installed-benchmark build/transfer.jsonl ## Train and measure what is missing of every benchmark (hours on 2 cores; goes on where it stopped)
+benchmark: $(VENV)/installed-benchmark build/transfer.jsonl build/imbalance/train.jsonl ## Train and measure what is missing of every benchmark (hours on 2 cores; resumed by the same command)
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml
 
 build/transfer.jsonl: benchmarks/transfer.py benchmarks/teachers/SHA256SUMS | $(VENV)/installed
 	@$(BIN)/python benchmarks/transfer.py
 
-levers: $(VENV)/installed ## Try levers of training on a third of NewsMTSC (goes on where it stopped)
+build/imbalance/train.jsonl: benchmarks/imbalance.py data/statements/train.jsonl | $(VENV)/installed
+	@$(BIN)/python benchmarks/imbalance.py
+
+levers: $(VENV)/installed ## Try levers of training on a third of NewsMTSC (resumed by the same command)
 	$(BIN)/python benchmarks/levers.py
 
-tables: $(VENV)/installed build/transfer.jsonl ## Print the benchmark tables from the finished cells, training nothing
+tables: $(VENV)/installed build/transfer.jsonl build/imbalance/train.jsonl ## Print the benchmark tables from the finished cells, training nothing
 	$(BIN)/python -m training benchmark configs/benchmarks/*.yaml --table
 	$(BIN)/python benchmarks/levers.py --table
 
@@ -65,7 +68,7 @@ ui: $(VENV)/installed ## Open the MLflow UI on http://127.0.0.1:5000
 screenshots: $(VENV)/installed-test ## Look at the MLflow UI in Chromium and keep what is seen in docs/images
 	SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest tests/end_to_end/test_ui.py
 
-format: $(VENV)/installed-test ## Format the code and mend what ruff can
+format: $(VENV)/installed-test ## Format the code and fix what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
