@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from serving.errors import StancewiseError
+from serving.tables import whole
 from training.evaluation import plots
 from training.evaluation.compare import COSTS, Comparison, Side, differing_params
 from training.evaluation.metrics import Metric
@@ -102,11 +102,8 @@ def write(report: str, path: Path) -> None:
     Raises:
         StancewiseError: the folder does not exist.
     """
-    if not path.parent.is_dir():
-        raise StancewiseError(f"{path}: the folder {path.parent} does not exist")
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text(report, encoding="utf-8")
-    temporary.replace(path)
+    with whole(path) as temporary:
+        temporary.write_text(report, encoding="utf-8")
 
 
 def _plot(one: Comparison) -> Markup:

@@ -11,6 +11,7 @@ from cleanlab.rank import get_label_quality_scores
 from serving.errors import StancewiseError
 from serving.labels import HEADS
 from serving.store.run_files import find_run, log_tables, read_predictions
+from serving.tables import whole
 from training.evaluation.metrics import Ints
 from training.experiments.folds import PART
 
@@ -73,11 +74,8 @@ def write(doubts: pd.DataFrame, path: Path) -> None:
     Raises:
         StancewiseError: the folder does not exist.
     """
-    if not path.parent.is_dir():
-        raise StancewiseError(f"{path}: the folder {path.parent} does not exist")
-    temporary = path.with_name(f".{path.name}.partial")
-    doubts.to_csv(temporary, index=False)
-    temporary.replace(path)
+    with whole(path) as temporary:
+        doubts.to_csv(temporary, index=False)
 
 
 def log(run_id: str, doubts: pd.DataFrame) -> None:

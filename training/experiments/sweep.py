@@ -23,6 +23,7 @@ from rich.table import Table
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from serving.errors import StancewiseError
+from serving.tables import whole
 from training.config import Section, TrainConfig, load_config
 from training.data.corpus import Corpus
 from training.data.parts import read_data
@@ -275,12 +276,11 @@ def _log_results(one: Sweep) -> Path:
     content = chosen.model_copy(update={"name": f"{config.name}-best"}).model_dump(
         mode="json", by_alias=True, exclude_defaults=True
     )
-    temporary = path.with_name(f".{path.name}.partial")
     heading = (
         f"# The best of {len(trials)} trials of sweep {study.study_name}: validation macro-F1 {study.best_value:.4f}.\n"
     )
-    temporary.write_text(heading + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    temporary.replace(path)
+    with whole(path) as temporary:
+        temporary.write_text(heading + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
     mlflow.log_artifact(str(path), "best")
     table = Table(title=f"best of {len(trials)} trials ({len(trials) - len(complete)} pruned)", title_justify="left")
     for name in ("trial", "macro-F1", "minutes", *config.space):
