@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check train baseline benchmark levers tables serve speed soak ui screenshots format clean
+.PHONY: help demo test test-slow check train baseline benchmark levers tables serve speed soak memory ui screenshots format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -60,6 +60,9 @@ speed: $(VENV)/installed ## Time serving against its peers (needs wrk; installs 
 
 soak: $(VENV)/installed ## Hold a server under twice its capacity for 15 minutes and check every answer
 	$(BIN)/python benchmarks/soak.py --model $(MODEL)
+
+memory: $(VENV)/installed-test ## Measure the memory of serve and score over 100,000 statements of every length (an hour on 2 cores)
+	$(BIN)/python benchmarks/memory.py
 
 # One reader needs one worker; MLflow's jobs judge language models, which are not tracked here.
 ui: $(VENV)/installed ## Open the MLflow UI on http://127.0.0.1:5000

@@ -101,11 +101,11 @@ class StanceClassifier:
         pairs = zip(heads.get("stance", nothing), heads.get("sentiment", nothing), strict=True)
         return [Prediction(stance=stance, sentiment=sentiment) for stance, sentiment in pairs]
 
-    def _head(self, head: str, logits: Logits, blank: list[bool]) -> list[HeadPrediction | None]:
+    def _head(self, head: Head, logits: Logits, blank: list[bool]) -> list[HeadPrediction | None]:
         labels = HEADS[head]
-        least = self.settings.abstain_below[head]  # type: ignore[index]
+        least = self.settings.abstain_below[head]
         predictions: list[HeadPrediction | None] = []
-        for row, empty in zip(softmax(logits / self.settings.temperatures[head]), blank, strict=True):  # type: ignore[index]
+        for row, empty in zip(softmax(logits / self.settings.temperatures[head]), blank, strict=True):
             best = int(row.argmax())
             probabilities = dict(zip(labels, row.tolist(), strict=True))
             abstained = empty or bool(row[best] < least)

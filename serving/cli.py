@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -55,7 +55,8 @@ def quiet() -> None:
         warnings.filterwarnings("ignore", category=category)
     logging.getLogger("alembic").setLevel(logging.ERROR)
     # OpenVINO and NNCF report their use to their maker unless this module is missing.
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    loaded: dict[str, Any] = sys.modules
+    loaded["openvino_telemetry"] = None
 
 
 def run(application: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""Rows in and rows out, a piece at a time: JSON Lines, CSV and Parquet by a file's extension."""
+"""Rows in and rows out, a piece at a time (JSON Lines, CSV, Parquet by extension); files that appear whole."""
 
 import csv
 import json

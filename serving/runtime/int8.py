@@ -17,7 +17,9 @@ from serving.runtime.cores import usable_cores
 from serving.statement import Statement
 from serving.store.folder import INT8_FOLDER, ModelSettings
 
-PREPARED = 500  # operations kept prepared for shapes seen: the default of 5,000 comes to more than a gigabyte
+# Operations of a kind that each stream keeps prepared for the shapes it has seen (benchmarks/memory.py). OpenVINO's own
+# 5,000 come to gigabytes, 500 still grow for hours, and preparing an operation anew costs next to nothing.
+PREPARED = 200
 LONE = 4  # statements at most in a batch that gets every thread
 CROWDED = 1.0  # seconds after two batches at once in which none gets every thread: it would take them from others
 
@@ -82,4 +84,4 @@ def compile_model(model: Any, threads: int, streams: int) -> Any:
     # What is not int8 stays in fp32: in bf16, OpenVINO's choice where a CPU has it, answers would differ by machine and
     # from what the model was checked with, and nothing would be gained (measured on 2 cores with AVX-512 BF16).
     how = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": streams, "INFERENCE_PRECISION_HINT": "f32"}
-    return openvino.Core().compile_model(model, "CPU", how)
+    return openvino.Core().compile_model(model, "CPU", {**how, "CPU_RUNTIME_CACHE_CAPACITY": PREPARED})

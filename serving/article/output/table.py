@@ -60,8 +60,8 @@ def _summary(pairs: Sequence[Pair], articles: Sequence[Article] | None) -> Rende
     ]
     for pair in sorted(pairs, key=_positions, reverse=True):
         parts.append(rows(_PAIR_WIDTHS, [_pair(pair)]))
-        for place in pair.evidence if articles else ():
-            parts.append(_sentence(articles[place.article], place.statement))  # type: ignore[index]
+        if articles:
+            parts += [_sentence(articles[place.article], place.statement) for place in pair.evidence]
     return Group(*parts)
 
 
