@@ -52,7 +52,7 @@ def check(paths: list[Path], least_share: float = LEAST_SHARE, most_share: float
     for i, file in enumerate(files):
         problems += _scattered([file])
         for row, why in find_leaks(file, files[:i]).items():
-            problems.append(_problem(file, row, f"{why}, which is in another split: keep both in one split split"))
+            problems.append(_problem(file, row, f"{why}, which is in another split: keep both in one split"))
         problems += _balance(file, least_share, most_share)
     return sorted(problems)
 

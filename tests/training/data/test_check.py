@@ -104,7 +104,7 @@ def test_a_text_that_stands_in_two_splits_is_reported_once_as_a_leak(tmp_path):
     found = [p for p in problems(tmp_path, train1=same) if "train.jsonl:2: " in p]
     assert found == [
         f"{tmp_path}/train.jsonl:2: text: the same as at {tmp_path}/test.jsonl:1, "
-        "which is in another split: keep both in one split split"
+        "which is in another split: keep both in one split"
     ]
 
 
