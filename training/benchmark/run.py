@@ -15,7 +15,7 @@ from training.benchmark.cells import Answers, Cell, Grid, rows_digest
 from training.benchmark.config import Contender, recipe_config, tfidf_config
 from training.benchmark.peers import Given, Peer, lexicon, run_classification, setfit
 from training.evaluation.calibrate import fit_temperature
-from training.evaluation.metrics import Floats, macro_f1
+from training.evaluation.metrics import Floats, macro_f1_score
 from training.experiments import track
 from training.experiments.run import Finished, baseline_run, fine_tune
 
@@ -133,5 +133,5 @@ def _scores(grid: Grid, cell: Cell) -> dict[str, float]:
         labels = grid.corpora[part].labels(head)
         known = labels != UNLABELLED
         predicted = given.probabilities.argmax(axis=1)[known]
-        scores[f"{part}/{head}/macro_f1"] = float(macro_f1(labels[known], predicted, np.ones((1, known.sum())))[0])
+        scores[f"{part}/{head}/macro_f1"] = macro_f1_score(labels[known], predicted)
     return scores
