@@ -38,3 +38,8 @@ def test_what_a_document_names_exists(path):
     for package, application in (("training", training), ("serving", serving)):
         known = {one.name or one.callback.__name__ for one in application.registered_commands}
         assert set(re.findall(rf"python -m {package} ([a-z]+)", text)) <= known
+
+
+@pytest.mark.parametrize(("name", "most"), [("README.md", 90), ("CONTRIBUTING.md", 120)])
+def test_the_first_pages_are_short(name, most):
+    assert len((REPOSITORY / name).read_text(encoding="utf-8").splitlines()) <= most
