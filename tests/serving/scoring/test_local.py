@@ -160,7 +160,7 @@ def test_work_that_was_begun_goes_on_with_the_same_input_and_model_only(baseline
     for model, changed, shard_rows, message in (
         (baseline, other, 2, "another input"),
         (champion, source, 2, "holds answers of"),
-        (baseline, source, 3, "begun with --shard-rows 2, not 3"),
+        (baseline, source, 3, "was started with --shard-rows 2, not 3"),
     ):
         with pytest.raises(StancewiseError, match=f"{message}.*remove .*out.partial"):
             score(model, changed, output, shard_rows)
@@ -169,7 +169,7 @@ def test_work_that_was_begun_goes_on_with_the_same_input_and_model_only(baseline
         with pytest.raises(StancewiseError, match="another run is at work"):
             score(baseline, source, output, 2)
     _, said = score(baseline, source, output, 2)
-    assert "going on after" in said
+    assert "resumed after" in said
     assert len(scored(output)) == len(SOURCE)
 
 

@@ -48,7 +48,7 @@ def test_filled_corrections_are_applied_and_counted(tmp_path, parts):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (("b", "tone", "", "criticism"), r"doubts\.csv:2: head 'tone' is none; there are stance, sentiment"),
+        (("b", "tone", "", "criticism"), r"doubts\.csv:2: 'tone' is not a head; the heads are stance, sentiment"),
         (("b", "stance", "", "negative"), r"doubts\.csv:2: corrected 'negative' is no stance"),
         (("c", "stance", "", "support"), r"doubts\.csv:2: no row of these sets has the id 'c'"),
     ],

@@ -320,7 +320,7 @@ def test_one_head_of_a_set(tmp_path):
     assert all(row.stance is None and row.taught == {"sentiment": (0, 1, 0)} for row in corpus.rows)
     votes = read_set(wanted("gwsd", path=write_authors("gwsd", tmp_path)))
     assert votes.rows[0].stance_votes
-    with pytest.raises(StancewiseError, match="no row with a sentiment; mend heads"):
+    with pytest.raises(StancewiseError, match="no row with a sentiment; correct heads"):
         read_set(wanted("gwsd", path=write_authors("gwsd", tmp_path), heads=("sentiment",)))
 
 
@@ -442,10 +442,10 @@ def test_an_unknown_label_of_a_benchmark_row(source, tmp_path, monkeypatch):
 
 
 OFFSETS = {
-    "past the text": (4, 400, r":1: target: offsets 4:400 are outside the text of 34 characters; mend them"),
+    "past the text": (4, 400, r":1: target: offsets 4:400 are outside the text of 34 characters; correct them"),
     "empty": (9, 9, r":1: target: offsets 9:9 are outside the text"),
     "negative": (-2, 3, r":1: target: offsets -2:3 are outside the text"),
-    "not on the mention": (5, 10, r":1: target: the text at 5:10 is not the target named; mend the offsets"),
+    "not on the mention": (5, 10, r":1: target: the text at 5:10 is not the target named; correct the offsets"),
     "no number": ("four", 9, r":1: target: give target and, as whole numbers, target_start and target_end"),
     "a fraction": (4.5, 9, r":1: target: give target and, as whole numbers, target_start and target_end"),
 }
@@ -616,7 +616,7 @@ def test_numbers_as_labels(tmp_path):
             {"text": "Bodi"},
             r"mine.\w+:1: no column 'Bodi' \(columns.text\); did you mean 'Body'\?; its columns: 'Body', 'Who'",
         ),
-        ({"taget": "Who"}, r"columns: 'taget' is none of our fields; did you mean 'target'\?: text, speaker"),
+        ({"taget": "Who"}, r"columns: 'taget' is not a known field; did you mean 'target'\?: text, speaker"),
         ({"target": "Who"}, r"mine.\w+:1: no column 'text'; name it under columns.text; its columns: 'Body'"),
         ({"text": "Body"}, r"mine.\w+: no row with a stance or a sentiment; name their columns under columns"),
     ],
@@ -631,9 +631,9 @@ def test_columns_that_do_not_fit(kind, columns, message, tmp_path):
     ("change", "message"),
     [
         ({"Mood": "sour"}, "sentiment: label 'sour' is not in the map; known: pos, neg, 0; add it to labels.sentiment"),
-        ({"from": 1.5}, "target_start: must be a whole number of characters; mend it"),
-        ({"to": 99}, "target: offsets 0:99 are outside the text of 26 characters; mend them"),
-        ({"from": 1, "to": 6}, "target: the text at 1:6 is not the target named; mend the offsets"),
+        ({"from": 1.5}, "target_start: must be a whole number of characters; correct it"),
+        ({"to": 99}, "target: offsets 0:99 are outside the text of 26 characters; correct them"),
+        ({"from": 1, "to": 6}, "target: the text at 1:6 is not the target named; correct the offsets"),
         ({"to": None}, "target: give target and, as whole numbers, target_start and target_end"),
         ({"Body": " "}, "text: empty, or no text; correct the row"),
     ],

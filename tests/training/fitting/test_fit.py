@@ -64,7 +64,7 @@ def test_processes_share_the_rows_of_every_batch(lengths, size, accumulation, co
 def test_rows_that_cannot_be_shared_out_are_an_error(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert pieces_of(Batch(rows=12, accumulation=3)) == pieces_of(Batch(tokens=500, accumulation=3)) == 6
-    with pytest.raises(StancewiseError, match=r"batch.rows: 32 rows .* over 2 processes .* take a multiple of 6"):
+    with pytest.raises(StancewiseError, match=r"batch.rows: 32 rows .* over 2 processes .* use a multiple of 6"):
         pieces_of(Batch(rows=32, accumulation=3))
 
 
