@@ -53,8 +53,8 @@ def predict(
     Examples:
 
         python -m serving predict --model models:/stance@champion --text "Oslo hailed the accord." --target "the accord"
-        python -m serving predict --model models:/stance@champion --input data/statements/test.jsonl --output out.csv
-        cat data/statements/test.jsonl | python -m serving predict --model models:/stance@champion > out.jsonl
+        python -m serving predict --model models:/stance@champion --input data/pairs.jsonl --output out.csv
+        cat data/pairs.jsonl | python -m serving predict --model models:/stance@champion > out.jsonl
     """
     if text is not None and (input or output):
         raise StancewiseError("--text labels one statement; leave out --input and --output, or leave out --text")

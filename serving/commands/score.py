@@ -33,7 +33,7 @@ def score(
 
     Examples:
 
-        python -m serving score --model models:/stance@champion --input data/statements --output scored
+        python -m serving score --model models:/stance@champion --input data/pairs.jsonl --output scored
         python -m serving score --engine spark --model models:/stance/1 --input hdfs:///in --output hdfs:///scored
     """
     from serving.scoring.manifest import with_version

@@ -31,7 +31,7 @@ def check(
     for problem in problems:
         console.print(escape(str(problem)), soft_wrap=True, highlight=False)
     if problems:
-        console.print(f"[red]{len(problems)} problems[/] in {len(files)} files")
+        console.print(f"[red]problems: {len(problems):,}[/] (files read: {len(files)})")
         raise typer.Exit(1)
     console.print(f"[green]no problems[/] in {', '.join(file.name for file in files)}")
 

@@ -82,7 +82,7 @@ def optimize(uri: str, alias: str | None, console: Console) -> None:
         mlflow.MlflowClient().set_model_version_tag(name, made.rpartition("/")[2], "runtime", "openvino")
         if alias:
             register(run_id, name, alias)
-    print(f"{made} made; whether it becomes champion is decided by: python -m training promote {made}")
+    print(f"made {made}; to propose it as champion: python -m training promote {made}")
 
 
 def _read_source(uri: str, name: str | None) -> Source:

@@ -96,7 +96,7 @@ def find_files(path: Path, pages: bool = False) -> list[Path]:
     raise StancewiseError(f"{path}: no {' or '.join(wanted)} file in this folder{more}")
 
 
-def read_text(path: Path, pages: bool = False) -> str:
+def read_text(path: str | Path, pages: bool = False) -> str:
     """The text of a file, checked.
 
     Args:
@@ -106,6 +106,7 @@ def read_text(path: Path, pages: bool = False) -> str:
     Raises:
         StancewiseError: the file cannot be read, is no text, or not in UTF-8 (or UTF-16 with a byte order mark).
     """
+    path = Path(path)
     name = "standard input" if path == STANDARD_INPUT else str(path)
     data = _bytes(path, name)
     for start, what in _NO_TEXTS:

@@ -166,7 +166,7 @@ def test_work_that_was_begun_goes_on_with_the_same_input_and_model_only(baseline
             score(model, changed, output, shard_rows)
     with (partial / "_lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(StancewiseError, match="another run is at work"):
+        with pytest.raises(StancewiseError, match="another run is writing to it"):
             score(baseline, source, output, 2)
     _, said = score(baseline, source, output, 2)
     assert "resumed after" in said

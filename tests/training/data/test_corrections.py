@@ -49,7 +49,7 @@ def test_filled_corrections_are_applied_and_counted(tmp_path, parts):
     ("row", "message"),
     [
         (("b", "tone", "", "criticism"), r"doubts\.csv:2: 'tone' is not a head; the heads are stance, sentiment"),
-        (("b", "stance", "", "negative"), r"doubts\.csv:2: corrected 'negative' is no stance"),
+        (("b", "stance", "", "negative"), r"doubts\.csv:2: corrected 'negative' is not a stance label"),
         (("c", "stance", "", "support"), r"doubts\.csv:2: no row of these sets has the id 'c'"),
     ],
 )

@@ -48,7 +48,7 @@ def test_what_predict_wrote_is_found_by_its_own_columns(tmp_path):
 @pytest.mark.parametrize("change", [{"text": "Ada praised Bo!"}, {"target": "Ada"}, {"speaker": None}])
 def test_an_answer_to_another_question_is_not_taken(tmp_path, change):
     rows = [{"id": "a", **ASKED}, {"id": "b", **ASKED, **change}]
-    message = r"answers\.jsonl: no answers for 1 of the 2 rows of .*rows\.jsonl \(the first: rows\.jsonl:2\)"
+    message = r"answers\.jsonl: no answers for 1 of the 2 rows of .*rows\.jsonl \(the first: .*rows\.jsonl:2\)"
     for answer in ({"id": question_id(Statement(**ASKED))}, ASKED):
         with pytest.raises(StancewiseError, match=message):
             taught(tmp_path, rows, [{**answer, **SENTIMENT}])
