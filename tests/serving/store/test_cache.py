@@ -28,13 +28,14 @@ class Store:
     def fill(self, model: Path) -> None:
         mlflow.set_tracking_uri(self.url)
         client = mlflow.MlflowClient()
-        with mlflow.start_run() as run:
+        experiment = client.create_experiment("kept")  # not the one that another test's store made the active one
+        with mlflow.start_run(experiment_id=experiment) as run:
             self.run_id, self.model_id = run.info.run_id, log_model(model, read_settings(model)).model_id
         mlflow.register_model(f"models:/{self.model_id}", "kept")
         client.set_registered_model_alias("kept", "champion", "1")
         client.create_registered_model("many")
         for _ in range(3):
-            with mlflow.start_run() as run:
+            with mlflow.start_run(experiment_id=experiment) as run:
                 mlflow.log_artifacts(str(model), "model")
             client.create_model_version("many", f"{run.info.artifact_uri}/model", run.info.run_id)
 

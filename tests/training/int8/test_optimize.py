@@ -50,7 +50,7 @@ def version(made):
 
 
 def test_a_new_version_holds_the_old_model_and_int8(made, version, trained, project):
-    assert f"models:/{NAME}/2 made" in made.stdout
+    assert f"made models:/{NAME}/2" in made.stdout
     assert "python -m training promote models:/small/2" in made.stdout
     for noise in ("nncf", "INFO", "Statistics collection", "Traceback"):
         assert noise not in made.stdout + made.stderr
