@@ -113,7 +113,7 @@ def test_the_bound_removes_what_was_used_longest_ago(store, tmp_path, monkeypatc
     assert copies(tmp_path) == [second / "tfidf.safetensors"], "the one just asked for stays, whatever its size"
     for wrong in ("much", "-1", "nan"):
         monkeypatch.setenv(cache.BOUND_VARIABLE, wrong)
-        with pytest.raises(StancewiseError, match=r"STANCEWISE_CACHE_GB: .* is no size"):
+        with pytest.raises(StancewiseError, match=r"STANCEWISE_CACHE_GB: .* is not a size"):
             find_model("models:/many/2")
 
 
