@@ -7,12 +7,11 @@ data/statements/ with so few rows of support that they are 5 % of each file. Who
 rows, in an order fixed by a seed.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 
-from serving.tables import whole
+from serving.tables import open_writer
 from training.data.corpus import LabelledStatement, group_key, read_corpus
 
 STATEMENTS = Path(__file__).parents[1] / "data" / "statements"
@@ -37,9 +36,9 @@ def main() -> None:
     for part, name in (("train", "train"), ("validation", "validation"), ("test", "rare")):
         rows = without_most(read_corpus(STATEMENTS / f"{part}.jsonl").rows)
         path = OUTPUT / f"{name}.jsonl"
-        with whole(path) as file:
-            lines = (json.dumps(row.model_dump(exclude_none=True), ensure_ascii=False) for row in rows)
-            file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        with open_writer(path) as writer:
+            for row in rows:
+                writer.write(row.model_dump(exclude_none=True))
         print(f"{path}: {len(rows):,} rows, {sum(row.stance == RARE for row in rows)} of {RARE}")
 
 

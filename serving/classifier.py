@@ -42,7 +42,13 @@ class StanceClassifier:
             StancewiseError: the URI names no stancewise model, its files are damaged or cannot be read, or the store
                 does not answer.
         """
-        folder = find_model(uri)
+        return cls.from_folder(find_model(uri), device, runtime, threads)
+
+    @classmethod
+    def from_folder(
+        cls, folder: Path, device: str = "auto", runtime: RuntimeName = "auto", threads: int | None = None
+    ) -> "StanceClassifier":
+        """Load a folder that `find_model` gave, whose digests are checked already; the rest as for `load`."""
         settings = read_settings(folder)
         return cls(settings, load_runtime(folder, settings, device, runtime, threads))
 

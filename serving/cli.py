@@ -42,6 +42,15 @@ EXTRAS = {
 MODEL_HELP = "The model: a folder, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID."
 ModelOption = Annotated[str, typer.Option(help=MODEL_HELP)]
 DeviceOption = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, or auto (cuda if there is one).")]
+TrackedModelOption = Annotated[
+    str, typer.Option(help="The model: models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")
+]
+OutputAliasOption = Annotated[
+    str | None,
+    typer.Option(
+        help="An alias for the new version, such as int8; champion is given by promote alone.", show_default=False
+    ),
+]
 RuntimeOption = Annotated[
     RuntimeName, typer.Option(help="What runs the model; auto takes int8 on a CPU if the model has it.")
 ]

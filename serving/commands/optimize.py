@@ -3,23 +3,12 @@
 import os
 import sys
 from importlib.util import find_spec
-from typing import Annotated
 
-import typer
-
-from serving.cli import remedy
+from serving.cli import OutputAliasOption, TrackedModelOption, remedy
 from serving.errors import StancewiseError
 
 
-def optimize(
-    model: Annotated[str, typer.Option(help="The model: models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
-    output_alias: Annotated[
-        str | None,
-        typer.Option(
-            help="An alias for the new version, such as int8; champion is given by promote alone.", show_default=False
-        ),
-    ] = None,
-) -> None:
+def optimize(model: TrackedModelOption, output_alias: OutputAliasOption = None) -> None:
     """Make the int8 version of a fine-tuned model for CPUs: the same as python -m training optimize.
 
     Whether the new version becomes champion is decided by python -m training promote.

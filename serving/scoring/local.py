@@ -68,7 +68,7 @@ def score(
         return _already(work, output, errors)
     if not output.absolute().parent.is_dir():
         raise StancewiseError(f"--output {output}: the folder {output.parent} does not exist")
-    classifier = StanceClassifier.load(folder, device, runtime)
+    classifier = StanceClassifier.from_folder(folder, device, runtime)
     partial = output.with_name(f"{output.name}.partial")
     try:
         with _claimed(partial):

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.conftest import REPOSITORY, STATEMENTS, read_lines, write_lines
+from tests.conftest import REPOSITORY, STATEMENTS, ran, read_lines, write_lines
 from training.config import DataSet
 from training.data.sources import read_set
 
@@ -56,15 +56,7 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path, cham
 
     def run(*teachers: str) -> subprocess.CompletedProcess:
         arguments = [word for teacher in teachers for word in (f"--{teacher}teacher", str(champion))]
-        return subprocess.run(
-            [*command, *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return ran([*command, *arguments], tmp_path, environment, check=False)
 
     done = run("", "directed-", "pairs-", "own-")
     assert done.returncode == 0, done.stderr

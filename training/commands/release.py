@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from serving.cli import MODEL_HELP, console, errors
+from serving.cli import MODEL_HELP, OutputAliasOption, TrackedModelOption, console, errors
 from serving.errors import StancewiseError
 
 EXIT_NOT_PROMOTED = 3
@@ -87,15 +87,7 @@ def promote(
         raise typer.Exit(EXIT_NOT_PROMOTED)
 
 
-def optimize(
-    model: Annotated[str, typer.Option(help="The model: models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID.")],
-    output_alias: Annotated[
-        str | None,
-        typer.Option(
-            help="An alias for the new version, such as int8; champion is given by promote alone.", show_default=False
-        ),
-    ] = None,
-) -> None:
+def optimize(model: TrackedModelOption, output_alias: OutputAliasOption = None) -> None:
     """Make the int8 version of a fine-tuned model for CPUs, measure it beside PyTorch, log and register it.
 
     Whether the new version becomes champion is decided by python -m training promote.

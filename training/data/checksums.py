@@ -1,6 +1,5 @@
 """Parquet files that are kept in the project, each with its SHA-256 in `SHA256SUMS` beside it."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from serving.errors import StancewiseError
+from serving.store.folder import digest
 from serving.tables import whole
 
 SUMS = "SHA256SUMS"  # lines of "digest  name", as `sha256sum --check SHA256SUMS` reads them
@@ -35,7 +35,7 @@ def check(path: Path) -> None:
         StancewiseError: the digest is another one.
     """
     wanted = _listed(path.parent).get(path.name)
-    if wanted and path.is_file() and _digest(path) not in wanted:
+    if wanted and path.is_file() and digest(path) not in wanted:
         fix = "take both from version control again; or delete it, if it can be made again"
         raise StancewiseError(f"{path}: its SHA-256 is not the one in {path.parent / SUMS}: one of them changed; {fix}")
 
@@ -65,15 +65,10 @@ def update_parquet(path: Path, change: Callable[[Any], Any], numbers: tuple[str,
                 column_encoding=dict.fromkeys(numbers, "BYTE_STREAM_SPLIT"),
                 store_decimal_as_integer=True,
             )
-            new = _digest(temporary)
+            new = digest(temporary)
             # The old digest stays listed until the file is replaced: a kill in between leaves no file that is refused.
             _list(path.parent, {**sums, path.name: [*sums.get(path.name, []), new]})
         _list(path.parent, {**sums, path.name: [new]})
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _listed(folder: Path) -> dict[str, list[str]]:
@@ -81,12 +76,12 @@ def _listed(folder: Path) -> dict[str, list[str]]:
     path = folder / SUMS
     listed: dict[str, list[str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        digest, _, name = line.partition("  ")
-        listed.setdefault(name, []).append(digest)
+        one, _, name = line.partition("  ")
+        listed.setdefault(name, []).append(one)
     return listed
 
 
 def _list(folder: Path, sums: dict[str, list[str]]) -> None:
-    lines = [f"{digest}  {name}\n" for name, digests in sorted(sums.items()) for digest in digests]
+    lines = [f"{one}  {name}\n" for name, digests in sorted(sums.items()) for one in digests]
     with whole(folder / SUMS) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")

@@ -1,6 +1,6 @@
 """Positions without a parser: quotations with a name and a verb of saying beside them, "X said that", "according to X".
 
-What it misses is said in `LIMITS`. With a spaCy pipeline installed `read.py` goes by grammar instead.
+What it misses is said in `LIMITS`. With a spaCy pipeline installed `positions.py` goes by grammar instead.
 """
 
 import re

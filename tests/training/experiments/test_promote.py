@@ -10,14 +10,7 @@ from training.experiments.promote import PromotionConfig, calibration
 GATE = PromotionConfig(samples="samples.jsonl", most_ece=0.05)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _store(tmp_path_factory):
-    before = mlflow.get_tracking_uri()
-    folder = tmp_path_factory.mktemp("promote")
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("promote", str(folder / "artifacts")))
-    yield
-    mlflow.set_tracking_uri(before)
+pytestmark = pytest.mark.usefixtures("store")
 
 
 def run_with(metrics, heads=("stance", "sentiment")):

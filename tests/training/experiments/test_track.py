@@ -29,14 +29,7 @@ VARIED = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _store(tmp_path_factory):
-    before = mlflow.get_tracking_uri()
-    folder = tmp_path_factory.mktemp("track")
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("track", str(folder / "artifacts")))
-    yield
-    mlflow.set_tracking_uri(before)
+pytestmark = pytest.mark.usefixtures("store")
 
 
 def logged(train: dict) -> dict[str, str]:
