@@ -135,6 +135,16 @@ def make_project(folder: Path, encoder: Path) -> Project:
     return Project(folder, environment)
 
 
+@pytest.fixture(autouse=True)
+def own_tracking_uri():
+    """A test that names a tracking store names it for itself alone: the next one in the worker starts without it."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    yield
+    mlflow.set_tracking_uri(before)
+
+
 @pytest.fixture(scope="session")
 def project(tmp_path_factory, encoder) -> Project:
     """A project with a finished fine-tuning run (`stance@champion`) and a finished baseline (`stance@baseline`)."""
@@ -155,8 +165,12 @@ def champion(project) -> Path:
 
     from serving.store.versions import find_model
 
+    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(project.store)
-    return find_model("models:/stance@champion")
+    try:
+        return find_model("models:/stance@champion")
+    finally:
+        mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,10 @@ def test_a_killed_run_is_resumed_to_the_result_of_an_unbroken_one(project):
     whole, broken = project.config("whole", **LONG), project.config("broken", **LONG)
     project.run("training", "train", whole)
     command = [sys.executable, "-m", "training", "train", broken]
+    # Other tests of this worker may have left the folder of a killed run.
+    earlier = set(_checkpoints(project))
     process = subprocess.Popen(command, cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL)
-    _wait_for(lambda: list(project.folder.glob("runs/*/checkpoint-10/trainer_state.json")), process)
+    _wait_for(lambda: set(_checkpoints(project)) - earlier, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     runs = mlflow.search_runs(experiment_names=["resume"], output_format="list")
@@ -46,6 +48,10 @@ def test_a_run_that_does_not_exist_cannot_be_resumed(project):
     done = project.run("training", "train", "--resume", "0" * 32, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
+
+
+def _checkpoints(project):
+    return project.folder.glob("runs/*/checkpoint-10/trainer_state.json")
 
 
 def _wait_for(condition, process) -> None:

@@ -1,5 +1,6 @@
 import importlib.util
 
+import mlflow
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification
@@ -56,8 +57,8 @@ def test_a_hub_id_keeps_its_revision_and_fails_clearly_offline(project):
     assert "Traceback" not in done.stderr
 
 
-def test_a_tracked_model_is_gone_on_from_with_its_head_and_marks(project, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", project.store)
+def test_a_tracked_model_is_gone_on_from_with_its_head_and_marks(project):
+    mlflow.set_tracking_uri(project.store)
     tokenizer, model = encoders.load_encoder(EncoderSource(model="models:/stance@champion"), "marked")
     earlier = AutoModelForSequenceClassification.from_pretrained(find_model("models:/stance@champion"))
     torch.testing.assert_close(model.classifier.weight, earlier.classifier.weight)
