@@ -87,6 +87,7 @@ def test_mlflow_still_reads_the_database_that_holds_the_trials(project):
     assert "stance" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on(project):
     name = sweep_file(project, "killed", 4, seed=1)
     with subprocess.Popen(
@@ -109,6 +110,7 @@ def test_a_killed_sweep_goes_on(project):
     assert parent.data.metrics["sweep/trials"] == 4
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_sweep(project):
     name = sweep_file(project, "shared", 4, seed=2)
     both = [

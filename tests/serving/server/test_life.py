@@ -133,6 +133,7 @@ def test_a_registry_that_is_away_does_not_matter_to_those_who_have_a_copy(projec
     port = free_port()
     cache = tmp_path / "cache"
     environment = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}", "STANCEWISE_CACHE": str(cache)}
+    environment["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "2"  # MLflow's own 7 take half a minute
     uri = f"models:/{versions}@champion"
     with mlflow_server(tmp_path, project.store, port) as registry:
         with served(uri, tmp_path / "log", "--watch", "0.3", **environment) as server:

@@ -236,6 +236,7 @@ def test_what_cannot_be_labelled_is_said_and_stays(server, visit, text, said):
     assert page.is_hidden("#result")
 
 
+@pytest.mark.slow
 def test_fifty_thousand_words_are_labelled_with_progress(server, visit):
     text = words(50_000)
     page = visit(server)
