@@ -1,0 +1,121 @@
+"""What the reader asks the model of a text: pairs that stand in a sentence, most of them without a position.
+
+People label the pairs that say something. A model that never saw the others finds a position between any two names, and
+the reader asks about many. Texts whose positions are all listed teach both: a pair that is asked and listed has its
+stance, a pair that is asked and not listed expresses nothing. Of texts in which nobody listed all, the pairs that are
+not labelled are most probably such pairs.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from serving.article.flow import questions
+from serving.article.reading.positions import find_positions
+from serving.article.statements import Position
+from serving.inputs import Offsets
+from serving.labels import HEADS
+from serving.statement import Statement
+from training.data.corpus import Corpus, LabelledStatement
+from training.data.names import is_name_of
+from training.data.reports import Listed, Report
+
+SURE = 0.85  # of no position, where a pair is asked and not listed: readers leave out what is faint
+_NOTHING = {"stance": tuple(SURE if label == "neutrality" else (1 - SURE) / 2 for label in HEADS["stance"])}
+
+
+def rows_of(report: Report) -> Iterator[LabelledStatement]:
+    """Every pair that the reader asks about, and every listed position that it does not ask about.
+
+    Pairs that match an optional position alone teach nothing and are left out.
+    """
+    asked = set()
+    reading, statements = questions(find_positions(report.text))
+    for place, (position, statement) in enumerate(zip(reading.positions, statements, strict=True)):
+        matching = [one for one in report.positions if _asks(position, one, report)]
+        asked.update(id(one) for one in matching)
+        certain = [one for one in matching if not one.optional]
+        if matching and not certain:
+            continue
+        labels = {"stance": certain[0].stance} if certain else {"taught": _NOTHING}
+        yield _row(f"{report.id}/{place}", report.id, statement, **labels)
+    for place, one in enumerate(report.positions):
+        if one.sentence is not None and id(one) not in asked and not one.optional:
+            yield _row(f"{report.id}/listed-{place}", report.id, _statement(one, report), stance=one.stance)
+
+
+def unlabelled(corpus: Corpus, a_text: int) -> Corpus:
+    """Pairs of the corpus's texts that the reader asks about and nobody labelled, at most so many of a text."""
+    texts: dict[str, list[LabelledStatement]] = defaultdict(list)
+    for row in corpus.rows:
+        texts[row.text].append(row)
+    rows = []
+    for text, labelled in texts.items():
+        found = 0
+        reading, statements = questions(find_positions(text))
+        for place, (position, statement) in enumerate(zip(reading.positions, statements, strict=True)):
+            if found < a_text and not any(_same_pair(position, row) for row in labelled):
+                found += 1
+                first = labelled[0]
+                rows.append(_row(f"{first.id}/asked-{place}", first.group, statement, taught=_NOTHING))
+    return replace(corpus, rows=rows, lines=[])
+
+
+def _row(id: str, group: str | None, statement: Statement, **labels: object) -> LabelledStatement:
+    return LabelledStatement.model_validate({**statement.model_dump(), "id": id, "group": group, **labels})
+
+
+def _asks(position: Position, listed: Listed, report: Report) -> bool:
+    """Whether the reader's question is about a listed position."""
+    if listed.sentence is None or not _overlap(_span(position.sentence), listed.sentence):
+        return False
+    if (position.speaker is None) != (listed.holder is None):
+        return False
+    if listed.holder is not None and not _stands_for(
+        (position.speaker or "", _span(position.speaker_mention)), listed.holder_at, report.entities[listed.holder]
+    ):
+        return False
+    target = position.target, _span(position.target_mention)
+    return _stands_for(target, listed.target_at, report.entities[listed.target])
+
+
+def _stands_for(shown: tuple[str, Offsets | None], at: Offsets | None, names: Sequence[str]) -> bool:
+    """Whether a name and its mention are those of a listed entity."""
+    name, mention = shown
+    if mention and at and (mention == at or (_overlap(mention, at) and mention[1] == at[1])):
+        return True
+    return is_name_of(name, names)
+
+
+def _span(span: object) -> Offsets | None:
+    return (span.start, span.end) if span is not None else None  # type: ignore[attr-defined]
+
+
+def _overlap(one: Offsets | None, other: Offsets | None) -> bool:
+    return one is not None and other is not None and one[0] < other[1] and other[0] < one[1]
+
+
+def _same_pair(position: Position, row: LabelledStatement) -> bool:
+    """Whether a labelled row already says what the pair is."""
+    names = [position.target, position.target_mention.text]
+    if row.target is None or not is_name_of(row.target, names):
+        return False
+    if position.speaker is None or row.speaker is None:
+        return position.speaker is None and row.speaker is None
+    speakers = [position.speaker, *([position.speaker_mention.text] if position.speaker_mention else [])]
+    return is_name_of(row.speaker, speakers)
+
+
+def _statement(listed: Listed, report: Report) -> Statement:
+    """The question that the reader should have asked."""
+    assert listed.sentence is not None
+    start, end = listed.sentence
+    values: dict[str, object] = {}
+    for field, key, at in (("speaker", listed.holder, listed.holder_at), ("target", listed.target, listed.target_at)):
+        if key is None:
+            continue
+        values[field] = report.entities[key][0]
+        if at is not None:
+            places = {f"{field}_start": at[0] - start, f"{field}_end": at[1] - start}
+            values |= {field: report.text[slice(*at)], **places}
+    return Statement.model_validate({"text": report.text[start:end], **values})
