@@ -9,6 +9,7 @@ from serving.errors import StancewiseError
 from serving.inputs import Tokens
 from serving.labels import Logits
 from serving.runtime.base import Padding, load_inputs
+from serving.runtime.first_token import first_token_only
 from serving.statement import Statement
 from serving.store.folder import ModelSettings
 
@@ -27,6 +28,7 @@ class TorchRuntime:
 
         self.device = _device(device)
         model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        first_token_only(model)
         self.model = model.to(self.device).eval()
         self.inputs = load_inputs(folder, settings)
         self.pad = Padding(folder)

@@ -26,12 +26,14 @@ from transformers import (
 from serving.errors import StancewiseError
 from serving.inputs import InputEncoder
 from serving.labels import LOGITS, Head
+from serving.runtime.first_token import first_token_only
 from training.config import Loss, Optimiser, TrainConfig
 from training.data.corpus import Corpus
 from training.data.unlabelled_pairs import with_unrelated
 from training.evaluation.metrics import macro_f1_score
 from training.fitting import processes
 from training.fitting.batches import LengthBatches, Pieces, pieces_of
+from training.fitting.dropout import with_byte_dropout
 from training.fitting.encoders import add_lora, load_encoder
 from training.fitting.loss import MaskedLoss, target_masses
 
@@ -152,7 +154,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     """
     set_seed(seed)
     pieces = pieces_of(config.batch)
-    tokenizer, model = _encoder(config)
+    tokenizer, model = prepared(config, _use_cpu(config))
     inputs = InputEncoder(tokenizer.backend_tokenizer, config.template, config.max_length, train.schemes())
     if config.unrelated and "stance" in config.heads:
         train = with_unrelated(train, config.unrelated, seed)
@@ -183,8 +185,12 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     return folder
 
 
-def _encoder(config: TrainConfig) -> tuple[Any, Any]:
-    """The config's tokenizer and model, which must be able to do what the config asks; with adapters if it has lora."""
+def prepared(config: TrainConfig, use_cpu: bool) -> tuple[Any, Any]:
+    """The config's tokenizer and model, ready to be trained; with adapters if it has lora.
+
+    Raises:
+        StancewiseError: the encoder cannot be loaded, or cannot do what the config asks.
+    """
     tokenizer, model = load_encoder(config.encoder, config.template)
     longest = min(tokenizer.model_max_length, model.config.max_position_embeddings)
     if config.max_length > longest:
@@ -193,14 +199,15 @@ def _encoder(config: TrainConfig) -> tuple[Any, Any]:
         )
     if config.gradient_checkpointing and not model.supports_gradient_checkpointing:
         raise StancewiseError("gradient_checkpointing: this encoder cannot do it; leave the key out")
+    first_token_only(model)
+    if use_cpu:
+        with_byte_dropout(model)
     return tokenizer, add_lora(model, tokenizer, config.lora) if config.lora is not None else model
 
 
 def _arguments(config: TrainConfig, seed: int, batches: int, folder: Path) -> TrainingArguments:
     """What the Trainer is told, for so many batches an epoch; checkpoints go to the folder."""
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise StancewiseError("device: cuda was asked for, but torch finds no GPU; use auto or cpu")
-    use_cpu = config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
+    use_cpu = _use_cpu(config)
     steps = math.ceil(batches * config.epochs)
     return TrainingArguments(
         output_dir=str(folder),
@@ -226,6 +233,12 @@ def _arguments(config: TrainConfig, seed: int, batches: int, folder: Path) -> Tr
         disable_tqdm=True,
         report_to=[],
     )
+
+
+def _use_cpu(config: TrainConfig) -> bool:
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise StancewiseError("device: cuda was asked for, but torch finds no GPU; use auto or cpu")
+    return config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
 
 
 def _train(trainer: StanceTrainer, seed: int, checkpoint: Path | None) -> None:

@@ -1,0 +1,254 @@
+"""Where the time of a training goes, which share of the machine's limit a step reaches, and what others need.
+
+    python benchmarks/training.py parts [--config configs/quickstart.yaml] [--rows 1000]
+    python benchmarks/training.py step [--config configs/quickstart.yaml]
+    python benchmarks/training.py race --old REVISION [--config configs/quickstart.yaml] [--rounds 3]
+
+`parts` runs the training command itself, with a store of its own, under Python's profiler. `step` profiles steps and
+multiplies matrices of the model's own shapes, which is the limit. `race` trains in turn with this version, with an
+earlier one (a revision of this repository) and with transformers' text classification example at its defaults: the same
+rows, evaluations and checkpoints included, each in a process of its own.
+"""
+
+import cProfile
+import os
+import pstats
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from serving_peers.table import markdown, ratio
+
+from serving.cli import run
+
+ConfigOption = Annotated[Path, typer.Option(help="The experiment.")]
+RowsOption = Annotated[int | None, typer.Option(help="Of the first training set; all if left out.", show_default=False)]
+OVERRIDES = ("register=null", "data.test=null")
+# A part of a training -> the functions whose time it is, as file and name.
+PARTS = {
+    "imports": (("importlib._bootstrap", "_find_and_load"),),
+    "reading and checking the data": (("parts.py", "read_data"),),
+    "tokens": (("fit.py", "encode_corpus"),),
+    "the encoder": (("encoders.py", "load_encoder"),),
+    "collation": (("data_collator.py", "__call__"),),
+    "forward and loss": (("trainer.py", "compute_loss"),),
+    "backward": (("accelerator.py", "backward"),),
+    "gradient norm": (("accelerator.py", "clip_grad_norm_"),),
+    "optimiser": (("optimizer.py", "step"),),
+    "evaluation in training": (("trainer.py", "evaluate"),),
+    "checkpoints": (("trainer.py", "_save_checkpoint"), ("trainer.py", "_load_best_model")),
+    "calibration and evaluation": (("run.py", "_measured"), ("calibrate.py", "calibrate")),
+    "the model into the store": (("package.py", "log_model"),),
+    "tracking": (("track.py", "log_setup"), ("run_files.py", "log_tables"), ("track.py", "send_all")),
+}
+KINDS = {
+    "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::matmul"),
+    "random numbers": ("aten::bernoulli_", "aten::random_"),
+    "copies between types": ("aten::copy_", "aten::_to_copy"),
+    "optimiser": ("aten::_fused_adamw_", "Optimizer.step#AdamW.step", "Optimizer.zero_grad#AdamW.zero_grad"),
+    "gradient norm": ("aten::linalg_vector_norm", "aten::_foreach_norm", "aten::_foreach_mul_"),
+    "activations and norms": (
+        *("aten::gelu", "aten::gelu_backward", "aten::_softmax", "aten::_softmax_backward_data"),
+        *("aten::native_layer_norm", "aten::native_layer_norm_backward"),
+    ),
+}
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def parts(config: ConfigOption = Path("configs/quickstart.yaml"), rows: RowsOption = None) -> None:
+    """Print the seconds of every part of a training."""
+    profile = cProfile.Profile()
+    start = time.perf_counter()
+    with place() as folder:
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
+        profile.enable()
+        from training.config import TrainConfig, load_config
+        from training.experiments.run import train
+
+        train(load_config(config, TrainConfig, overrides(rows)), Console(stderr=True))
+        profile.disable()
+    whole = time.perf_counter() - start
+    seconds = {part: spent(pstats.Stats(profile), functions) for part, functions in PARTS.items()}
+    seconds["the rest"] = whole - sum(seconds.values())
+    lines = [[part, f"{value:.1f}", f"{value / whole:.1%}"] for part, value in seconds.items()]
+    print(markdown(["part", "seconds", "share"], [*lines, ["all", f"{whole:.1f}", ""]]))
+
+
+def overrides(rows: int | None) -> tuple[str, ...]:
+    """Changes of a config: nothing is registered, no test part is read, perhaps fewer rows."""
+    return (*OVERRIDES, f"data.train=[{{path: data/statements/train.jsonl, rows: {rows}}}]") if rows else OVERRIDES
+
+
+@contextmanager
+def place() -> Iterator[Path]:
+    """A folder for a store and for checkpoints, gone afterwards."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def spent(stats: pstats.Stats, functions: Sequence[tuple[str, str]]) -> float:
+    """Seconds in the functions and in what they call."""
+    total = 0.0
+    for (file, _, name), (_, _, _, cumulative, _) in stats.stats.items():  # type: ignore[attr-defined]
+        if any(name == wanted and file.rstrip(">").endswith(ending) for ending, wanted in functions):
+            total += cumulative
+    return total
+
+
+@app.command()
+def step(
+    config: ConfigOption = Path("configs/quickstart.yaml"),
+    steps: Annotated[int, typer.Option(help="Steps to profile.")] = 20,
+) -> None:
+    """Print the shares of a step and the rate of its matrix products beside the machine's."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from training.fitting.fit import native_bf16
+
+    training = Steps(config)
+    for _ in range(5):
+        training.next()
+    start, rows = time.perf_counter(), 0
+    for _ in range(steps):
+        rows += training.next()
+    seconds = (time.perf_counter() - start) / steps
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        for _ in range(steps):
+            training.next()
+    with FlopCounterMode(display=False) as counter:
+        training.next()
+    kernels = {one.key: one.self_cpu_time_total for one in profiled.key_averages()}
+    whole = sum(kernels.values())
+    shares = {kind: sum(kernels.get(name, 0) for name in names) / whole for kind, names in KINDS.items()}
+    lines = [[kind, f"{share:.0%}"] for kind, share in shares.items()]
+    print(markdown(["of a step", "share"], [*lines, ["everything else", f"{1 - sum(shares.values()):.0%}"]]))
+    rates = {str(kind): rate(training, kind) for kind in (torch.bfloat16, torch.float32)}
+    limit = rates["torch.bfloat16" if native_bf16(use_cpu=True) else "torch.float32"]
+    reached = counter.get_total_flops() / training.tokens * training.all_tokens / training.count / seconds
+    print(f"\n{rows / seconds / steps:.1f} rows/s, {reached / 1e9:,.0f} GFLOP/s")
+    print(", ".join(f"{name}: {value / 1e9:,.0f} GFLOP/s" for name, value in rates.items()), end=" ")
+    print(f"on the model's own shapes; a step reaches {reached / limit:.0%} of the limit")
+
+
+class Steps:
+    """The steps of a training, as `fit` makes them, without what Trainer adds."""
+
+    def __init__(self, config: Path) -> None:
+        import torch
+        from torch.utils.data import DataLoader
+        from transformers import DataCollatorWithPadding, set_seed
+
+        from serving.inputs import InputEncoder
+        from training.config import TrainConfig, load_config
+        from training.data.corpus import read_corpus
+        from training.fitting.batches import LengthBatches
+        from training.fitting.fit import encode_corpus, native_bf16, parameter_groups, prepared
+        from training.fitting.loss import MaskedLoss
+
+        set_seed(1)
+        values = load_config(config, TrainConfig, ())
+        corpus = read_corpus(Path("data/statements/train.jsonl"))
+        tokenizer, self.model = prepared(values, use_cpu=True)
+        inputs = InputEncoder(tokenizer.backend_tokenizer, values.template, values.max_length)
+        rows = encode_corpus(corpus, inputs, values.heads, values.loss)
+        batches = LengthBatches([len(ids) for ids in rows["input_ids"]], values.batch, 1)
+        self.loader = DataLoader(rows, batch_sampler=batches, collate_fn=DataCollatorWithPadding(tokenizer))
+        self.batches = iter(self.loader)
+        self.loss = MaskedLoss(values.heads, corpus, values.loss, torch.device("cpu"))
+        self.optimiser = torch.optim.AdamW(parameter_groups(self.model, values.optimiser), fused=True)
+        self.bf16 = native_bf16(use_cpu=True)
+        self.model.train()
+        self.tokens = self.all_tokens = self.count = 0
+
+    def next(self) -> int:
+        """One step; its rows."""
+        import torch
+
+        batch = dict(next(self.batches))
+        labels = batch.pop("labels")
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            outputs = self.model(**batch)
+        self.loss(outputs, labels).backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.tokens = batch["input_ids"].numel()
+        self.all_tokens += self.tokens
+        self.count += 1
+        return len(labels)
+
+
+def rate(training: Steps, kind: object) -> float:
+    """Operations a second of the products of a layer, with as many tokens as a batch has."""
+    import torch
+
+    config = training.model.config
+    wide, narrow = config.intermediate_size, config.hidden_size
+    rows = training.all_tokens // training.count
+    seconds = operations = 0.0
+    for into, out in ((narrow, narrow), (narrow, wide), (wide, narrow)):
+        left = torch.randn(rows, into, dtype=kind)  # type: ignore[call-overload]
+        right = torch.randn(out, into, dtype=kind)  # type: ignore[call-overload]
+        rounds = []
+        for _ in range(30):
+            start = time.perf_counter()
+            torch.nn.functional.linear(left, right)
+            rounds.append(time.perf_counter() - start)
+        seconds += median(rounds)
+        operations += 2.0 * rows * into * out
+    return operations / seconds
+
+
+@app.command()
+def race(
+    old: Annotated[str, typer.Option(help="A revision of this repository to race against.")],
+    config: ConfigOption = Path("configs/quickstart.yaml"),
+    rows: RowsOption = 1000,
+    rounds: Annotated[int, typer.Option(help="The table holds the median ratio.")] = 3,
+) -> None:
+    """Print the rows a second and the memory of this version, of an earlier one and of run_classification, in turn."""
+    speeds: dict[str, list[float]] = {"this version": [], old: [], "run_classification": []}
+    memory: dict[str, list[float]] = {name: [] for name in speeds}
+    with place() as folder:
+        subprocess.run(["git", "worktree", "add", "--detach", str(folder / "old"), old], check=True, capture_output=True)
+        try:
+            for _ in range(rounds):
+                for name, code in ((old, folder / "old"), ("this version", Path.cwd()), ("run_classification", Path.cwd())):
+                    way = "peer" if name == "run_classification" else "ours"
+                    speed, peak = raced(way, code, config, rows, folder)
+                    speeds[name].append(speed)
+                    memory[name].append(peak)
+                    Console(stderr=True).print(f"{name}: {speed:.1f} rows/s, {peak:,.0f} MB")
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(folder / "old")], check=False)
+    ours = speeds["this version"]
+    lines = [
+        [name, f"{median(found):.1f}", ratio(ours, found), f"{median(memory[name]):,.0f}"]
+        for name, found in speeds.items()
+    ]
+    print(markdown(["", "rows/s", "this version is so many times as fast (of each round)", "peak MB"], lines))
+
+
+def raced(way: str, code: Path, config: Path, rows: int | None, folder: Path) -> tuple[float, float]:
+    """Rows a second of a training, from the first step to the last weights, and megabytes at most."""
+    command = [sys.executable, str(Path(__file__).parent / "training_race.py"), way, str(config.absolute())]
+    environment = {**os.environ, "PYTHONPATH": str(code), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/race.db"}
+    changes = [*overrides(rows)] if rows else list(OVERRIDES)
+    done = subprocess.run([*command, *changes], cwd=code, env=environment, check=True, capture_output=True, text=True)
+    speed, peak = done.stdout.split()[-2:]
+    return float(speed), float(peak)
+
+
+if __name__ == "__main__":
+    run(app)
