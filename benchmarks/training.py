@@ -2,11 +2,11 @@
 
     python benchmarks/training.py parts [--config configs/quickstart.yaml] [--rows 1000]
     python benchmarks/training.py step [--config configs/quickstart.yaml]
-    python benchmarks/training.py race --old REVISION [--config configs/quickstart.yaml] [--rounds 3]
+    python benchmarks/training.py race --old FOLDER [--config configs/quickstart.yaml] [--rounds 3]
 
 `parts` runs the training command itself, with a store of its own, under Python's profiler. `step` profiles steps and
 multiplies matrices of the model's own shapes, which is the limit. `race` trains in turn with this version, with an
-earlier one (a revision of this repository) and with transformers' text classification example at its defaults: the same
+earlier one (a checkout of it) and with transformers' text classification example at its defaults: the same
 rows, evaluations and checkpoints included, each in a process of its own.
 """
 
@@ -212,26 +212,23 @@ def rate(training: Steps, kind: object) -> float:
 
 @app.command()
 def race(
-    old: Annotated[str, typer.Option(help="A revision of this repository to race against.")],
+    old: Annotated[Path, typer.Option(help="A checkout of an earlier version: git worktree add FOLDER REVISION.")],
     config: ConfigOption = Path("configs/quickstart.yaml"),
     rows: RowsOption = 1000,
     rounds: Annotated[int, typer.Option(help="The table holds the median ratio.")] = 3,
 ) -> None:
     """Print the rows a second and the memory of this version, of an earlier one and of run_classification, in turn."""
-    speeds: dict[str, list[float]] = {"this version": [], old: [], "run_classification": []}
-    memory: dict[str, list[float]] = {name: [] for name in speeds}
+    racers = {"this version": Path.cwd(), "the earlier version": old.absolute(), "run_classification": Path.cwd()}
+    speeds: dict[str, list[float]] = {name: [] for name in racers}
+    memory: dict[str, list[float]] = {name: [] for name in racers}
     with place() as folder:
-        subprocess.run(["git", "worktree", "add", "--detach", str(folder / "old"), old], check=True, capture_output=True)
-        try:
-            for _ in range(rounds):
-                for name, code in ((old, folder / "old"), ("this version", Path.cwd()), ("run_classification", Path.cwd())):
-                    way = "peer" if name == "run_classification" else "ours"
-                    speed, peak = raced(way, code, config, rows, folder)
-                    speeds[name].append(speed)
-                    memory[name].append(peak)
-                    Console(stderr=True).print(f"{name}: {speed:.1f} rows/s, {peak:,.0f} MB")
-        finally:
-            subprocess.run(["git", "worktree", "remove", "--force", str(folder / "old")], check=False)
+        for _ in range(rounds):
+            for name, code in racers.items():
+                way = "peer" if name == "run_classification" else "ours"
+                speed, peak = raced(way, code, config, rows, folder)
+                speeds[name].append(speed)
+                memory[name].append(peak)
+                Console(stderr=True).print(f"{name}: {speed:.1f} rows/s, {peak:,.0f} MB")
     ours = speeds["this version"]
     lines = [
         [name, f"{median(found):.1f}", ratio(ours, found), f"{median(memory[name]):,.0f}"]
@@ -245,7 +242,9 @@ def raced(way: str, code: Path, config: Path, rows: int | None, folder: Path) ->
     command = [sys.executable, str(Path(__file__).parent / "training_race.py"), way, str(config.absolute())]
     environment = {**os.environ, "PYTHONPATH": str(code), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/race.db"}
     changes = [*overrides(rows)] if rows else list(OVERRIDES)
-    done = subprocess.run([*command, *changes], cwd=code, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(  # noqa: S603
+        [*command, *changes], cwd=code, env=environment, check=True, capture_output=True, text=True
+    )
     speed, peak = done.stdout.split()[-2:]
     return float(speed), float(peak)
 

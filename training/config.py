@@ -19,7 +19,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Source = Literal["statements", "table", "newsmtsc", "directed_sentiment", "plv", "semeval2016_stance", "gwsd"]
+Source = Literal[
+    "statements", "table", "reports", "asked", "newsmtsc", "directed_sentiment", "plv", "semeval2016_stance", "gwsd"
+]
+_OWN = ("statements", "table", "reports", "asked")  # read from a file of the user's
 
 
 class DataSet(Section):
@@ -47,7 +50,7 @@ class DataSet(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> "DataSet":
-        own = self.source in ("statements", "table")
+        own = self.source in _OWN
         if own and (self.path is None or self.hub is not None):
             raise ValueError(f"source {self.source} needs path: a file")
         if (self.hub is None) != (self.revision is None):
@@ -76,7 +79,7 @@ class DataSet(Section):
     @property
     def name(self) -> str:
         """What metrics call the set."""
-        return self.path.stem if self.source in ("statements", "table") and self.path else f"{self.source}_{self.part}"
+        return self.path.stem if self.source in _OWN and self.path else f"{self.source}_{self.part}"
 
 
 def _listed(value: Any) -> Any:

@@ -17,12 +17,13 @@ def first_token_only(model: Any) -> None:
     Args:
         model: a transformers model for sequence classification; it is changed in place, its weights are not.
     """
-    layers = getattr(getattr(getattr(model, model.base_model_prefix, None), "encoder", None), "layer", None)
-    kind = type(layers[-1]).__name__ if layers else ""
+    layers: Any = getattr(getattr(getattr(model, model.base_model_prefix, None), "encoder", None), "layer", ())
+    last: Any = layers[-1] if layers else None
+    kind = type(last).__name__
     if kind in BERT_LIKE and not model.config.is_decoder:
-        layers[-1].forward = MethodType(_bert, layers[-1])
+        last.forward = MethodType(_bert, last)
     elif kind == "MPNetLayer":
-        layers[-1].forward = MethodType(_mpnet, layers[-1])
+        last.forward = MethodType(_mpnet, last)
 
 
 def _bert(layer: Any, hidden_states: Any, attention_mask: Any = None, *_: Any, **__: Any) -> Any:

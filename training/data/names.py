@@ -8,9 +8,12 @@ _CLAUSE = re.compile(r",|;|\(|\b(?:who|whom|whose|which|that|where)\b")
 _AFTER = frozenset(
     {"of", "for", "on", "to", "in", "at", "from", "against", "with", "by", "between", "over", "about", "under", "into"}
 )
-_EMPTY = frozenset(
-    {"a", "an", "the", "this", "that", "these", "those", "his", "her", "its", "their", "our", "my", "your", "and"}
-) | _AFTER
+_EMPTY = (
+    frozenset(
+        {"a", "an", "the", "this", "that", "these", "those", "his", "her", "its", "their", "our", "my", "your", "and"}
+    )
+    | _AFTER
+)
 
 
 def is_name_of(name: str, names: Sequence[str]) -> bool:

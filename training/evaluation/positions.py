@@ -13,8 +13,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from training.data.names import is_name_of
-from training.data.reports import Report
+from training.data.sources.reports import Report
 from training.evaluation.metrics import Floats
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -90,11 +91,13 @@ def _listed(report: Report, stances: Sequence[str]) -> list[_Position]:
 
 def _worth(shown: Shown, listed: _Position, report: Report) -> float:
     """0: another position; certain ones are matched before optional ones."""
-    if shown.stance != listed.stance or (shown.speaker is None) != (listed.holder is None):
-        return 0.0
-    if shown.speaker is not None and listed.holder is not None:
-        if not is_name_of(shown.speaker, report.entities[listed.holder]):
-            return 0.0
-    if not is_name_of(shown.target, report.entities[listed.target]):
+    same = shown.stance == listed.stance and _is(shown.speaker, listed.holder, report)
+    if not same or not _is(shown.target, listed.target, report):
         return 0.0
     return 1.0 if listed.optional else 2.0
+
+
+def _is(name: str | None, key: str | None, report: Report) -> bool:
+    if name is None or key is None:
+        return name is key
+    return is_name_of(name, report.entities[key])

@@ -1,7 +1,7 @@
 """Dropout that costs little on a CPU: torch draws a random number for every value, one after another.
 
-Here a byte decides, and eight of them are drawn at once, by torch's own generator: a seed gives the same masks again, and
-a checkpoint keeps the generator's state. With a byte, dropout of 0.1 is 26 / 256 = 0.1016.
+Here a byte decides, and eight of them are drawn at once, by torch's own generator: a seed gives the same masks again,
+and a checkpoint keeps the generator's state. With a byte, dropout of 0.1 is 26 / 256 = 0.1016.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ class _Drop(torch.autograd.Function):
 def drop(values: Tensor, share: float) -> Tensor:
     """The values with this share of them at zero and the others larger, so that the mean stays; any shape."""
     least = round(share * _BYTE)
-    dropped: Tensor = _Drop.apply(values, least) if least else values
+    dropped: Tensor = _Drop.apply(values, least) if least else values  # type: ignore[no-untyped-call]
     return dropped
 
 
@@ -53,8 +53,8 @@ class ByteDropout(nn.Module):
 def with_byte_dropout(model: Any) -> None:
     """Exchange the dropout of a model on a CPU, in its attention too; in place, weights and config stay.
 
-    Attention by `sdpa` would draw numbers of its own (and its fused kernel, which needs dropout of 0, is slower for heads
-    as small as MiniLM's).
+    Attention by `sdpa` would draw numbers of its own. Its fused kernel, which needs dropout of 0, is slower for small
+    heads such as MiniLM's.
     """
     for module in list(model.modules()):
         for name, child in list(module.named_children()):

@@ -53,6 +53,8 @@ def test_the_last_layer_gives_one_token_and_the_weights_keep_their_names(kind):
 
 
 def test_an_encoder_of_another_kind_stays_as_it_is():
-    model = DistilBertForSequenceClassification(DistilBertConfig(vocab_size=50, dim=32, n_layers=1, n_heads=2, hidden_dim=8))
+    model = DistilBertForSequenceClassification(
+        DistilBertConfig(vocab_size=50, dim=32, n_layers=1, n_heads=2, hidden_dim=8)
+    )
     first_token_only(model)
     assert model.base_model(input_ids=IDS).last_hidden_state.shape == (2, 6, 32)

@@ -6,6 +6,7 @@ from serving.errors import StancewiseError
 from training.config import DataSet
 from training.data.corpus import Corpus, draw, first_of_texts, only_heads, read_corpus
 from training.data.sources import directed_sentiment, gwsd, newsmtsc, plv, semeval2016_stance
+from training.data.sources.asked import read_asked, read_listed
 from training.data.sources.public import PublicSet, read_public
 from training.data.sources.table import read_table
 from training.data.sources.teacher import teach
@@ -30,6 +31,9 @@ def read_set(wanted: DataSet) -> Corpus:
         corpus = read_corpus(wanted.path)
     elif wanted.source == "table":
         corpus = read_table(wanted)
+    elif wanted.source in ("reports", "asked"):
+        assert wanted.path is not None
+        corpus = read_asked(wanted.path) if wanted.source == "asked" else read_listed(wanted.path)
     else:
         corpus = read_public(wanted, PUBLIC[wanted.source])
     corpus = replace(corpus, weight=wanted.weight)

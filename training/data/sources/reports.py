@@ -60,9 +60,9 @@ def read_reports(path: Path, texts: Mapping[str, str] | None = None) -> list[Rep
     reports: list[Report] = []
     for number, line in enumerate(read_text(path).removesuffix("\n").split("\n"), 1):
         try:
-            values = json.loads(line)
+            values: dict[str, Any] = json.loads(line)
             if texts is not None:
-                values = {"text": texts.get(values["id"]), **values}
+                values |= {"text": texts.get(values["id"])}
             report = Report.model_validate(values)
             _check(report)
         except ValidationError as error:
@@ -83,9 +83,9 @@ def _check(report: Report) -> None:
                 raise ValueError(f"entities.{key}: a name is not in the text")
     for place, one in enumerate(report.positions):
         where = f"positions[{place}]"
-        for key in (one.holder, one.target):
-            if key is not None and key not in report.entities:
-                raise ValueError(f"{where}: {key} is no entity of this report")
+        for named in (one.holder, one.target):
+            if named is not None and named not in report.entities:
+                raise ValueError(f"{where}: {named} is no entity of this report")
         around = one.sentence
         for field in ("sentence", "holder_at", "target_at"):
             span: Any = getattr(one, field)

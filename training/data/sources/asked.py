@@ -9,6 +9,7 @@ not labelled are most probably such pairs.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from serving.article.flow import questions
 from serving.article.reading.positions import find_positions
@@ -16,9 +17,9 @@ from serving.article.statements import Position
 from serving.inputs import Offsets
 from serving.labels import HEADS
 from serving.statement import Statement
-from training.data.corpus import Corpus, LabelledStatement
+from training.data.corpus import Corpus, LabelledStatement, read_corpus
 from training.data.names import is_name_of
-from training.data.reports import Listed, Report
+from training.data.sources.reports import Listed, Report, read_reports
 
 SURE = 0.85  # of no position, where a pair is asked and not listed: readers leave out what is faint
 _NOTHING = {"stance": tuple(SURE if label == "neutrality" else (1 - SURE) / 2 for label in HEADS["stance"])}
@@ -29,7 +30,7 @@ def rows_of(report: Report) -> Iterator[LabelledStatement]:
 
     Pairs that match an optional position alone teach nothing and are left out.
     """
-    asked = set()
+    asked: set[int] = set()
     reading, statements = questions(find_positions(report.text))
     for place, (position, statement) in enumerate(zip(reading.positions, statements, strict=True)):
         matching = [one for one in report.positions if _asks(position, one, report)]
@@ -44,18 +45,30 @@ def rows_of(report: Report) -> Iterator[LabelledStatement]:
             yield _row(f"{report.id}/listed-{place}", report.id, _statement(one, report), stance=one.stance)
 
 
-def unlabelled(corpus: Corpus, a_text: int) -> Corpus:
-    """Pairs of the corpus's texts that the reader asks about and nobody labelled, at most so many of a text."""
+def read_listed(path: Path) -> Corpus:
+    """Reports as rows (`rows_of`), each report a group.
+
+    Raises:
+        StancewiseError: as `read_reports`; no parser is installed.
+    """
+    return Corpus(path, [row for report in read_reports(path) for row in rows_of(report)])
+
+
+def read_asked(path: Path) -> Corpus:
+    """The pairs that the reader asks about in the texts of labelled statements and that nobody labelled.
+
+    Raises:
+        StancewiseError: as `read_corpus`; no parser is installed.
+    """
+    corpus = read_corpus(path)
     texts: dict[str, list[LabelledStatement]] = defaultdict(list)
     for row in corpus.rows:
         texts[row.text].append(row)
     rows = []
     for text, labelled in texts.items():
-        found = 0
         reading, statements = questions(find_positions(text))
         for place, (position, statement) in enumerate(zip(reading.positions, statements, strict=True)):
-            if found < a_text and not any(_same_pair(position, row) for row in labelled):
-                found += 1
+            if not any(_same_pair(position, row) for row in labelled):
                 first = labelled[0]
                 rows.append(_row(f"{first.id}/asked-{place}", first.group, statement, taught=_NOTHING))
     return replace(corpus, rows=rows, lines=[])
