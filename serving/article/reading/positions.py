@@ -12,7 +12,7 @@ from serving.article.reading.names import Entity, Names, is_first_person
 from serving.article.reading.parse import load_pipeline, pipeline_name
 from serving.article.reading.targets import Given, mention, targets
 from serving.article.statements import Kind, Position, Span
-from serving.article.text.blocks import Block, find_blocks, parsable
+from serving.article.text.blocks import Block, find_blocks, names_in, parsable
 from serving.article.text.files import check_text
 from serving.article.text.quotations import Quotation, find_quotations
 
@@ -20,6 +20,24 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
     from spacy.tokens import Span as Sentence
 
+# Words that stand for somebody or something that the text must have named: alone they tell a reader nothing.
+_NO_NAMES = frozenset({
+    "a", "all", "anybody", "anyone", "both", "each", "everybody", "everyone", "few", "he", "her", "him", "his", "it",
+    "its", "many", "most", "neither", "nobody", "none", "one", "others", "she", "some", "somebody", "someone", "that",
+    "their", "them", "these", "they", "this", "those", "what", "which", "who", "whom", "whose", "you",
+})  # fmt: skip
+# Nouns for what carries a saying: whoever wrote it is the holder, and is seldom named there.
+_NO_HOLDERS = frozenset({
+    "act", "ad", "agenda", "agreement", "amendment", "analysis", "announcement", "article", "attack", "ban", "bill",
+    "book", "case", "clause", "comment", "communique", "constitution", "contract", "cover", "cut", "datum", "deal",
+    "debate", "decision", "document", "draft", "email", "event", "evidence", "figure", "filing", "finding",
+    "headline", "interview", "law", "letter", "mailer", "measure", "memo", "message", "motion", "news", "note",
+    "number", "order", "pact", "paper", "petition", "picture", "plan", "policy", "poll", "post", "poster", "price",
+    "programme", "program", "project", "proposal", "provision", "question", "readout", "record", "remark", "report",
+    "resolution", "result", "review", "rule", "ruling", "scheme", "sentence", "shot", "sign", "speech", "statement",
+    "story", "strike", "study", "survey", "tape", "test", "text", "transcript", "treaty", "tweet", "verdict", "video",
+    "vote", "war", "word",
+})  # fmt: skip
 ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP"})  # whose deeds are positions, whatever the verb
 Progress = Callable[[int, int], None]
 
@@ -66,17 +84,30 @@ def find_positions(
     """
     check_text(text)
     wanted = {name: any_of([name, *aliases]) for name, aliases in given.items()} if given else None
-    blocks = find_blocks(text)
+    blocks = _without_repeated(text, find_blocks(text))
     if pipeline_name() is None:
         return Reading(text, list(plain.positions(text, blocks, wanted)), [plain.LIMITS])
     reader = _Reader(text, wanted)
     positions: list[Position] = []
-    pieces = ((parsable(text[block.start : block.end]), block) for block in blocks)
+    names = names_in(text, blocks)
+    pieces = ((parsable(text[one.start : one.end], names if one.shape == "heading" else None), one) for one in blocks)
     for doc, block in load_pipeline().pipe(pieces, as_tuples=True, batch_size=16):
         positions += reader.next(doc, block)
         if on_progress:
             on_progress(block.end, len(text))
     return Reading(text, positions)
+
+
+def _without_repeated(text: str, blocks: Sequence[Block]) -> list[Block]:
+    """A heading that stands a second time counts once."""
+    seen: set[str] = set()
+    kept = []
+    for block in blocks:
+        words = " ".join(text[block.start : block.end].casefold().split())
+        if block.shape != "heading" or words not in seen:
+            kept.append(block)
+        seen.add(words)
+    return kept
 
 
 def any_of(names: Sequence[str]) -> "re.Pattern[str]":
@@ -146,6 +177,8 @@ class _Reader:
 
     def _positions(self, share: Share, sentence: "Sentence", block: Block) -> Iterator[Position]:
         holder, one = share.holder, share.attribution
+        if holder.name is not None and (_tells_nothing(holder.name) or self._carries(holder, one, sentence)):
+            return
         for name, token in targets(share.tokens, self.given, self.names):
             entity = self.names.of(token)
             if entity is not None and entity is holder.entity:
@@ -153,11 +186,14 @@ class _Reader:
             start, end = mention(token)
             if one and _overlaps((start, end), [one.source]):
                 continue
+            shown = name or (entity.name if entity else sentence.doc.text[start:end])
+            if _tells_nothing(shown):
+                continue
             evidence = (sentence.start_char, sentence.end_char)
             content = one.content if one else (evidence,)
             yield Position(
                 speaker=holder.name,
-                target=name or (entity.name if entity else sentence.doc.text[start:end]),
+                target=shown,
                 kind=holder.kind,
                 speaker_mention=self._span(one.source, block) if one else None,
                 cue=self._span(one.cue, block) if one else None,
@@ -165,6 +201,13 @@ class _Reader:
                 target_mention=self._span((start, end), block),
                 sentence=self._span(evidence, block),
             )
+
+    def _carries(self, holder: Holder, one: Attribution | None, sentence: "Sentence") -> bool:
+        """Whether the holder is a report or an act, and nobody."""
+        if holder.entity is not None and holder.entity.label in ACTORS:
+            return False
+        head = _token_at(sentence.doc, one.head) if one else None
+        return head is not None and head.pos_ == "NOUN" and head.lemma_.lower() in _NO_HOLDERS
 
     def _span(self, span: tuple[int, int], block: Block) -> Span:
         start, end = block.start + span[0], block.start + span[1]
@@ -197,6 +240,10 @@ def _shares(
             others = [span for other in here if _covers(one.content, other.cue[0]) for span in other.content]
             own = [token for token in sentence if _covers(one.content, token.idx) and not _covers(others, token.idx)]
             yield Share(holders[one], own, one)
+
+
+def _tells_nothing(name: str) -> bool:
+    return name.casefold() in _NO_NAMES
 
 
 def _innermost(said: Sequence[Attribution], place: int) -> Attribution | None:

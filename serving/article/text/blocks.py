@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from serving.article.text.furniture import without_furniture
 from serving.inputs import Offsets
 
 Shape = Literal["paragraph", "heading", "item", "turn"]
@@ -16,8 +17,12 @@ _TURN = re.compile(r"[ \t]*(?P<name>[A-ZÀ-ÖØ-Þ][\w'’. -]{0,38}?(?:,? \([^)
 _DATELINE = re.compile(
     r"[A-ZÀ-ÖØ-Þ][A-ZÀ-ÖØ-Þ .'’-]{2,40}(?:,[^\n—–-]{2,40})? ?(?:\([^)\n]{1,30}\) ?)?(?:--|[—–-]) ?(?=\S)"
 )
+_INSIDE = re.compile(r"(?<=[a-z0-9,;] )[A-Z][\w]*")  # a capital behind a word: no sentence begins there
+_CAPITALISED = re.compile(r"\b[A-Z][a-z]\w*")
+_LONG_WORD = re.compile(r"\b[^\W\d_]{4,}")
+_TITLE_WORDS, _TITLE_SHARE = 3, 0.8  # words of a heading at least, and how many of them with a capital
 _SENTENCE_END = re.compile(r"[.!?…][\"”’')\]]*\s+")
-_PROSE_WORDS = 12  # a line with so many is a paragraph, not a heading
+_PROSE_WORDS = 16  # a line with so many is a paragraph, not a heading
 _LEAST_TURNS = 3  # lines that begin with "Name:" make a transcript only together
 
 
@@ -32,8 +37,8 @@ class Block:
 
 
 def find_blocks(text: str) -> list[Block]:
-    """The blocks of a text, in order and apart."""
-    text = re.sub(r"\r(?!\n)", "\n", text)  # an old line end; the length stays
+    """The blocks of a text, in order and apart; what the page has beside its prose is left out."""
+    text = without_furniture(re.sub(r"\r(?!\n)", "\n", text))  # an old line end; the length stays
     lines = list(_lines(text))
     turns = [_turn(text, line) for line in lines]
     is_transcript = sum(turn is not None for turn in turns) >= _LEAST_TURNS
@@ -43,14 +48,37 @@ def find_blocks(text: str) -> list[Block]:
     return found
 
 
-def parsable(text: str) -> str:
-    """The text as a parser reads it best, of the same length: line breaks are spaces, capitals alone are taken back."""
+def names_in(text: str, blocks: list[Block]) -> frozenset[str]:
+    """Words with a capital inside a sentence of the paragraphs: those that keep it in a heading."""
+    prose = (text[one.start : one.end] for one in blocks if one.shape != "heading")
+    return frozenset(word[0] for piece in prose for word in _INSIDE.finditer(piece))
+
+
+def parsable(text: str, names: frozenset[str] | None = None) -> str:
+    """The text as a parser reads it best, of the same length: line breaks are spaces, capitals alone are taken back.
+
+    Args:
+        text: a block.
+        names: of a heading: words that keep their capital where Every Word of It Has One.
+    """
     flat = re.sub(r"\s", " ", text)
     letters = [one for one in flat if one.isalpha()]
     if len(letters) < 20 or sum(one.isupper() for one in letters) < 0.8 * len(letters):
-        return flat
+        return flat if names is None else _without_title_case(flat, names)
     quiet = "".join(lower if len(lower := one.lower()) == 1 else one for one in flat)
     return re.sub(r"\b\w", lambda match: upper if len(upper := match.group().upper()) == 1 else match.group(), quiet)
+
+
+def _without_title_case(heading: str, names: frozenset[str]) -> str:
+    """A parser takes `Trump Signals He Has` for names: only names and the first word keep their capital."""
+    words = [match for match in _LONG_WORD.finditer(heading)]
+    if len(words) < _TITLE_WORDS or sum(word[0][0].isupper() for word in words) < _TITLE_SHARE * len(words):
+        return heading
+    for word in _CAPITALISED.finditer(heading):
+        lower = heading[word.start()].lower()
+        if word.start() and word[0] not in names and len(lower) == 1:
+            heading = heading[: word.start()] + lower + heading[word.start() + 1 :]
+    return heading
 
 
 def _lines(text: str) -> list[Offsets]:
