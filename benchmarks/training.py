@@ -32,22 +32,30 @@ from serving.cli import run
 ConfigOption = Annotated[Path, typer.Option(help="The experiment.")]
 RowsOption = Annotated[int | None, typer.Option(help="Of the first training set; all if left out.", show_default=False)]
 OVERRIDES = ("register=null", "data.test=null")
-# A part of a training -> the functions whose time it is, as file and name.
-PARTS = {
-    "imports": (("importlib._bootstrap", "_find_and_load"),),
-    "reading and checking the data": (("parts.py", "read_data"),),
-    "tokens": (("fit.py", "encode_corpus"),),
-    "the encoder": (("encoders.py", "load_encoder"),),
-    "collation": (("data_collator.py", "__call__"),),
-    "forward and loss": (("trainer.py", "compute_loss"),),
-    "backward": (("accelerator.py", "backward"),),
-    "gradient norm": (("accelerator.py", "clip_grad_norm_"),),
-    "optimiser": (("optimizer.py", "step"),),
-    "evaluation in training": (("trainer.py", "evaluate"),),
-    "checkpoints": (("trainer.py", "_save_checkpoint"), ("trainer.py", "_load_best_model")),
-    "calibration and evaluation": (("run.py", "_measured"), ("calibrate.py", "calibrate")),
-    "the model into the store": (("package.py", "log_model"),),
-    "tracking": (("track.py", "log_setup"), ("run_files.py", "log_tables"), ("track.py", "send_all")),
+# A part of a training -> the functions whose time it is: end of the file, name, and the caller where that matters.
+PARTS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "imports": (("importlib._bootstrap", "_find_and_load", ""),),
+    "reading and checking the data": (("data/parts.py", "read_data", ""),),
+    "the encoder": (("fitting/encoders.py", "load_encoder", ""),),
+    "rendering and tokens": (("fitting/fit.py", "encode_corpus", ""),),
+    "collation": (("data_collator.py", "__call__", ""),),
+    "forward and loss": (("transformers/trainer.py", "compute_loss", "training_step"),),
+    "backward": (("accelerate/accelerator.py", "backward", ""),),
+    "gradient norm": (("accelerate/accelerator.py", "clip_grad_norm_", ""),),
+    "optimiser": (("accelerate/optimizer.py", "step", ""), ("accelerate/optimizer.py", "zero_grad", "")),
+    "evaluation after epochs": (("transformers/trainer.py", "evaluate", ""),),
+    "checkpoints": (
+        ("transformers/trainer.py", "_save_checkpoint", ""),
+        ("transformers/trainer.py", "_load_best_model", ""),
+    ),
+    "calibration": (("evaluation/calibrate.py", "calibrate", ""), ("runtime/base.py", "all_logits", "_finish")),
+    "evaluation as served": (("evaluation/evaluate.py", "evaluate", ""),),
+    "the model into the store": (("store/package.py", "log_model", ""),),
+    "figures and plots into the store": (
+        ("experiments/run.py", "_log_evaluations", ""),
+        ("experiments/track.py", "log_setup", ""),
+        ("experiments/track.py", "send_all", ""),
+    ),
 }
 KINDS = {
     "matrix products": ("aten::mm", "aten::addmm", "aten::bmm", "aten::matmul"),
@@ -95,12 +103,14 @@ def place() -> Iterator[Path]:
         yield Path(name)
 
 
-def spent(stats: pstats.Stats, functions: Sequence[tuple[str, str]]) -> float:
+def spent(stats: pstats.Stats, functions: Sequence[tuple[str, str, str]]) -> float:
     """Seconds in the functions and in what they call."""
     total = 0.0
-    for (file, _, name), (_, _, _, cumulative, _) in stats.stats.items():  # type: ignore[attr-defined]
-        if any(name == wanted and file.rstrip(">").endswith(ending) for ending, wanted in functions):
-            total += cumulative
+    for (file, _, name), (_, _, _, cumulative, callers) in stats.stats.items():  # type: ignore[attr-defined]
+        for ending, wanted, caller in functions:
+            if name == wanted and file.rstrip(">").endswith(ending):
+                by = [one[3] for (_, _, called), one in callers.items() if called == caller]
+                total += sum(by) if caller else cumulative
     return total
 
 

@@ -56,7 +56,30 @@ def attributions(doc: "Doc", quotations: Sequence[Quotation]) -> tuple[list[Attr
     for one in candidates(doc, quotations):
         (said if _attributes(one) else done).append(one)
     deeds = [one.attribution for one in done if one.attribution.content]
-    return _with_quotations(doc, quotations, said), deeds
+    return _by_each(doc, _with_quotations(doc, quotations, said)), _by_each(doc, deeds)
+
+
+def _by_each(doc: "Doc", found: Sequence[Attribution]) -> list[Attribution]:
+    """Once more for everybody who says or does it too: `Oslo and Bergen welcomed it`."""
+    result = []
+    for one in found:
+        result.append(one)
+        head = doc.char_span(one.head, one.head + 1, alignment_mode="expand")
+        for other in head[0].conjuncts if head is not None else ():
+            start, end = other.idx, other.idx + len(other)
+            if one.source[0] <= start < end <= one.source[1] and other.pos_ in ("NOUN", "PROPN", "PRON"):
+                own = [token for token in _phrase(other) if not _listed(token, other)]
+                result.append(replace(one, source=_around(own), head=other.idx))
+    return sorted(result, key=lambda one: one.cue)
+
+
+def _listed(token: "Token", head: "Token") -> bool:
+    """Whether a word below a noun belongs to the next one of a list."""
+    while token != head:
+        if token.dep_ in ("conj", "cc") and token.head == head:
+            return True
+        token = token.head
+    return False
 
 
 def speaks(noun: str) -> bool:
@@ -101,6 +124,8 @@ def _of_verb(verb: "Token", quotations: Sequence[Quotation]) -> Candidate | None
     if subject is None:
         return None
     word, (frame, parts) = _predicate(verb)
+    if frame is None and verb.dep_ == "acl" and verb.tag_ == "VBN":  # a law signed by the governor
+        frame, parts = "object", [[one for one in _phrase(verb.head) if one not in {*verb.subtree}]]
     cue = _cue(verb, word, parts)
     source = _phrase(subject)
     if _follows(verb) and (frame is None or (frame not in (_QUOTING, "to", "object") and _quotes(verb))):

@@ -71,7 +71,7 @@ def parsable(text: str, names: frozenset[str] | None = None) -> str:
 
 def _without_title_case(heading: str, names: frozenset[str]) -> str:
     """A parser takes `Trump Signals He Has` for names: only names and the first word keep their capital."""
-    words = [match for match in _LONG_WORD.finditer(heading)]
+    words = list(_LONG_WORD.finditer(heading))
     if len(words) < _TITLE_WORDS or sum(word[0][0].isupper() for word in words) < _TITLE_SHARE * len(words):
         return heading
     for word in _CAPITALISED.finditer(heading):

@@ -8,34 +8,76 @@ import re
 _LONGEST = 30  # words of a caption; other lines are shorter
 _SHORT = 12
 _PART = 5  # words between bars at most: a headline may have its paper's name behind one
-# With a colon or bar these words name what the line is; its end does not matter.
-_LABELLED = re.compile(
-    r"""\W*(?: (?:file\ )?photo(?:graph)?s? | images? | pictures? | captions? | image\ caption | credits? | videos? | gallery
-    | watch | listen | read(?:\ more|\ also|\ next)? | also\ (?:read|in|on)(?:\ [\w ]+)? | more\ (?:on|from)\ [\w ]+ | related
-    | tags? | topics? | keywords? | filed\ under | share | follow(?:\ us)? | contact | language | attachments? | corrections?
-    | (?:last\ )?(?:updated|published|posted|modified)(?:\ (?:at|on))? | words | sections? | source\ url )\s*(?::|\||>).*""",
-    re.IGNORECASE | re.VERBOSE,
+# With a colon or a bar these words name what the line is; its end does not matter.
+_LABELS = (
+    *(
+        "photos?",
+        "photographs?",
+        "file photo",
+        "images?",
+        "pictures?",
+        "captions?",
+        "image caption",
+        "credits?",
+        "videos?",
+    ),
+    *("gallery", "illustration", "watch", "listen", "read", "read more", "read also", "read next", "also read"),
+    *(r"also (?:in|on) [\w ]+", r"more (?:on|from) [\w ]+", "related", "tags?", "topics?", "keywords?", "filed under"),
+    *("share", "follow", "follow us", "contact", "language", "attachments?", "corrections?", "words", "sections?"),
+    r"(?:last )?(?:updated|published|posted|modified)(?: (?:at|on))?",
 )
-# Short lines that begin so and end without a full stop.
-_OPENINGS = re.compile(
-    r"""\W*(?: read\ more | read\ also | also\ read | more\ on\ this | more\ from | most\ read | related\ (?:topics|stories|articles)
-    | recommended | sign\ (?:up|in) | subscribe | newsletter | follow\ (?:us|our) | share(?:\ this|\ on|\ |$) | tweet | print(?:\ |\W|$)
-    | e-?mail(?:\ |$) | copy\ link | comments? | leave\ a\ comment | advertisement | sponsored | promoted | story\ continues
-    | continue\ reading | scroll\ | skip\ to | jump\ to | loading | load\ more | back\ to\ top | updated | published | posted
-    | last\ (?:updated|modified) | image\ caption | photo\ gallery | getty\ images | copyright | © | all\ rights\ reserved | home\ [>/|]
-    | attachment | have\ a\ tip | don[’']t\ miss | turn\ on | view\ (?:all|comments|gallery) | click\ here | download\ | log\ in
-    | menu | search | breaking\ news\ alerts | live\ updates )(?=\W|$).*""",
-    re.IGNORECASE | re.VERBOSE,
+# Short lines that begin so and end without a stop are the page's.
+_OPENINGS = (
+    *("read more", "read also", "also read", "more on this", "more from", "most read", "most popular", "recommended"),
+    *(
+        "related topics",
+        "related stories",
+        "related articles",
+        "sign up",
+        "sign in",
+        "log in",
+        "subscribe",
+        "newsletter",
+    ),
+    *(
+        "follow us",
+        "follow our",
+        "share",
+        "share this",
+        "tweet",
+        "print",
+        "e-?mail",
+        "copy link",
+        "comments?",
+        "sponsored",
+    ),
+    *("leave a comment", "advertisement", "promoted", "story continues", "continue reading", "scroll", "skip to"),
+    *("skip past", "jump to", "loading", "load more", "back to top", "updated", "published", "posted", "last updated"),
+    *("image caption", "photo gallery", "getty images", "copyright", "©", "all rights reserved", "home", "attachment"),
+    *(
+        "have a tip",
+        "don[’']t miss",
+        "turn on",
+        "view all",
+        "view comments",
+        "click here",
+        "download",
+        "menu",
+        "search",
+    ),
+    *("breaking news alerts", "live updates", "explore more", "reuse this", "join our"),
 )
+_LABELLED = re.compile(rf"\W*(?:{'|'.join(_LABELS)})\s*[:|>].*|\[caption\].*", re.IGNORECASE)
+_OPENED = re.compile(rf"\W*(?:{'|'.join(_OPENINGS)})(?!\w).*", re.IGNORECASE)
 _STAMP = re.compile(
-    r"\b\d{1,2}[:.]\d{2}(?:\s?[ap]\.?m\.?)?\b|\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}\.\d{1,2}\.\d{4}\b"
-    r"|\b\d+ min(?:ute)?s?(?: read)?\b|\b\d+ (?:hour|minute|day)s? ago\b|\b\d[\d,]* (?:comment|share|view)s?\b",
+    r"\b(?:\d{1,2}[:.]\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}\.\d{1,2}\.\d{4}"
+    r"|\d+ min(?:ute)?s?(?: read)?|\d+ (?:hour|minute|day)s? ago|\d[\d,]* (?:comment|share|view)s?)\b",
     re.IGNORECASE,
 )
-_BYLINE = re.compile(r"\W*by:? [A-Z\u00c0-\u00de].*", re.IGNORECASE)
-_CREDIT = re.compile(
-    r"(?:\((?:(?:file )?(?:photo|picture|image)|archive|handout|courtesy)\b[^)]*\)|\b(?:photo|picture|image|credit)s?\b:? ?"
-    r"(?:by )?[A-Z/][\w/ .&-]{1,40}|[©|/] ?[A-Z][\w/ .&-]{1,40}|\[caption\].*)\W*",
+_BYLINE = re.compile(r"\W*by:? [a-zà-þ].*", re.IGNORECASE)
+_CREDIT = re.compile(  # at the end of a caption
+    r"(?:\((?:(?:file )?(?:photo|picture|image)|archive|handout|courtesy)\b[^)]*\)\W*"
+    r"|\b(?:photo|picture|image|credit)s?\b:? ?(?:by )?[a-z/][\w/ .&-]{1,40}|[©/] ?[a-z][\w/ .&-]{1,40})$",
     re.IGNORECASE,
 )
 _BARS = re.compile(r"\s[|•·>»/]\s|\s{3,}(?=\S)")
@@ -53,19 +95,16 @@ def is_furniture(line: str) -> bool:
     words = line.split()
     if not words or len(words) > _LONGEST:
         return False
-    if not any(letter.isalpha() for letter in line):
+    if not any(letter.isalpha() for letter in line) or _LABELLED.fullmatch(line):
         return True
-    if _LABELLED.fullmatch(line) or line.lower().startswith("[caption]"):
+    ends = _END.search(line) is not None
+    if _CREDIT.search(line) and not _END.search(line.rstrip(")")):
         return True
-    credit = list(_CREDIT.finditer(line))
-    if credit and credit[-1].end() == len(line) and not _END.search(line.rstrip(")")):
-        return True
-    if len(words) > _SHORT or _END.search(line):
-        return False
-    if _OPENINGS.fullmatch(line):
-        return True
-    if _BARS.search(line) and max(len(part.split()) for part in _BARS.split(line)) <= _PART:
-        return True
-    if _BYLINE.fullmatch(line) and sum(word[0].isupper() for word in words) >= len(words) / 2:
-        return True
-    return bool(_STAMP.search(line))
+    return len(words) <= _SHORT and not ends and _is_label(line, words)
+
+
+def _is_label(line: str, words: list[str]) -> bool:
+    """Of a short line without a stop: a menu, a byline, a stamp."""
+    bars = _BARS.search(line) and max(len(part.split()) for part in _BARS.split(line)) <= _PART
+    byline = _BYLINE.fullmatch(line) and 2 * sum(word[0].isupper() for word in words) >= len(words)
+    return bool(_OPENED.fullmatch(line) or bars or byline or _STAMP.search(line))
