@@ -6,7 +6,7 @@ the listed entities: their heads agree, and neither has a modifier that the othe
 positions count neither as found nor as missed, those that no sentence expresses are not looked for.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from scipy.optimize import linear_sum_assignment
 from training.data.names import is_name_of
 from training.data.sources.reports import Report
 from training.evaluation.metrics import Floats
+
+SameName = Callable[[str, Sequence[str]], bool]
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,20 @@ class Tally:
     listed: int
 
 
-def tally(shown: Iterable[Shown], report: Report, stances: Sequence[str]) -> tuple[Tally, list[Shown], list[Shown]]:
+def tally(
+    shown: Iterable[Shown], report: Report, stances: Sequence[str], same: SameName = is_name_of
+) -> tuple[Tally, list[Shown], list[Shown]]:
     """The numbers of a text, the shown positions that are wrong and the listed ones that are missed.
 
     Args:
         shown: what a user sees; the same position twice counts once.
         report: the text with what a reader lists.
         stances: that are counted, such as support and criticism.
+        same: whether a name is one of those of an entity.
     """
     given = [one for one in dict.fromkeys(shown) if one.stance in stances]
     listed = _listed(report, stances)
-    worth = np.array([[_worth(one, other, report) for other in listed] for one in given])
+    worth = np.array([[_worth(one, other, report, same) for other in listed] for one in given])
     worth = worth.reshape(len(given), len(listed))
     rows, columns = linear_sum_assignment(worth, maximize=True)
     pairs = {int(row): listed[column] for row, column in zip(rows, columns, strict=True) if worth[row, column] > 0}
@@ -89,15 +94,12 @@ def _listed(report: Report, stances: Sequence[str]) -> list[_Position]:
     return [_Position(*key, optional=not sure) for key, sure in certain.items()]
 
 
-def _worth(shown: Shown, listed: _Position, report: Report) -> float:
+def _worth(shown: Shown, listed: _Position, report: Report, same: SameName) -> float:
     """0: another position; certain ones are matched before optional ones."""
-    same = shown.stance == listed.stance and _is(shown.speaker, listed.holder, report)
-    if not same or not _is(shown.target, listed.target, report):
+    names = report.entities
+    holder = shown.speaker is listed.holder or (
+        shown.speaker is not None and listed.holder is not None and same(shown.speaker, names[listed.holder])
+    )
+    if shown.stance != listed.stance or not holder or not same(shown.target, names[listed.target]):
         return 0.0
     return 1.0 if listed.optional else 2.0
-
-
-def _is(name: str | None, key: str | None, report: Report) -> bool:
-    if name is None or key is None:
-        return name is key
-    return is_name_of(name, report.entities[key])

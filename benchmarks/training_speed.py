@@ -1,8 +1,8 @@
 """Where the time of a training goes, which share of the machine's limit a step reaches, and what others need.
 
-    python benchmarks/training.py parts [--config configs/quickstart.yaml] [--rows 1000]
-    python benchmarks/training.py step [--config configs/quickstart.yaml]
-    python benchmarks/training.py race --old FOLDER [--config configs/quickstart.yaml] [--rounds 3]
+    python benchmarks/training_speed.py parts [--config configs/quickstart.yaml] [--rows 1000]
+    python benchmarks/training_speed.py step [--config configs/quickstart.yaml]
+    python benchmarks/training_speed.py race --old FOLDER [--config configs/quickstart.yaml] [--rounds 3]
 
 `parts` runs the training command itself, with a store of its own, under Python's profiler. `step` profiles steps and
 multiplies matrices of the model's own shapes, which is the limit. `race` trains in turn with this version, with an
