@@ -5,7 +5,7 @@
     python benchmarks/articles.py speed --model models:/stance@champion
 
 The parts are files of data/reports. STANCE_BENCHMARKS names where the texts of those that begin with `real` are. The
-rule is that of training/evaluation/positions.py; `--loose` uses the rule of version 0.1 instead, which takes half of the
+rule is that of training/evaluation/positions.py; `--loose` uses that of version 0.1 instead, which takes half of the
 words in common for the same name. `agree` compares two readers.
 """
 

@@ -1,4 +1,4 @@
-"""One training of `benchmarks/training_speed.py race`, in a process of its own; prints rows a second and megabytes at most.
+"""One training of `training_speed.py race`, in a process of its own; prints rows a second and megabytes at most.
 
     python benchmarks/training_race.py ours|peer CONFIG [KEY=VALUE ...]
 
