@@ -178,7 +178,8 @@ class Names:
             entity.roles.setdefault(role, set()).update(_modifiers(noun), (one.lower_ for one in before[:-1]))
             entity.gender = entity.gender or _TITLES.get(role)
             self._learn(entity, [role])
-            if noun.i not in self._at or self._at[noun.i].label == "NOUN":
+            own = head.dep_ == "appos" and noun == head.head  # `its lawyer, Inés Rocha`, whoever was a lawyer before
+            if own or noun.i not in self._at or self._at[noun.i].label == "NOUN":
                 self._at[noun.i] = entity
                 self._seen(entity, noun)  # the noun may be the subject: `its chief executive, Lucía Endara, sat`
 
@@ -210,18 +211,18 @@ class Names:
 
     def _known_by(self, token: "Token", noun: str, modifiers: set[str]) -> Entity | None:
         """The name that a definite description stands for."""
-        for entity in self._known([noun]):
-            if entity.label != "NOUN" and entity.is_a(noun, modifiers):
-                return entity
-            if entity.label == "ORG" and noun in entity.words and modifiers <= entity.words:
+        known = self._known([noun])
+        if token.tag_ in ("NNS", "NNPS"):  # `the ministers` are none of them
+            return next((one for one in known if one.label == "NORP" and one.is_a(noun, modifiers)), None)
+        for entity in known:
+            body = entity.label == "ORG" and noun in entity.words and modifiers <= entity.words
+            if body or (entity.label != "NOUN" and entity.is_a(noun, modifiers)):
                 return entity
         if noun in _BODIES:
             return self._latest(lambda one: one.label in _NO_PERSONS)
         if noun in _LANDS:
             return self._latest(lambda one: one.label == "GPE")
-        if noun.endswith(_PEOPLE) and token.tag_ == "NN":
-            return self._newest_person(noun)
-        return None
+        return self._newest_person(noun) if noun.endswith(_PEOPLE) and token.tag_ == "NN" else None
 
     def _newest_person(self, noun: str) -> Entity | None:
         """`The mayor` may be whoever the last sentences were about, if nobody else is known as one."""
