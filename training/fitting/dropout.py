@@ -21,14 +21,14 @@ class _Drop(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, least: int) -> Tensor:
         drawn = torch.empty((values.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None).view(torch.uint8)
         kept = drawn[: values.numel()].view(values.shape) >= least
-        mask = kept.to(values.dtype).mul_(_BYTE / (_BYTE - least))
-        ctx.save_for_backward(mask)
-        return values * mask
+        ctx.save_for_backward(kept)  # a byte for each value
+        ctx.scale = _BYTE / (_BYTE - least)
+        return values * kept.to(values.dtype).mul_(ctx.scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (mask,) = ctx.saved_tensors
-        return gradients[0] * mask, None
+        (kept,) = ctx.saved_tensors
+        return gradients[0] * kept.to(gradients[0].dtype).mul_(ctx.scale), None
 
 
 def drop(values: Tensor, share: float) -> Tensor:

@@ -102,6 +102,11 @@ def encode_corpus(corpus: Corpus, inputs: InputEncoder, heads: tuple[Head, ...],
     return Dataset.from_dict(columns)
 
 
+def _by_length(rows: Dataset) -> Dataset:
+    """The rows from the shortest to the longest, so that little of a batch is padding."""
+    return rows.select(np.argsort([len(ids) for ids in rows["input_ids"]], kind="stable"))
+
+
 def _scores(heads: tuple[Head, ...], evaluation: EvalPrediction) -> dict[str, float]:
     scores = {}
     for head in heads:
@@ -171,7 +176,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         args=arguments,
         data_collator=DataCollatorWithPadding(tokenizer),
         train_dataset=rows,
-        eval_dataset=encode_corpus(validation, inputs, config.heads, Loss()),
+        eval_dataset=_by_length(encode_corpus(validation, inputs, config.heads, Loss())),
         compute_metrics=lambda evaluation: _scores(config.heads, evaluation),
         callbacks=[*workspace.callbacks, *stop_early],
         optimizers=(torch.optim.AdamW(parameter_groups(model, config.optimiser), fused=True), None),
