@@ -87,8 +87,8 @@ def parts(config: ConfigOption = Path("configs/quickstart.yaml"), rows: RowsOpti
     whole = time.perf_counter() - start
     seconds = {part: spent(pstats.Stats(profile), functions) for part, functions in PARTS.items()}
     seconds["the rest"] = whole - sum(seconds.values())
-    lines = [[part, f"{value:.1f}", f"{value / whole:.1%}"] for part, value in seconds.items()]
-    print(markdown(["part", "seconds", "share"], [*lines, ["all", f"{whole:.1f}", ""]]))
+    lines = [[part, f"{value:.2f}", f"{value / whole:.1%}"] for part, value in seconds.items()]
+    print(markdown(["part", "seconds", "share"], [*lines, ["all", f"{whole:.2f}", ""]]))
 
 
 def overrides(rows: int | None) -> tuple[str, ...]:

@@ -1,46 +1,43 @@
-"""The positions listed for the sample articles, and how found ones are compared with them."""
+"""How positions found in reports are compared with those that readers list."""
 
-import json
+import sys
 
 import pytest
 
 from benchmarks import articles
-from benchmarks.articles import ARTICLES, PARTS, Triple
-
-POSITIONS = sorted((ARTICLES / "positions").glob("*.jsonl"))
-
-
-def triple(speaker, target, stance="support"):
-    return Triple((speaker,) if speaker else (), (target,), stance)
+from serving.errors import StancewiseError
+from tests.conftest import REPOSITORY, ran
+from training.evaluation.positions import Shown, tally
 
 
-@pytest.mark.parametrize("path", POSITIONS, ids=lambda path: path.stem)
-def test_listed_positions_stand_in_their_article(path):
-    text = (ARTICLES / f"{path.stem}.txt").read_text(encoding="utf-8")
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert {row["stance"] for row in rows} <= {"support", "neutrality", "criticism"}
-    for row in rows:
-        assert row["evidence"] in text
-        for name in (*(row["speaker"] or ()), *row["target"]):
-            assert name.casefold() in text.casefold(), name
-    keys = [(tuple(row["speaker"] or ()), tuple(row["target"]), row["stance"]) for row in rows]
-    assert len(keys) == len(set(keys))
+def test_a_list_agrees_with_itself():
+    for report in articles.read_part("validation"):
+        numbers, wrong, missed = tally(articles.certain(report), report, articles.TAKEN)
+        assert not missed, report.id
+        assert numbers.right == numbers.found == numbers.listed, (report.id, wrong)
 
 
-def test_every_article_is_in_one_part():
-    assert sorted(name for part in PARTS.values() for name in part) == [path.stem for path in POSITIONS]
+def test_the_texts_of_real_articles_are_looked_for_where_they_are(monkeypatch, tmp_path):
+    monkeypatch.delenv("STANCE_BENCHMARKS", raising=False)
+    with pytest.raises(StancewiseError, match="set STANCE_BENCHMARKS"):
+        articles.read_part("real-validation")
 
 
-def test_names_are_compared_without_articles_and_owners():
-    assert triple("The Mayor", "her bridge").names(triple("mayor", "the bridge"))
-    assert triple("Ilse Brandvold", "bridge").names(triple("Brandvold", "the bridge"))
-    assert not triple("Ilse Brandvold", "bridge").names(triple("Ilse Brandvold", "the bridge toll ruling"))
-    assert not triple(None, "bridge").names(triple("Brandvold", "bridge"))
-    assert not triple("Brandvold", "bridge").names(triple("Brandvold", "bridge", "criticism"))
-    assert triple("Brandvold", "bridge").names(triple("Brandvold", "bridge", "criticism"), with_stance=False)
+def test_the_loose_rule_takes_half_of_the_words():
+    assert articles.is_close("rice", ["rice accord"])
+    assert articles.is_close("her bridge", ["the bridge"])
+    assert not articles.is_close("bridge", ["the bridge toll ruling"])
 
 
-def test_hits_count_both_sides():
-    gold = [triple("A", "bridge"), triple("B", "toll", "criticism")]
-    found = [triple("A", "bridge"), triple("A", "the bridge"), triple("C", "toll", "criticism")]
-    assert articles._hits(found, gold, True) == (2, 3, 1, 2)
+def test_a_model_is_scored_by_command(project):
+    program = str(REPOSITORY / "benchmarks" / "articles.py")
+    done = ran([sys.executable, program, "score", "--part", "validation"], project.folder, project.environment)
+    assert "30 texts" in done.stdout
+    assert "declared neutrality" in done.stdout
+
+
+def test_shown_leaves_out_what_the_model_is_unsure_of(classifier):
+    article = classifier.read_article("The mayor hailed the tram plan. Ada Lund rejected the toll.")
+    assert set(articles.shown(article)) == {
+        Shown(one.speaker, one.target, one.stance.label) for one in article.statements if not one.stance.abstained
+    }
