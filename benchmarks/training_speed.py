@@ -169,7 +169,7 @@ class Steps:
         set_seed(1)
         values = load_config(config, TrainConfig, ())
         corpus = read_corpus(Path("data/statements/train.jsonl"))
-        tokenizer, self.model = prepared(values, use_cpu=True)
+        tokenizer, self.model = prepared(values)
         inputs = InputEncoder(tokenizer.backend_tokenizer, values.template, values.max_length)
         rows = encode_corpus(corpus, inputs, values.heads, values.loss)
         batches = LengthBatches([len(ids) for ids in rows["input_ids"]], values.batch, 1)

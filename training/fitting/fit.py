@@ -26,14 +26,12 @@ from transformers import (
 from serving.errors import StancewiseError
 from serving.inputs import InputEncoder
 from serving.labels import LOGITS, Head
-from serving.runtime.first_token import first_token_only
 from training.config import Loss, Optimiser, TrainConfig
 from training.data.corpus import Corpus
 from training.data.unlabelled_pairs import with_unrelated
 from training.evaluation.metrics import macro_f1_score
 from training.fitting import processes
 from training.fitting.batches import LengthBatches, Pieces, pieces_of
-from training.fitting.dropout import with_byte_dropout
 from training.fitting.encoders import add_lora, load_encoder
 from training.fitting.loss import MaskedLoss, target_masses
 
@@ -159,7 +157,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     """
     set_seed(seed)
     pieces = pieces_of(config.batch)
-    tokenizer, model = prepared(config, _use_cpu(config))
+    tokenizer, model = prepared(config)
     inputs = InputEncoder(tokenizer.backend_tokenizer, config.template, config.max_length, train.schemes())
     if config.unrelated and "stance" in config.heads:
         train = with_unrelated(train, config.unrelated, seed)
@@ -190,7 +188,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     return folder
 
 
-def prepared(config: TrainConfig, use_cpu: bool) -> tuple[Any, Any]:
+def prepared(config: TrainConfig) -> tuple[Any, Any]:
     """The config's tokenizer and model, ready to be trained; with adapters if it has lora.
 
     Raises:
@@ -204,9 +202,6 @@ def prepared(config: TrainConfig, use_cpu: bool) -> tuple[Any, Any]:
         )
     if config.gradient_checkpointing and not model.supports_gradient_checkpointing:
         raise StancewiseError("gradient_checkpointing: this encoder cannot do it; leave the key out")
-    first_token_only(model)
-    if use_cpu:
-        with_byte_dropout(model)
     return tokenizer, add_lora(model, tokenizer, config.lora) if config.lora is not None else model
 
 
