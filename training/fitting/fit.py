@@ -207,7 +207,9 @@ def prepared(config: TrainConfig) -> tuple[Any, Any]:
 
 def _arguments(config: TrainConfig, seed: int, batches: int, folder: Path) -> TrainingArguments:
     """What the Trainer is told, for so many batches an epoch; checkpoints go to the folder."""
-    use_cpu = _use_cpu(config)
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise StancewiseError("device: cuda was asked for, but torch finds no GPU; use auto or cpu")
+    use_cpu = config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
     steps = math.ceil(batches * config.epochs)
     return TrainingArguments(
         output_dir=str(folder),
@@ -233,12 +235,6 @@ def _arguments(config: TrainConfig, seed: int, batches: int, folder: Path) -> Tr
         disable_tqdm=True,
         report_to=[],
     )
-
-
-def _use_cpu(config: TrainConfig) -> bool:
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise StancewiseError("device: cuda was asked for, but torch finds no GPU; use auto or cpu")
-    return config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
 
 
 def _train(trainer: StanceTrainer, seed: int, checkpoint: Path | None) -> None:

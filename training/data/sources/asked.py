@@ -13,7 +13,7 @@ from pathlib import Path
 
 from serving.article.flow import questions
 from serving.article.reading.positions import find_positions
-from serving.article.statements import Position
+from serving.article.statements import Position, Span
 from serving.inputs import Offsets
 from serving.labels import HEADS
 from serving.statement import Statement
@@ -100,8 +100,8 @@ def _stands_for(shown: tuple[str, Offsets | None], at: Offsets | None, names: Se
     return is_name_of(name, names)
 
 
-def _span(span: object) -> Offsets | None:
-    return (span.start, span.end) if span is not None else None  # type: ignore[attr-defined]
+def _span(span: Span | None) -> Offsets | None:
+    return (span.start, span.end) if span else None
 
 
 def _overlap(one: Offsets | None, other: Offsets | None) -> bool:
