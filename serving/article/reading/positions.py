@@ -187,7 +187,7 @@ class _Reader:
             if one and _overlaps((start, end), [one.source]):
                 continue
             shown = name or (entity.name if entity else sentence.doc.text[start:end])
-            if _tells_nothing(shown):
+            if name is None and _tells_nothing(shown):
                 continue
             evidence = (sentence.start_char, sentence.end_char)
             content = one.content if one else (evidence,)
@@ -243,7 +243,7 @@ def _shares(
 
 
 def _tells_nothing(name: str) -> bool:
-    return name.casefold() in _NO_NAMES
+    return name.casefold() in _NO_NAMES and not (len(name) > 1 and name.isupper())  # WHO is somebody
 
 
 def _innermost(said: Sequence[Attribution], place: int) -> Attribution | None:

@@ -28,50 +28,22 @@ _LABELS = (
 )
 # Short lines that begin so and end without a stop are the page's.
 _OPENINGS = (
-    *("read more", "read also", "also read", "more on this", "more from", "most read", "most popular", "recommended"),
-    *(
-        "related topics",
-        "related stories",
-        "related articles",
-        "sign up",
-        "sign in",
-        "log in",
-        "subscribe",
-        "newsletter",
-    ),
-    *(
-        "follow us",
-        "follow our",
-        "share",
-        "share this",
-        "tweet",
-        "print",
-        "e-?mail",
-        "copy link",
-        "comments?",
-        "sponsored",
-    ),
-    *("leave a comment", "advertisement", "promoted", "story continues", "continue reading", "scroll", "skip to"),
-    *("skip past", "jump to", "loading", "load more", "back to top", "updated", "published", "posted", "last updated"),
-    *("image caption", "photo gallery", "getty images", "copyright", "©", "all rights reserved", "home", "attachment"),
-    *(
-        "have a tip",
-        "don[’']t miss",
-        "turn on",
-        "view all",
-        "view comments",
-        "click here",
-        "download",
-        "menu",
-        "search",
-    ),
-    *("breaking news alerts", "live updates", "explore more", "reuse this", "join our"),
+    r"read more|read also|also read|more on this|more from|most read|most popular|related (?:topics|stories|articles)"
+    r"|sign up|sign in|log in|subscribe|follow us|follow our|share this|print this|copy link|leave a comment"
+    r"|story continues|continue reading|skip to|skip past|jump to|load more|back to top|last updated|image caption|photo gallery"
+    r"|getty images|©|all rights reserved|have a tip|don[’']t miss|turn on notifications|view all|view comments|click here"
+    r"|breaking news alerts|live updates|explore more|reuse this|join our"
+)
+# Alone, or before one other word: `Home Office caps visas` is a headline.
+_BUTTONS = (
+    "recommended|newsletter|share|tweet|print|e-?mail|comments?|sponsored|advertisement|promoted|scroll|loading|updated"
+    "|published|posted|copyright|home|attachment|download|menu|search"
 )
 _LABELLED = re.compile(rf"\W*(?:{'|'.join(_LABELS)})\s*[:|>].*|\[caption\].*", re.IGNORECASE)
-_OPENED = re.compile(rf"\W*(?:{'|'.join(_OPENINGS)})(?!\w).*", re.IGNORECASE)
+_OPENED = re.compile(rf"\W*(?:(?:{_OPENINGS})(?!\w).*|(?:{_BUTTONS})(?:\W+\w+)?\W*)", re.IGNORECASE)
 _STAMP = re.compile(
     r"\b(?:\d{1,2}[:.]\d{2}|\d{4}-\d{2}-\d{2}|\d{1,2}\.\d{1,2}\.\d{4}"
-    r"|\d+ min(?:ute)?s?(?: read)?|\d+ (?:hour|minute|day)s? ago|\d[\d,]* (?:comment|share|view)s?)\b",
+    r"|\d+ min(?:ute)?s? read|\d+ (?:hour|minute|day)s? ago)\b|^\W*\d[\d,]* (?:comment|share|view)s?\b",
     re.IGNORECASE,
 )
 _BYLINE = re.compile(r"\W*by:? [a-zà-þ].*", re.IGNORECASE)

@@ -45,6 +45,9 @@ def test_what_is_of_the_page(line):
     [
         "Share prices fell after the minister spoke, and the bank blamed him.",
         "Minister rejects the ferry plan",
+        "Home Office caps student visas",
+        "Search for ferry survivors ends",
+        "Senator sold 5,000 shares before the vote",
         "By Monday the union had left the talks.",
         "The photographs show the mayor beside the wreck.",
         "Ferry plan sinks as mayor and minister trade blame | Harbour News",
