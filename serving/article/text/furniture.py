@@ -31,8 +31,8 @@ _OPENINGS = (
     r"read more|read also|also read|more on this|more from|most read|most popular|related (?:topics|stories|articles)"
     r"|sign up|sign in|log in|subscribe|follow us|follow our|share this|print this|copy link|leave a comment"
     r"|story continues|continue reading|skip to|skip past|jump to|load more|back to top|last updated|image caption"
-    r"|photo gallery|getty images|©|all rights reserved|have a tip|don[’']t miss|turn on notifications|view all|view comments"
-    r"|click here|breaking news alerts|live updates|explore more|reuse this|join our"
+    r"|photo gallery|getty images|©|all rights reserved|have a tip|don[’']t miss|turn on notifications"
+    r"|view all|view comments|click here|breaking news alerts|live updates|explore more|reuse this|join our"
 )
 # Alone, or before one other word: `Home Office caps visas` is a headline.
 _BUTTONS = (
