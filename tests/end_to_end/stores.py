@@ -89,14 +89,13 @@ def cluster(authentication: str) -> Iterator[tuple[Path, int]]:
     programs, port = POSTGRESQL[-1], free_port()
     # Not below pytest's folders: those are closed to the user that the server runs as.
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
-        user: list[str] = []
-        if os.geteuid() == 0:  # the server refuses to run as root
-            user = ["runuser", "-u", "postgres", "--"]
-            shutil.chown(folder, "postgres")
+        user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
+        if user:
+            shutil.chown(folder, user)
 
         def run(name: str, *arguments: str) -> None:
-            command = [*user, str(programs / name), "-D", folder, *arguments]
-            subprocess.run(command, cwd="/", check=True, capture_output=True, text=True, timeout=120)
+            command = [str(programs / name), "-D", folder, *arguments]
+            subprocess.run(command, cwd="/", user=user, check=True, capture_output=True, text=True, timeout=120)
 
         access = ["--auth-local", "trust", "--auth-host", authentication]
         run("initdb", *access, "-U", "postgres", "-E", "UTF8", "--no-sync")
