@@ -25,14 +25,13 @@ from rich.table import Table
 from serving import StanceClassifier
 from serving.article.reading.parse import load_pipeline
 from serving.article.reading.positions import find_positions
-from serving.article.statements import Article
 from serving.article.text.blocks import find_blocks, parsable
 from serving.cli import run
 from serving.errors import StancewiseError
 from training.data.names import is_name_of
 from training.data.sources.reports import Report, read_reports
 from training.evaluation.metrics import Metric
-from training.evaluation.positions import Shown, Tally, figures, tally
+from training.evaluation.positions import Shown, Tally, figures, shown, tally
 
 DATA = Path(__file__).parents[1] / "data"
 REPORTS = DATA / "reports"
@@ -131,13 +130,6 @@ def read_part(part: str) -> list[Report]:
         raise StancewiseError(f"--part {part}: its texts are not in the project; set STANCE_BENCHMARKS to their folder")
     lines = (Path(folder) / "real_articles" / "articles.jsonl").read_text(encoding="utf-8").splitlines()
     return read_reports(REPORTS / f"{part}.jsonl", {row["id"]: row["text"] for row in map(json.loads, lines)})
-
-
-def shown(article: Article) -> Iterator[Shown]:
-    """What a user sees of an article."""
-    for one in article.statements:
-        if one.stance and not one.stance.abstained:
-            yield Shown(one.speaker, one.target, one.stance.label)
 
 
 def certain(report: Report) -> Iterator[Shown]:

@@ -1,6 +1,7 @@
 """The inference module: statements in, typed calibrated predictions out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,22 +10,27 @@ import numpy as np
 from serving.explain import Explanation, explain
 from serving.labels import HEADS, LOGITS, Head, Logits
 from serving.runtime.base import Runtime, RuntimeName, all_logits
-from serving.runtime.load import load_runtime
+from serving.runtime.load import load_reader, load_runtime
+from serving.runtime.pairs import PairReader
 from serving.statement import HeadPrediction, Prediction, Statement
 from serving.store.folder import ModelSettings, read_settings
 from serving.store.versions import find_model
 
 if TYPE_CHECKING:
     from serving.article.flow import OnProgress, Targets
+    from serving.article.reading.positions import Judged
     from serving.article.statements import Article
 
 
 class StanceClassifier:
     """Labels statements by stance and sentiment toward their target."""
 
-    def __init__(self, settings: ModelSettings, runtime: Runtime) -> None:
+    def __init__(
+        self, settings: ModelSettings, runtime: Runtime, reader: Callable[[], PairReader | None] = lambda: None
+    ) -> None:
         self.settings = settings
         self.runtime = runtime
+        self._reader = reader
 
     @classmethod
     def load(
@@ -50,7 +56,22 @@ class StanceClassifier:
     ) -> "StanceClassifier":
         """Load a folder that `find_model` gave, whose digests are checked already; the rest as for `load`."""
         settings = read_settings(folder)
-        return cls(settings, load_runtime(folder, settings, device, runtime, threads))
+        # Who only labels statements need not wait for the reader.
+        return cls(
+            settings, load_runtime(folder, settings, device, runtime, threads), lambda: load_reader(folder, device)
+        )
+
+    @cached_property
+    def judged(self) -> "Judged | None":
+        """What chooses the positions of an article; None: the model has no reader, and rules of grammar do.
+
+        Raises:
+            StancewiseError: the reader's files cannot be read.
+        """
+        from serving.article.reading.positions import Judged
+
+        reader = self._reader()
+        return Judged(reader.scores, reader.settings.expressed_above) if reader else None
 
     def predict(self, statements: Iterable[Statement]) -> list[Prediction]:
         """One prediction per statement, in the order given.
@@ -97,7 +118,7 @@ class StanceClassifier:
         # Who only labels statements need not load what reads an article.
         from serving.article.flow import read_article
 
-        return read_article(self.predict, text, targets, name, explain, on_progress)
+        return read_article(self.predict, text, targets, name, explain, on_progress, self.judged)
 
     def answers(self, rows: Sequence[Statement], logits: Logits) -> list[Prediction]:
         """Calibrated predictions from raw logits of shape (rows, 6)."""

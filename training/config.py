@@ -253,6 +253,28 @@ class BaselineConfig(ExperimentConfig):
     min_documents: int = Field(default=2, gt=0, description="an n-gram in fewer training texts is dropped")
 
 
+class ReaderData(Section):
+    """What the reader's model learns from: reports with all their positions, and labelled statements."""
+
+    train: tuple[Path, ...] = Field(min_length=1, description="files of reports")
+    statements: tuple[Path, ...] = Field(default=(), description="files of labelled statements that teach beside them")
+    validation: Path = Field(description="reports that choose the least probability shown")
+
+
+class ReaderConfig(Section):
+    """Training of the model that finds the positions of an article."""
+
+    name: str = Field(default="reader", description="the run's name in MLflow")
+    experiment: str = Field(default="stance", description="the MLflow experiment")
+    data: ReaderData
+    encoder: EncoderSource
+    max_length: int = Field(default=224, ge=16, le=8192, description="tokens, the sentence before included")
+    batch: Batch = Batch(rows=16)
+    epochs: float = Field(default=4.0, gt=0)
+    learning_rate: float = Field(default=2e-4, gt=0, description="of the encoder")
+    seed: int = 1
+
+
 C = TypeVar("C", bound=Section)
 
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from serving.article.reading.positions import Reading, find_positions
+from serving.article.reading.positions import Judged, Reading, find_positions
 from serving.article.statements import Article, ArticleStatement
 from serving.errors import StancewiseError, describe
 from serving.explain import Explanation, Predict, explain
@@ -31,10 +31,11 @@ def read_article(
     name: str | None = None,
     explained: bool = False,
     on_progress: OnProgress | None = None,
+    judged: Judged | None = None,
 ) -> Article:
-    """See `StanceClassifier.read_article`, which hands in its `predict`."""
+    """See `StanceClassifier.read_article`, which hands in its `predict` and its reader."""
     report = on_progress or (lambda stage, done, total: None)
-    found = find_positions(text, given_targets(targets), lambda done, total: report("reading", done, total))
+    found = find_positions(text, given_targets(targets), lambda done, total: report("reading", done, total), judged)
     reading, asked = questions(found)
     answers = _ask(predict, asked, LABELLED_AT_ONCE, lambda done: report("labelling", done, len(asked)))
     if not explained:

@@ -36,6 +36,10 @@ class Position(BaseModel):
     content: tuple[Span, ...] = Field(description="what the holder says; of the author: the sentence")
     target_mention: Span
     sentence: Span = Field(description="the evidence, and what the model reads")
+    read: dict[str, float] | None = Field(
+        default=None,
+        description="the reader's probabilities of nothing, support, declared neutrality, criticism",
+    )
 
     def statement(self) -> Statement:
         """What the model is asked."""

@@ -64,14 +64,19 @@ def all_logits(runtime: Runtime, statements: Sequence[Statement]) -> Logits:
 
 
 def token_batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
-    """Indices in order of length, cut so that rows times the longest row stays within `tokens`."""
+    """Indices in order of length, cut so that rows times the longest row, padded, stays within `tokens`."""
     batches: list[list[int]] = []
+    padded = [_padded(length) for length in lengths]
     for i in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batches and (len(batches[-1]) + 1) * lengths[i] <= tokens:
+        if batches and (len(batches[-1]) + 1) * padded[i] <= tokens:
             batches[-1].append(i)
         else:
             batches.append([i])
     return batches
+
+
+def _padded(length: int) -> int:
+    return -(-length // MULTIPLE) * MULTIPLE
 
 
 class Padding:
@@ -85,7 +90,7 @@ class Padding:
         """Token ids, types and attention mask, each of shape (batch, longest or a little more)."""
         longest = max(map(len, batch))
         if len(batch) > 1:
-            longest = -(-longest // MULTIPLE) * MULTIPLE
+            longest = _padded(longest)
         shape = (len(batch), longest)
         ids = np.full(shape, self.token, dtype=np.int64)
         types, mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)

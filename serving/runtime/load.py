@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 
 from serving.errors import StancewiseError
 from serving.runtime.base import Runtime, RuntimeName
+from serving.runtime.pairs import READER_FOLDER, PairReader
 from serving.store.folder import INT8_FOLDER, ModelSettings
 
 
@@ -44,6 +45,16 @@ def load_runtime(
         return TorchRuntime(folder, settings, device)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise StancewiseError(f"{folder}: the weights cannot be read ({error}); fetch the model again") from None
+
+
+def load_reader(folder: Path, device: str = "auto") -> PairReader | None:
+    """The reader of a model folder; None: it has none, or PyTorch is not installed.
+
+    Raises:
+        StancewiseError: its files cannot be read.
+    """
+    held = (folder / READER_FOLDER).is_dir() and find_spec("torch") and find_spec("transformers")
+    return PairReader(folder / READER_FOLDER, device) if held else None
 
 
 def chosen_runtime(folder: Path, device: str, runtime: RuntimeName) -> Literal["torch", "openvino"]:

@@ -26,7 +26,7 @@ class TorchRuntime:
     def __init__(self, folder: Path, settings: ModelSettings, device: str) -> None:
         from transformers import AutoModelForSequenceClassification
 
-        self.device = _device(device)
+        self.device = torch_device(device)
         model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, local_files_only=True)
         first_token_only(model)
         self.model = model.to(self.device).eval()
@@ -49,7 +49,12 @@ class TorchRuntime:
         return logits
 
 
-def _device(name: str) -> "torch.device":
+def torch_device(name: str) -> "torch.device":
+    """A device by its name; `auto` is a GPU where there is one.
+
+    Raises:
+        StancewiseError: there is no such device here.
+    """
     import torch
 
     if name == "auto":

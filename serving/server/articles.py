@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from serving.article.flow import questions
 from serving.article.reading.positions import Reading, find_positions
+from serving.classifier import StanceClassifier
 from serving.server.problems import NotReady, QueueFull
 from serving.statement import Statement
 
@@ -41,7 +42,11 @@ class Reader:
         self.taken -= 1
 
     async def read(
-        self, text: str, targets: Mapping[str, Sequence[str]] | None, on_progress: Progress
+        self,
+        text: str,
+        targets: Mapping[str, Sequence[str]] | None,
+        on_progress: Progress,
+        classifier: StanceClassifier,
     ) -> tuple[Reading, list[Statement]]:
         """The positions in a text, and what the model is asked about each.
 
@@ -49,6 +54,7 @@ class Reader:
             text: an article.
             targets: name -> aliases; None: whatever positions are taken on.
             on_progress: told on the event loop how many characters are read, of how many.
+            classifier: whose reader chooses the positions, if it has one.
 
         Raises:
             StancewiseError: the text is empty or no text.
@@ -63,7 +69,7 @@ class Reader:
             loop.call_soon_threadsafe(on_progress, done, total)
 
         def work() -> tuple[Reading, list[Statement]]:
-            return questions(find_positions(text, targets, tell))
+            return questions(find_positions(text, targets, tell, classifier.judged))
 
         try:
             return await loop.run_in_executor(self.thread, work)

@@ -25,6 +25,7 @@ def main(context: typer.Context) -> None:
 for _command in (
     train.train,
     train.baseline,
+    train.reader,
     train.sweep,
     data.check,
     data.teach,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from serving.cli import console
+from serving.cli import OutputAliasOption, TrackedModelOption, console
 from serving.errors import StancewiseError
 from training.fitting import processes
 
@@ -105,3 +105,26 @@ def sweep(
 
     for config in configs:
         run_sweep(load_config(config, SweepConfig), console)
+
+
+def reader(
+    config: Annotated[Path, typer.Argument(help="A YAML config, such as configs/reader.yaml.")] = Path(
+        "configs/reader.yaml"
+    ),
+    model: TrackedModelOption = "models:/stance@champion",
+    output_alias: OutputAliasOption = None,
+    overrides: Overrides = None,
+) -> None:
+    """Train a tracked model to find the positions of articles, and register the new version.
+
+    Without a reader, rules of grammar choose what the model is asked about. The labels of statements stay the same.
+
+    Examples:
+
+        python -m training reader --output-alias reader
+        python -m training reader configs/reader.yaml --model models:/stance@champion --set epochs=2
+    """
+    from training.config import ReaderConfig, load_config
+    from training.experiments.reader import train_reader
+
+    train_reader(load_config(config, ReaderConfig, overrides), model, output_alias, console)

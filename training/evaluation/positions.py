@@ -6,12 +6,13 @@ the listed entities: their heads agree, and neither has a modifier that the othe
 positions count neither as found nor as missed, those that no sentence expresses are not looked for.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from serving.article.statements import Article
 from training.data.names import is_name_of
 from training.data.sources.reports import Report
 from training.evaluation.metrics import Floats
@@ -36,6 +37,13 @@ class Tally:
     shown: int
     found: int
     listed: int
+
+
+def shown(article: Article, least: float = 0.0) -> Iterator[Shown]:
+    """What a user sees of an article; of what a reader found, only what is expressed with this probability at least."""
+    for one in article.statements:
+        if one.stance and not one.stance.abstained and (one.read is None or 1 - one.read["nothing"] >= least):
+            yield Shown(one.speaker, one.target, one.stance.label)
 
 
 def tally(

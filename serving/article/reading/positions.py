@@ -9,12 +9,14 @@ from serving.article.reading import plain
 from serving.article.reading.attribution import Attribution, kind_of
 from serving.article.reading.grammar import attributions, speaks
 from serving.article.reading.names import Entity, Names, is_first_person
+from serving.article.reading.pairs import Candidates, Paragraph, candidates
 from serving.article.reading.parse import load_pipeline, pipeline_name
 from serving.article.reading.targets import Given, mention, targets
 from serving.article.statements import Kind, Position, Span
 from serving.article.text.blocks import Block, find_blocks, names_in, parsable
 from serving.article.text.files import check_text
 from serving.article.text.quotations import Quotation, find_quotations
+from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
@@ -40,6 +42,7 @@ _NO_HOLDERS = frozenset({
 })  # fmt: skip
 ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP"})  # whose deeds are positions, whatever the verb
 Progress = Callable[[int, int], None]
+Judge = Callable[[Sequence[PairedSentence]], Sequence[Scores]]
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,14 @@ class Holder:
 
 
 @dataclass(frozen=True)
+class Draft:
+    """A pair of a sentence as it would be shown, before the reader's model has judged it."""
+
+    position: Position
+    pair: int  # its place among the pairs that are judged
+
+
+@dataclass(frozen=True)
 class Share:
     """What one holder says or does in one sentence."""
 
@@ -69,8 +80,19 @@ class Share:
     attribution: Attribution | None = None
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The model that says which pairs express a position, and the least probability that counts."""
+
+    judge: Judge
+    least: float
+
+
 def find_positions(
-    text: str, given: Mapping[str, Sequence[str]] | None = None, on_progress: Progress | None = None
+    text: str,
+    given: Mapping[str, Sequence[str]] | None = None,
+    on_progress: Progress | None = None,
+    judged: Judged | None = None,
 ) -> Reading:
     """The positions of a text.
 
@@ -78,6 +100,7 @@ def find_positions(
         text: an article, a readout, a transcript; any line ends.
         given: targets to look for, name -> aliases; None: every entity and issue on which a position may be taken.
         on_progress: told how many characters are read, of how many.
+        judged: what chooses among all pairs of a sentence; None, or targets given: rules of grammar do.
 
     Raises:
         StancewiseError: the text is empty, too long, or no text.
@@ -91,11 +114,37 @@ def find_positions(
     positions: list[Position] = []
     names = names_in(text, blocks)
     pieces = ((parsable(text[one.start : one.end], names if one.shape == "heading" else None), one) for one in blocks)
+    drafts: list[tuple[PairedSentence, list[Draft]]] = []
     for doc, block in load_pipeline().pipe(pieces, as_tuples=True, batch_size=16):
-        positions += reader.next(doc, block)
+        if judged and wanted is None:
+            drafts += reader.drafts(doc, block)
+        else:
+            positions += reader.next(doc, block)
         if on_progress:
             on_progress(block.end, len(text))
+    if judged and drafts:
+        scores = judged.judge([asked for asked, _ in drafts])
+        for (_, several), found in zip(drafts, scores, strict=True):
+            positions += _expressed(several, found, judged.least)
     return Reading(text, positions)
+
+
+def _expressed(drafts: Sequence[Draft], scores: Scores, least: float) -> list[Position]:
+    """The pairs of a sentence that express a position, in the sentence's order; of one phrase the likeliest target."""
+    found: list[Position] = []
+    for draft in sorted(drafts, key=lambda one: scores[one.pair, 0]):
+        if 1 - scores[draft.pair, 0] < least:
+            break
+        one = draft.position
+        taken = [other for other in found if other.speaker == one.speaker]
+        if any(other.target == one.target or _nested(one.target_mention, other.target_mention) for other in taken):
+            continue
+        found.append(one.model_copy(update={"read": dict(zip(ANSWERS, scores[draft.pair].tolist(), strict=True))}))
+    return sorted(found, key=lambda one: one.target_mention.start)
+
+
+def _nested(one: Span, other: Span) -> bool:
+    return one in other or other in one
 
 
 def _without_repeated(text: str, blocks: Sequence[Block]) -> list[Block]:
@@ -125,25 +174,104 @@ class _Reader:
         self.names = Names()
         self.last: Holder | None = None  # whose quotation the next paragraph may go on with
         self.open = False  # the last paragraph ended inside a quotation
+        self.before = ""  # the last sentence
 
     def next(self, doc: "Doc", block: Block) -> Iterator[Position]:
-        """The positions of the next block."""
-        self.names.add(doc)
-        quotations = find_quotations(doc.text)
-        said, done = attributions(doc, quotations)
-        owner = self._owner(doc, block, quotations, said)
-        holders = {one: self._holder(doc, one, said, owner, quotations) for one in (*said, *done)}
+        """The positions of the next block, by rules of grammar."""
+        paragraph, owner, holders = self._read(doc, block)
         for sentence in doc.sents:
             seen = set()
-            for share in _shares(sentence, said, done, holders, owner):
+            for share in _shares(sentence, paragraph.said, paragraph.done, holders, owner):
                 for found in self._positions(share, sentence, block):
                     key = (found.speaker, found.target)
                     if key not in seen:
                         seen.add(key)
                         yield found
+
+    def drafts(self, doc: "Doc", block: Block) -> Iterator[tuple[PairedSentence, list[Draft]]]:
+        """Every pair of holder and target in the sentences of the next block, for a model to judge."""
+        paragraph, owner, holders = self._read(doc, block)
+        for one in candidates(paragraph, self.before):
+            self.before = one.sentence.text
+            yield one.asked, list(self._drafts(one, paragraph, owner, holders, block))
+
+    def _read(self, doc: "Doc", block: Block) -> tuple[Paragraph, Holder, dict[Attribution, Holder]]:
+        """What is quoted, said and done in a block, whose it is, and who the holders are."""
+        self.names.add(doc)
+        quotations = find_quotations(doc.text)
+        said, done = attributions(doc, quotations)
+        owner = self._owner(doc, block, quotations, said)
+        holders = {one: self._holder(doc, one, said, owner, quotations) for one in (*said, *done)}
         direct = [holders[one] for one in said if holders[one].kind in ("direct", "mixed")]
         self.last = direct[-1] if direct else (owner if owner.kind == "direct" else None)
         self.open = bool(quotations) and not quotations[-1].closed
+        return Paragraph(doc, quotations, said, done), owner, holders
+
+    def _drafts(
+        self,
+        found: Candidates,
+        paragraph: Paragraph,
+        owner: Holder,
+        holders: Mapping[Attribution, Holder],
+        block: Block,
+    ) -> Iterator[Draft]:
+        sentence = found.sentence
+        evidence = (sentence.start_char, sentence.end_char)
+        for place, (head, target) in enumerate(found.heads):
+            inner = paragraph.innermost(target.idx)
+            holder, source, one = owner, None, None
+            if head is not None:
+                source = mention(head)
+                own = [inner] if inner else []
+                own += [each for each in paragraph.done if _covers(each.content, target.idx)]
+                one = next((each for each in own if _covers([each.source], head.idx)), None)
+                holder = self._named(head, one, paragraph, owner, holders)
+            shown = self._target(target, paragraph, owner, holders)
+            if holder.name is None and head is not None and holder.kind != "author":
+                continue
+            if shown is None or shown == holder.name or (holder.name is not None and _tells_nothing(holder.name)):
+                continue
+            yield Draft(
+                Position(
+                    speaker=holder.name,
+                    target=shown,
+                    kind=holder.kind,
+                    speaker_mention=self._span(source, block) if source else None,
+                    cue=self._span(one.cue, block) if one else None,
+                    content=tuple(self._span(span, block) for span in (one.content if one else (evidence,))),
+                    target_mention=self._span(mention(target), block),
+                    sentence=self._span(evidence, block),
+                ),
+                place,
+            )
+
+    def _named(
+        self,
+        head: "Token",
+        one: Attribution | None,
+        paragraph: Paragraph,
+        owner: Holder,
+        holders: Mapping[Attribution, Holder],
+    ) -> Holder:
+        """Who a mention stands for; I and we are whoever speaks."""
+        kind: Kind = holders[one].kind if one and holders[one].kind != "author" else "indirect"
+        if is_first_person(head):
+            around = paragraph.innermost(head.idx)
+            speaker = holders[around] if around else owner
+            return Holder(speaker.name, kind if speaker.name else "author", speaker.entity)
+        entity = self.names.of(head)
+        return Holder(entity.name if entity else _words(head), kind, entity)
+
+    def _target(
+        self, token: "Token", paragraph: Paragraph, owner: Holder, holders: Mapping[Attribution, Holder]
+    ) -> str | None:
+        """The name that is shown for a target; None: it would tell a reader nothing."""
+        if is_first_person(token):
+            around = paragraph.innermost(token.idx)
+            return (holders[around] if around else owner).name
+        entity = self.names.of(token)
+        name = entity.name if entity else _words(token)
+        return None if _tells_nothing(name) else name
 
     def _owner(self, doc: "Doc", block: Block, quotations: Sequence[Quotation], said: Sequence[Attribution]) -> Holder:
         """Who says what no attribution in the block covers."""
@@ -240,6 +368,11 @@ def _shares(
             others = [span for other in here if _covers(one.content, other.cue[0]) for span in other.content]
             own = [token for token in sentence if _covers(one.content, token.idx) and not _covers(others, token.idx)]
             yield Share(holders[one], own, one)
+
+
+def _words(token: "Token") -> str:
+    """The words of a mention as they stand in the text."""
+    return " ".join(token.doc.text[slice(*mention(token))].split()).strip(" \"“”'‘’,;:")
 
 
 def _tells_nothing(name: str) -> bool:

@@ -221,7 +221,7 @@ async def _label(request: Request, engine: Engine, query: ArticleQuery, tell: Te
     start = time.perf_counter()
     targets = {one.name: one.aliases for one in query.targets} if query.targets else None
     reading, statements = await engine.reader.read(
-        query.text, targets, lambda done, total: tell("reading", done, total)
+        query.text, targets, lambda done, total: tell("reading", done, total), engine.served.classifier
     )
     seconds = time.perf_counter() - start
     prometheus.READING.observe(seconds)

@@ -1,0 +1,170 @@
+"""Every pair of a sentence that could be a holder and a target, for the reader's model to judge."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from serving.article.reading.attribution import Attribution
+from serving.article.reading.grammar import speaks
+from serving.article.reading.names import NAMED
+from serving.article.reading.targets import mention
+from serving.article.text.quotations import Quotation
+from serving.inputs import Offsets
+from serving.runtime.pairs import Mention, Pair, PairedSentence
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc, Token
+    from spacy.tokens import Span as Sentence
+
+_ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP", "FAC"})
+_SOMETIMES = frozenset({"EVENT", "WORK_OF_ART", "PRODUCT", "LAW"})  # what the parser may take an actor for
+_NUMBERS = frozenset({"DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "LANGUAGE"})
+_PRONOUNS = frozenset({
+    "both", "he", "her", "hers", "herself", "him", "himself", "his", "i", "it", "its", "itself", "me", "my", "our",
+    "she", "that", "their", "them", "themselves", "these", "they", "this", "those", "us", "we", "which", "who", "whom",
+    "whose", "you",
+})  # fmt: skip
+_THINGS = frozenset({"it", "itself", "these", "this", "those"})  # seldom somebody, unless they do something
+_INSIDE = frozenset({"amod", "compound", "intj", "nmod", "npadvmod"})  # nouns that belong to another one
+_DOING = frozenset({"appos", "conj", "nsubj", "nsubjpass", "poss"})
+_BY = frozenset({"by", "for", "from", "of", "to", "with"})
+_FAR, _DEEP = 30, 8  # tokens apart, steps in the parse: more tell nothing
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A parsed paragraph with what is quoted, said and done in it."""
+
+    doc: "Doc"
+    quotations: Sequence[Quotation]
+    said: Sequence[Attribution]
+    done: Sequence[Attribution]
+
+    def innermost(self, place: int) -> Attribution | None:
+        """The attribution with the least content around a character."""
+        around = [one for one in self.said if _within(one.content, place)]
+        return min(around, key=lambda one: sum(end - start for start, end in one.content), default=None)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The pairs of a sentence, and for each the head words of holder (None: the author) and target."""
+
+    sentence: "Sentence"
+    heads: list[tuple["Token | None", "Token"]]
+    asked: PairedSentence
+
+
+def candidates(paragraph: Paragraph, before: str) -> Iterator[Candidates]:
+    """The pairs of every sentence of a paragraph.
+
+    Args:
+        paragraph: parsed.
+        before: the last sentence before the paragraph.
+    """
+    doc = paragraph.doc
+    names = {token.i: span for span in doc.ents if span.label_ in NAMED for token in span}
+    for sentence in doc.sents:
+        heads = list(_heads(sentence, names))
+        holders: list[Token | None] = [token for token in heads if _may_hold(token, names)]
+        pairs = [
+            (holder, target)
+            for holder in [*holders, None]
+            for target in heads
+            if holder is None or (holder != target and not _same(holder, target, names))
+        ]
+        start = sentence.start_char
+        asked = tuple(
+            Pair(
+                None if holder is None else located(holder, start),
+                located(target, start),
+                features(holder, target, paragraph),
+            )
+            for holder, target in pairs
+        )
+        yield Candidates(sentence, pairs, PairedSentence(before, sentence.text, asked))
+        before = sentence.text
+
+
+def _heads(sentence: "Sentence", names: dict[int, "Sentence"]) -> Iterator["Token"]:
+    """Head words of names, nouns and pronouns."""
+    for token in sentence:
+        if token.i in names:
+            if token.i == names[token.i].root.i:
+                yield token
+        elif token.ent_type_ not in _NUMBERS:
+            noun = token.pos_ in ("NOUN", "PROPN") and token.dep_ not in _INSIDE
+            pronoun = (
+                token.lower_ in _PRONOUNS
+                and token.pos_ in ("PRON", "DET", "SCONJ")
+                and token.dep_ not in ("det", "mark")
+            )
+            if noun or pronoun:
+                yield token
+
+
+def _may_hold(token: "Token", names: dict[int, "Sentence"]) -> bool:
+    if token.i in names:
+        label = names[token.i].label_
+        return label in _ACTORS or (label in _SOMETIMES and token.dep_ == "nsubj")
+    if token.pos_ == "PRON" or token.lower_ in _PRONOUNS:
+        return token.lower_ not in _THINGS or token.dep_ in ("nsubj", "poss")
+    return speaks(token.lemma_.lower()) or token.dep_ in _DOING or (token.dep_ == "pobj" and token.head.lower_ in _BY)
+
+
+def _same(one: "Token", other: "Token", names: dict[int, "Sentence"]) -> bool:
+    return one.i in names and other.i in names and names[one.i].text == names[other.i].text
+
+
+def located(token: "Token", start: int) -> Mention:
+    """Where the mention with this head stands, counted from a character of the paragraph."""
+    phrase = mention(token)
+    return Mention((phrase[0] - start, phrase[1] - start), (token.idx - start, token.idx + len(token) - start))
+
+
+def features(holder: "Token | None", target: "Token", paragraph: Paragraph) -> tuple[float, ...]:
+    """What the grammar says of a pair: who owns the words of the target, quotations, distance, place in the parse."""
+    inner = paragraph.innermost(target.idx)
+    around = [one for one in paragraph.said if _within(one.content, target.idx)]
+    deeds = [one for one in paragraph.done if _within(one.content, target.idx)]
+
+    def owns(one: Attribution) -> bool:
+        return holder is not None and one.source[0] <= holder.idx < one.source[1]
+
+    apart = 0 if holder is None else target.i - holder.i
+    top, up, down = (None, 0, 0) if holder is None else _path(holder, target)
+    return (
+        float(holder is None),
+        float(inner is None),
+        float(inner is not None and owns(inner)),
+        float(any(map(owns, around))),
+        float(any(map(owns, deeds))),
+        float(any(map(owns, paragraph.said))),
+        float(holder is not None and _quoted(holder, paragraph)),
+        float(_quoted(target, paragraph)),
+        min(abs(apart), _FAR) / 10,
+        float(apart > 0),
+        min(up, _DEEP) / 4,
+        min(down, _DEEP) / 4,
+        float(top is not None and top == holder),
+        float(top is not None and top == target),
+    )
+
+
+def _path(one: "Token", other: "Token") -> tuple["Token | None", int, int]:
+    """The lowest word above both, and the steps up to it from each; None where there is none."""
+    above = {one: 0}
+    for step, token in enumerate(one.ancestors, 1):
+        above[token] = step
+    for step, token in enumerate([other, *other.ancestors]):
+        if token in above:
+            return token, above[token], step
+    return None, 0, 0
+
+
+def _quoted(token: "Token", paragraph: Paragraph) -> bool:
+    return any(one.start <= token.idx < one.end for one in paragraph.quotations)
+
+
+def _within(spans: Sequence[Offsets], place: int) -> bool:
+    return any(start <= place < end for start, end in spans)

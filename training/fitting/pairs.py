@@ -1,0 +1,238 @@
+"""Training of the reader's model: which pairs of a sentence express a position, and which position."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor
+from transformers import AutoModel, AutoTokenizer, TrainerCallback, TrainingArguments, set_seed
+
+from serving.article.reading.grammar import attributions
+from serving.article.reading.pairs import Paragraph, candidates, features, located
+from serving.article.reading.parse import load_pipeline
+from serving.article.text.blocks import find_blocks, parsable
+from serving.article.text.quotations import find_quotations
+from serving.errors import StancewiseError
+from serving.inputs import Offsets, mention_span
+from serving.runtime.pair_net import PairNet, save_net
+from serving.runtime.pairs import ANSWERS, Located, Pair, PairedSentence, locate, rectangle
+from training.config import Batch, ReaderConfig
+from training.data.corpus import LabelledStatement
+from training.data.sources.reports import Listed, Report
+from training.fitting.batches import LengthBatches, Pieces
+from training.fitting.dropout import with_byte_dropout
+from training.fitting.encoders import locate as locate_encoder
+from training.fitting.fit import StanceTrainer, last_checkpoint, native_bf16
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
+NOTHING = 0
+EITHER = len(ANSWERS)  # nothing or declared neutrality: a labelled statement does not tell them apart
+UNKNOWN = -1  # not learned from: a careful reader may or may not list it
+PAIRS_A_SENTENCE = 3  # that weigh as much as one statement does in training
+SCORER_RATE = 1e-3  # learning rate of what is new; the encoder's is the config's
+
+
+@dataclass(frozen=True)
+class Example:
+    """A sentence with its pairs, and what each expresses: an index of `ANSWERS`, `EITHER` or `UNKNOWN`."""
+
+    sentence: PairedSentence
+    answers: tuple[int, ...]
+
+
+def of_report(report: Report) -> Iterator[Example]:
+    """Every pair of every sentence of a report; what nobody listed expresses nothing."""
+    before = ""
+    blocks = find_blocks(report.text)
+    texts = (parsable(report.text[one.start : one.end]) for one in blocks)
+    for doc, block in zip(load_pipeline().pipe(texts, batch_size=16), blocks, strict=True):
+        for found in candidates(_paragraph(doc), before):
+            before = found.sentence.text
+            span = block.start + found.sentence.start_char, block.start + found.sentence.end_char
+            listed = _by_heads(doc, block.start, span, report.positions)
+            heads = ((None if holder is None else holder.i, target.i) for holder, target in found.heads)
+            answers = tuple(_answer(listed.get(pair)) for pair in heads)
+            if answers:
+                yield Example(found.asked, answers)
+
+
+def _by_heads(
+    doc: "Doc", start: int, span: Offsets, positions: Sequence[Listed]
+) -> dict[tuple[int | None, int], Listed]:
+    """The listed positions of a sentence by the head words of holder (None: the author) and target."""
+    found: dict[tuple[int | None, int], Listed] = {}
+    for one in positions:
+        if one.target_at is None or not span[0] <= one.target_at[0] < span[1]:
+            continue
+        if (one.holder is None) == (one.holder_at is None):
+            holder = _root(doc, one.holder_at, start) if one.holder_at else None
+            target = _root(doc, one.target_at, start)
+            if target is not None and (holder is not None or one.holder is None):
+                found[holder, target] = one
+    return found
+
+
+def _root(doc: "Doc", at: Offsets, start: int) -> int | None:
+    span = doc.char_span(at[0] - start, at[1] - start, alignment_mode="expand") if at[0] >= start else None
+    return span.root.i if span is not None else None
+
+
+def _answer(listed: Listed | None) -> int:
+    if listed is None:
+        return NOTHING
+    return UNKNOWN if listed.optional else ANSWERS.index(listed.stance)
+
+
+def of_statements(rows: Iterable[LabelledStatement]) -> Iterator[Example]:
+    """The labelled pairs of every text, where their names stand in it."""
+    texts: dict[str, list[LabelledStatement]] = defaultdict(list)
+    for row in rows:
+        if row.stance and row.target:
+            texts[row.text].append(row)
+    for (text, several), doc in zip(
+        texts.items(), load_pipeline().pipe(map(parsable, texts), batch_size=64), strict=True
+    ):
+        paragraph = _paragraph(doc)
+        pairs, answers = [], []
+        for row in several:
+            spans = [
+                mention_span(text, name, start, end)
+                for name, start, end in (
+                    (row.speaker, row.speaker_start, row.speaker_end),
+                    (row.target, row.target_start, row.target_end),
+                )
+            ]
+            heads = [_root(doc, span, 0) if span else None for span in spans]
+            if heads[1] is None or (row.speaker and heads[0] is None):
+                continue
+            holder, target = (None if head is None else doc[head] for head in heads)
+            assert target is not None
+            pairs.append(
+                Pair(located(holder, 0) if holder else None, located(target, 0), features(holder, target, paragraph))
+            )
+            answers.append(EITHER if row.stance == "neutrality" else ANSWERS.index(row.stance or ""))
+        if pairs:
+            yield Example(PairedSentence("", text, tuple(pairs)), tuple(answers))
+
+
+def _paragraph(doc: "Doc") -> Paragraph:
+    quotations = find_quotations(doc.text)
+    return Paragraph(doc, quotations, *attributions(doc, quotations))
+
+
+class PairLoss:
+    """Cross-entropy of every pair; where nothing and declared neutrality are one answer, of their sum."""
+
+    def __init__(self, sentences: int) -> None:
+        self.share = 1 / (PAIRS_A_SENTENCE * sentences)
+
+    def __call__(self, outputs: Tensor, labels: Tensor, num_items_in_batch: Tensor | None = None) -> Tensor:
+        """Loss of a batch: logits of shape (pairs, 4), labels of shape (pairs,)."""
+        chances = outputs.float().log_softmax(dim=1)
+        own = chances.gather(1, labels.clamp(0, len(ANSWERS) - 1)[:, None])[:, 0]
+        either = chances[:, [NOTHING, ANSWERS.index("neutrality")]].logsumexp(dim=1)
+        crossed = torch.where(labels == EITHER, either, own)
+        return -(crossed * (labels != UNKNOWN)).sum() * self.share
+
+    def labelled(self, labels: Tensor) -> Tensor:
+        """One number, as the Trainer wants it."""
+        return (labels != UNKNOWN).sum()[None]
+
+
+def fit_reader(
+    config: ReaderConfig, seed: int, examples: Sequence[Example], folder: Path, callbacks: list[TrainerCallback]
+) -> None:
+    """Train the reader's model and write it into a folder (weights in safetensors, tokenizer).
+
+    Args:
+        config: of the reader.
+        seed: of the scorer's weights, dropout and the order of batches.
+        examples: to learn from.
+        folder: checkpoints go to `checkpoints` beside it; training goes on from the last whole one.
+        callbacks: progress and tracking.
+
+    Raises:
+        StancewiseError: the encoder cannot be loaded, or there is nothing to learn from.
+    """
+    set_seed(seed)
+    place, revision = locate_encoder(config.encoder)
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(place, revision=revision)
+        encoder = AutoModel.from_pretrained(place, revision=revision, use_safetensors=True, dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise StancewiseError(f"encoder: {place} cannot be loaded ({str(error).splitlines()[0]})") from None
+    net = PairNet(encoder)
+    use_cpu = not torch.cuda.is_available()
+    if use_cpu:
+        with_byte_dropout(encoder)
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    rows = _rows(examples, backend, config.max_length)
+    if not len(rows):
+        raise StancewiseError("data: no sentence with a pair to learn from; give reports with positions")
+    size = config.batch.rows or 16
+    batches = LengthBatches([len(ids) for ids in rows["ids"]], Batch(rows=size), seed)
+    checkpoints = folder.parent / "checkpoints"
+    trainer = StanceTrainer(
+        pieces=Pieces(batches, 1, 0, 1, 0),
+        loss=PairLoss(size),  # type: ignore[arg-type]
+        model=net,
+        args=_arguments(config, seed, len(batches), checkpoints, use_cpu),
+        data_collator=lambda several: _batch(several, tokenizer.pad_token_id or 0),
+        train_dataset=rows,
+        callbacks=callbacks,
+        optimizers=(torch.optim.AdamW(_groups(net, config.learning_rate), weight_decay=0.01, fused=True), None),
+    )
+    last = last_checkpoint(checkpoints)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    save_net(net, folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _rows(examples: Sequence[Example], tokenizer: Any, max_length: int) -> Dataset:
+    columns: dict[str, list[Any]] = {"ids": [], "places": [], "features": [], "labels": []}
+    for one in examples:
+        found = locate(one.sentence, tokenizer, max_length)
+        if found.places:
+            labels = [one.answers[place] for place in found.kept]
+            for name, value in zip(columns, (found.ids, found.places, found.features, labels), strict=True):
+                columns[name].append(value)
+    return Dataset.from_dict(columns)
+
+
+def _batch(rows: Sequence[dict[str, Any]], padding: int) -> dict[str, Tensor]:
+    arrays = rectangle([Located(row["ids"], row["places"], row["features"], []) for row in rows], padding)
+    labels = np.array([label for row in rows for label in row["labels"]], dtype=np.int64)
+    return {name: torch.from_numpy(array) for name, array in {**arrays, "labels": labels}.items()}
+
+
+def _groups(net: PairNet, rate: float) -> list[dict[str, Any]]:
+    encoder = list(net.encoder.parameters())
+    scorer = [value for name, value in net.named_parameters() if not name.startswith("encoder.")]
+    return [{"params": encoder, "lr": rate}, {"params": scorer, "lr": SCORER_RATE}]
+
+
+def _arguments(config: ReaderConfig, seed: int, batches: int, folder: Path, use_cpu: bool) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=config.epochs,
+        warmup_steps=round(0.06 * batches * config.epochs),
+        save_strategy="epoch",
+        save_total_limit=1,
+        logging_steps=max(1, min(50, batches // 4)),
+        seed=seed,
+        bf16=native_bf16(use_cpu),
+        use_cpu=use_cpu,
+        dataloader_pin_memory=not use_cpu,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to=[],
+    )
