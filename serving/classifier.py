@@ -71,7 +71,7 @@ class StanceClassifier:
         from serving.article.reading.positions import Judged
 
         reader = self._reader()
-        return Judged(reader.scores, reader.settings.expressed_above) if reader else None
+        return Judged(reader.scores, reader.settings.shown_above, reader.settings.sure_above) if reader else None
 
     def predict(self, statements: Iterable[Statement]) -> list[Prediction]:
         """One prediction per statement, in the order given.

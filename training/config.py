@@ -273,6 +273,7 @@ class ReaderConfig(Section):
     epochs: float = Field(default=4.0, gt=0)
     learning_rate: float = Field(default=2e-4, gt=0, description="of the encoder")
     seed: int = 1
+    precision: float = Field(default=0.6, gt=0, le=1, description="wanted of what is shown, on the validation reports")
 
 
 C = TypeVar("C", bound=Section)

@@ -5,6 +5,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from serving.article.reading.positions import Judged, Reading, find_positions
 from serving.article.statements import Article, ArticleStatement
 from serving.errors import StancewiseError, describe
 from serving.explain import Explanation, Predict, explain
-from serving.statement import Prediction, Statement
+from serving.statement import HeadPrediction, Prediction, Statement
 
 Stage = Literal["reading", "labelling", "explaining"]
 OnProgress = Callable[[Stage, int, int], None]
@@ -59,7 +60,7 @@ def questions(reading: Reading) -> tuple[Reading, list[Statement]]:
             positions.append(position)
         except ValidationError as error:  # a name longer than a statement may have
             refused.append(StancewiseError(describe(error)))
-    return Reading(reading.text, positions, [*reading.notes, *_notes("labelled", refused)]), statements
+    return replace(reading, positions=positions, notes=[*reading.notes, *_notes("labelled", refused)]), statements
 
 
 def article_of(
@@ -82,17 +83,42 @@ def article_of(
         if isinstance(answer, StancewiseError):
             continue
         words = explanations.get(place)
+        stance, sureness = answer.stance, None
+        if reading.judged and position.read and stance:
+            stance, sureness = together(position.read, stance)
+            if sureness < reading.judged.shown_above:
+                continue
         statements.append(
             ArticleStatement(
                 **dict(position),
-                stance=answer.stance,
+                stance=stance,
                 sentiment=answer.sentiment,
-                abstained=answer.abstained,
+                abstained=Prediction(stance=stance, sentiment=answer.sentiment).abstained,
+                sureness=sureness,
+                sure=bool(reading.judged and sureness and sureness >= reading.judged.sure_above),
                 explanation=None if isinstance(words, StancewiseError) else words,
             )
         )
     notes = [*reading.notes, *_notes("labelled", answers), *_notes("explained", [*explanations.values()])]
     return Article(name=name, text=reading.text, statements=statements, notes=notes)
+
+
+def together(read: Mapping[str, float], stance: HeadPrediction) -> tuple[HeadPrediction, float]:
+    """The stance of an expressed position, and how sure it is that it is expressed and this one.
+
+    The mean of two models: one reads all pairs of a sentence at once, the other this pair alone.
+
+    Args:
+        read: the reader's probabilities of nothing and of each stance.
+        stance: the classifier's answer.
+    """
+    expressed = 1 - read["nothing"]
+    own = {
+        label: read[label] / expressed if expressed else 1 / len(stance.probabilities) for label in stance.probabilities
+    }
+    mean = {label: (own[label] + value) / 2 for label, value in stance.probabilities.items()}
+    label = max(mean, key=mean.__getitem__)
+    return HeadPrediction(label=label, probabilities=mean, abstained=False), expressed * mean[label]
 
 
 def given_targets(targets: Targets | None) -> dict[str, Sequence[str]] | None:

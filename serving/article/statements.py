@@ -38,6 +38,7 @@ class Position(BaseModel):
     sentence: Span = Field(description="the evidence, and what the model reads")
     read: dict[str, float] | None = Field(
         default=None,
+        exclude=True,
         description="the reader's probabilities of nothing, support, declared neutrality, criticism",
     )
 
@@ -65,6 +66,10 @@ class ArticleStatement(Position):
     stance: HeadPrediction | None
     sentiment: HeadPrediction | None
     abstained: bool = Field(description="a head is too unsure to be relied on")
+    sureness: float | None = Field(
+        default=None, description="probability that the holder takes this side at all; null: no reader chose it"
+    )
+    sure: bool = Field(default=False, description="as sure as those that are right nine times in ten on validation")
     explanation: Explanation | None = Field(default=None, description="which words carried the stance, if asked for")
 
 

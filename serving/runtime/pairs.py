@@ -60,7 +60,8 @@ class ReaderSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_length: int = Field(gt=0, description="tokens that the model reads, the sentence before included")
-    expressed_above: float = Field(ge=0, le=1, description="least probability of a position that is shown")
+    shown_above: float = Field(ge=0, le=1, description="least sureness of a position that is shown")
+    sure_above: float = Field(ge=0, le=1, description="least sureness of one that is nearly always right")
     run_id: str | None = Field(default=None, description="the MLflow run that trained it")
 
 

@@ -40,9 +40,9 @@ class Tally:
 
 
 def shown(article: Article, least: float = 0.0) -> Iterator[Shown]:
-    """What a user sees of an article; of what a reader found, only what is expressed with this probability at least."""
+    """What a user sees of an article; of what a reader found, what is this sure at least."""
     for one in article.statements:
-        if one.stance and not one.stance.abstained and (one.read is None or 1 - one.read["nothing"] >= least):
+        if one.stance and not one.stance.abstained and (one.sureness is None or one.sureness >= least):
             yield Shown(one.speaker, one.target, one.stance.label)
 
 

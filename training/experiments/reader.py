@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import mlflow
@@ -25,15 +26,15 @@ from serving.tables import whole
 from training.config import ReaderConfig, flatten
 from training.data.corpus import read_corpus
 from training.data.sources.reports import Report, read_reports
-from training.evaluation.metrics import Floats
-from training.evaluation.positions import Tally, figures, shown, tally
+from training.evaluation.positions import figures, shown, tally
 from training.experiments import track
 from training.fitting.pairs import Example, fit_reader, of_report, of_statements
 from training.fitting.progress import ProgressCallback
 
 WORK = Path("runs/reader")  # checkpoints of a training that was stopped, a folder for each config and data
 TAKEN = ("support", "criticism")
-LEAST = np.arange(0.1, 0.91, 0.05)  # probabilities among which the least one shown is chosen
+LEAST = np.arange(0.1, 0.951, 0.01)  # values of sureness among which the least one shown is chosen
+SURE = 0.9  # precision of the sure positions
 COPIED = ("template", "dataset_digest")  # tags of the training run, beside the digests of its data
 
 
@@ -81,21 +82,21 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
         minutes = (time.perf_counter() - start) / 60
         with console.status("reading the validation reports"):
             write_settings(folder, settings)
-            kept = ReaderSettings(max_length=config.max_length, expressed_above=float(LEAST[0]), run_id=new.info.run_id)
+            kept = ReaderSettings(
+                max_length=config.max_length, shown_above=float(LEAST[0]), sure_above=1.0, run_id=new.info.run_id
+            )
             _write(folder / READER_FOLDER, kept)
-            least, found = _choose(StanceClassifier.from_folder(folder), validation)
-            _write(folder / READER_FOLDER, kept.model_copy(update={"expressed_above": least}))
+            choices = _choices(StanceClassifier.from_folder(folder), validation)
+            chosen, sure = (_with_precision(choices, wanted) for wanted in (config.precision, SURE))
+            limits = {"shown_above": chosen.least, "sure_above": sure.least if sure.precision >= SURE else 1.0}
+            _write(folder / READER_FOLDER, kept.model_copy(update=limits))
             write_settings(folder, settings)
         with console.status("logging the model and its figures to MLflow"):
-            _log(config, run, folder, {"precision": found[0], "recall": found[1], "f1": found[2]}, least, minutes)
+            _log(config, run, folder, chosen, minutes)
         run_id = new.info.run_id
     shutil.rmtree(work, ignore_errors=True)
-    precision, recall, f1 = 100 * found
-    console.print(
-        f"positions of {len(validation)} validation reports: precision {precision:.1f}, recall {recall:.1f}, "
-        f"F1 {f1:.1f} (shown from probability {least:.2f} on)",
-        soft_wrap=True,
-    )
+    console.print(f"positions of the validation reports: {chosen}", soft_wrap=True)
+    console.print(f"of the sure ones: {sure}", soft_wrap=True)
     made = f"runs:/{run_id}"
     if name:
         made = register(run_id, name)
@@ -131,18 +132,40 @@ def _write(folder: Path, settings: ReaderSettings) -> None:
         temporary.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def _choose(classifier: StanceClassifier, reports: Sequence[Report]) -> tuple[float, Floats]:
-    """The least probability with the best F1 on support and criticism, and precision, recall and F1 with it."""
+@dataclass(frozen=True)
+class Choice:
+    """A least sureness, and how the positions above it fare on the validation reports."""
+
+    least: float
+    precision: float
+    recall: float
+    f1: float
+
+    def __str__(self) -> str:
+        return (
+            f"precision {100 * self.precision:.1f}, recall {100 * self.recall:.1f}, F1 {100 * self.f1:.1f} "
+            f"from sureness {self.least:.2f} on"
+        )
+
+
+def _choices(classifier: StanceClassifier, reports: Sequence[Report]) -> list[Choice]:
     articles = [(report, classifier.read_article(report.text)) for report in reports]
-    scores = []
-    for least in LEAST:
-        tallies: list[Tally] = [tally(shown(article, float(least)), report, TAKEN)[0] for report, article in articles]
-        scores.append(figures(tallies))
-    best = int(np.argmax([one[2] for one in scores]))
-    return float(round(LEAST[best], 2)), scores[best]
+    return [
+        Choice(
+            round(float(least), 2),
+            *map(float, figures([tally(shown(article, least), report, TAKEN)[0] for report, article in articles])),
+        )
+        for least in LEAST
+    ]
 
 
-def _log(config: ReaderConfig, run: Run, folder: Path, found: dict[str, float], least: float, minutes: float) -> None:
+def _with_precision(choices: Sequence[Choice], wanted: float) -> Choice:
+    """The choice with the most recall that reaches this precision, else the most precise one."""
+    enough = [one for one in choices if one.precision >= wanted]
+    return max(enough, key=lambda one: one.recall) if enough else max(choices, key=lambda one: one.precision)
+
+
+def _log(config: ReaderConfig, run: Run, folder: Path, chosen: Choice, minutes: float) -> None:
     """What the training run says of rows and settings, with the reader's figures, its part of the card, the model."""
     with tempfile.TemporaryDirectory() as temporary:
         for path in ("tables", "optimize"):
@@ -156,15 +179,13 @@ def _log(config: ReaderConfig, run: Run, folder: Path, found: dict[str, float], 
     mlflow.log_text(json.dumps(config.model_dump(mode="json"), indent=2), "reader.json")
     card = run_files.read_text(run.info.run_id, run_files.CARD_FILE)
     section = (
-        "## Reader\n\n"
-        f"Positions of the reports of `{config.data.validation}`: precision {found['precision']:.3f}, recall "
-        f"{found['recall']:.3f}, F1 {found['f1']:.3f}. The least probability shown, {least:.2f}, was chosen on them."
+        f"## Reader\n\nPositions of the reports of `{config.data.validation}`: {chosen}, which was chosen on them."
     )
     before, data, after = card.partition("\n## Data\n")
     mlflow.log_text(f"{before.rstrip()}\n\n{section}\n{data}{after}", run_files.CARD_FILE)
     model = log_model(folder, settings)
-    metrics = {f"reader/{name}": float(value) for name, value in found.items()}
-    mlflow.log_metrics({**metrics, "reader/least": least, "cost/minutes": minutes}, model_id=model.model_id)
+    metrics = {f"reader/{name}": value for name, value in asdict(chosen).items()}
+    mlflow.log_metrics({**metrics, "cost/minutes": minutes}, model_id=model.model_id)
     mlflow.log_metrics(
         {name: value for name, value in run.data.metrics.items() if name.startswith(("test/", "validation/"))}
     )

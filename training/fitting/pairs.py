@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
-from transformers import AutoModel, AutoTokenizer, TrainerCallback, TrainingArguments, set_seed
+from transformers import AutoModel, AutoTokenizer, PrinterCallback, TrainerCallback, TrainingArguments, set_seed
 
 from serving.article.reading.grammar import attributions
 from serving.article.reading.pairs import Paragraph, candidates, features, located
@@ -191,6 +191,7 @@ def fit_reader(
         callbacks=callbacks,
         optimizers=(torch.optim.AdamW(_groups(net, config.learning_rate), weight_decay=0.01, fused=True), None),
     )
+    trainer.remove_callback(PrinterCallback)
     last = last_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     save_net(net, folder)

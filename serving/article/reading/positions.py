@@ -52,6 +52,7 @@ class Reading:
     text: str
     positions: list[Position]
     notes: list[str] = field(default_factory=list)
+    judged: "Judged | None" = None  # what chose the positions; None: rules of grammar
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Judged:
-    """The model that says which pairs express a position, and the least probability that counts."""
+    """The model that says which pairs express a position, and how sure it must be."""
 
     judge: Judge
-    least: float
+    shown_above: float  # sureness of what is shown
+    sure_above: float  # of what is nearly always right
 
 
 def find_positions(
@@ -122,10 +124,11 @@ def find_positions(
             positions += reader.next(doc, block)
         if on_progress:
             on_progress(block.end, len(text))
-    if judged and drafts:
+    if judged and wanted is None:
         scores = judged.judge([asked for asked, _ in drafts])
         for (_, several), found in zip(drafts, scores, strict=True):
-            positions += _expressed(several, found, judged.least)
+            positions += _expressed(several, found, judged.shown_above)
+        return Reading(text, positions, judged=judged)
     return Reading(text, positions)
 
 
