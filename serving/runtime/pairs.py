@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
 
 from serving.errors import StancewiseError, describe
 from serving.inputs import Offsets
@@ -160,7 +161,7 @@ class PairReader:
             self.net = load_net(folder).to(self.device).eval()
         except ValidationError as error:
             raise StancewiseError(f"{folder / SETTINGS_FILE}: {describe(error)}; fetch the model again") from None
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise StancewiseError(f"{folder}: the reader cannot be read ({error}); fetch the model again") from None
         self.padding = self.net.encoder.config.pad_token_id or 0
 

@@ -102,7 +102,7 @@ def find_positions(
         text: an article, a readout, a transcript; any line ends.
         given: targets to look for, name -> aliases; None: every entity and issue on which a position may be taken.
         on_progress: told how many characters are read, of how many.
-        judged: what chooses among all pairs of a sentence; None, or targets given: rules of grammar do.
+        judged: what chooses among all pairs of a sentence; None: rules of grammar do.
 
     Raises:
         StancewiseError: the text is empty, too long, or no text.
@@ -118,13 +118,13 @@ def find_positions(
     pieces = ((parsable(text[one.start : one.end], names if one.shape == "heading" else None), one) for one in blocks)
     drafts: list[tuple[PairedSentence, list[Draft]]] = []
     for doc, block in load_pipeline().pipe(pieces, as_tuples=True, batch_size=16):
-        if judged and wanted is None:
+        if judged:
             drafts += reader.drafts(doc, block)
         else:
             positions += reader.next(doc, block)
         if on_progress:
             on_progress(block.end, len(text))
-    if judged and wanted is None:
+    if judged:
         scores = judged.judge([asked for asked, _ in drafts])
         for (_, several), found in zip(drafts, scores, strict=True):
             positions += _expressed(several, found, judged.shown_above)
@@ -220,7 +220,11 @@ class _Reader:
     ) -> Iterator[Draft]:
         sentence = found.sentence
         evidence = (sentence.start_char, sentence.end_char)
+        given = targets(list(sentence), self.given, self.names) if self.given is not None else ()
+        wanted = {token.i: name for name, token in given}
         for place, (head, target) in enumerate(found.heads):
+            if self.given is not None and target.i not in wanted:
+                continue
             inner = paragraph.innermost(target.idx)
             holder, source, one = owner, None, None
             if head is not None:
@@ -229,7 +233,7 @@ class _Reader:
                 own += [each for each in paragraph.done if _covers(each.content, target.idx)]
                 one = next((each for each in own if _covers([each.source], head.idx)), None)
                 holder = self._named(head, one, paragraph, owner, holders)
-            shown = self._target(target, paragraph, owner, holders)
+            shown = wanted.get(target.i) or self._target(target, paragraph, owner, holders)
             if holder.name is None and head is not None and holder.kind != "author":
                 continue
             if shown is None or shown == holder.name or (holder.name is not None and _tells_nothing(holder.name)):

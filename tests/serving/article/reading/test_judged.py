@@ -1,0 +1,110 @@
+"""Every pair of a sentence is judged; what the judge finds expressed is shown by its names."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from serving.article.flow import article_of, questions, together
+from serving.article.reading.positions import Judged, find_positions
+from serving.runtime.pairs import ANSWERS, FEATURES
+from serving.statement import HeadPrediction, Prediction
+
+REPORT = (
+    "Ada Brekke, the mayor, met shopkeepers on Monday.\n\n"
+    "She said the tram plan was a waste of money, but the council of Lund welcomed it.\n\n"
+    "“We will fight the plan,” said Ole Vang, who owns a shop on the quay."
+)
+
+
+def judge(expressed, seen=None):
+    """Finds criticism in the pairs whose words (holder or None, target) it is given, with this probability."""
+
+    def scores(sentences):
+        answers = []
+        for one in sentences:
+            rows = np.zeros((len(one.pairs), len(ANSWERS)))
+            for row, pair in zip(rows, one.pairs, strict=True):
+                words = [None if each is None else one.text[slice(*each.phrase)] for each in (pair.holder, pair.target)]
+                if seen is not None:
+                    seen.append((*words, one.before, pair.features))
+                row[ANSWERS.index("criticism")] = expressed.get(tuple(words), 0.0)
+                row[0] = 1 - row.sum()
+            answers.append(rows)
+        return answers
+
+    return Judged(scores, shown_above=0.3, sure_above=0.9)
+
+
+def found(expressed, text=REPORT, targets=None):
+    return [(one.speaker, one.target) for one in find_positions(text, targets, judged=judge(expressed)).positions]
+
+
+def test_a_pair_is_shown_by_the_names_its_words_stand_for():
+    assert found({("She", "the tram plan"): 0.9}) == [("Ada Brekke", "tram plan")]
+    assert found({("We", "the plan"): 0.9, ("who", "the quay"): 0.1}) == [("Ole Vang", "tram plan")]
+    assert found({(None, "the tram plan"): 0.5}) == [(None, "tram plan")]
+
+
+def test_what_is_too_improbable_is_not_shown():
+    assert found({("She", "the tram plan"): 0.29}) == []
+
+
+def test_a_phrase_within_a_phrase_is_no_second_target():
+    both = {("She", "a waste of money"): 0.5, ("She", "money"): 0.8}
+    assert found(both) == [("Ada Brekke", "money")]
+
+
+def test_a_named_target_is_shown_by_the_users_name():
+    pairs = {("She", "the tram plan"): 0.9, ("We", "the plan"): 0.9, ("She", "money"): 0.9}
+    assert found(pairs, targets={"THE TRAM": ["tram plan"]}) == [("Ada Brekke", "THE TRAM"), ("Ole Vang", "THE TRAM")]
+
+
+def test_the_judge_reads_the_sentence_before_and_the_grammar():
+    seen = []
+    find_positions(REPORT, judged=judge({}, seen))
+    assert {len(numbers) for *_, numbers in seen} == {FEATURES}
+    [(before, numbers)] = [(b, n) for holder, target, b, n in seen if (holder, target) == ("She", "the tram plan")]
+    assert before.startswith("Ada Brekke, the mayor")
+    assert numbers[2] == 1  # the words are hers
+    names = {holder for holder, *_ in seen}
+    assert {"Ada Brekke", "She", "Ole Vang", "We", None} <= names
+    assert not any(target == "Monday" for _, target, *_ in seen)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.sampled_from([*REPORT.split(), "\n\n", "“", "”", "it", "we", "him", "U.S.", "😀"]), max_size=40))
+def test_offsets_are_true_whatever_the_text_and_however_many_are_expressed(words):
+    text = " ".join(words) or "x"
+    everything = Judged(
+        lambda sentences: [np.tile([0.0, 1, 0, 0], (len(one.pairs), 1)) for one in sentences], 0.1, 0.9
+    )
+    if not text.strip():
+        return
+    reading, asked = questions(find_positions(text, judged=everything))
+    for one, statement in zip(reading.positions, asked, strict=True):
+        spans = [one.sentence, one.target_mention, *filter(None, (one.speaker_mention, one.cue)), *one.content]
+        assert all(text[span.start : span.end] == span.text for span in spans)
+        assert statement.text == one.sentence.text
+
+
+def prediction(**chances):
+    chances = {"support": 0.0, "neutrality": 0.0, "criticism": 0.0, **chances}
+    stance = HeadPrediction(label=max(chances, key=chances.get), probabilities=chances, abstained=True)
+    return Prediction(stance=stance, sentiment=None)
+
+
+def test_both_models_count_for_the_stance_and_its_sureness():
+    read = {"nothing": 0.5, "support": 0.4, "neutrality": 0.1, "criticism": 0.0}
+    stance, sureness = together(read, prediction(support=0.2, criticism=0.8).stance)
+    assert stance.probabilities == pytest.approx({"support": 0.5, "neutrality": 0.1, "criticism": 0.4})
+    assert (stance.label, stance.abstained, sureness) == ("support", False, pytest.approx(0.25))
+
+
+def test_the_article_shows_what_both_are_sure_of():
+    reading, _ = questions(find_positions(REPORT, judged=judge({("She", "the tram plan"): 0.95, ("We", "the plan"): 0.5})))
+    for sure, shown in ((1.0, [(True, 0.95), (False, 0.5)]), (0.0, [(False, 0.475)])):
+        answers = [prediction(criticism=sure, neutrality=1 - sure)] * 2
+        article = article_of(reading, answers)
+        assert [(one.sure, round(one.sureness, 3)) for one in article.statements] == shown
+        assert "read" not in article.model_dump()["statements"][0]
