@@ -11,7 +11,7 @@ from serving.explain import Explanation, explain
 from serving.labels import HEADS, LOGITS, Head, Logits
 from serving.runtime.base import Runtime, RuntimeName, all_logits
 from serving.runtime.load import load_reader, load_runtime
-from serving.runtime.pairs import PairReader
+from serving.runtime.reader import PairReader
 from serving.statement import HeadPrediction, Prediction, Statement
 from serving.store.folder import ModelSettings, read_settings
 from serving.store.versions import find_model

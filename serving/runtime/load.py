@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 
 from serving.errors import StancewiseError
 from serving.runtime.base import Runtime, RuntimeName
-from serving.runtime.pairs import READER_FOLDER, PairReader
+from serving.runtime.reader import READER_FOLDER, PairReader
 from serving.store.folder import INT8_FOLDER, ModelSettings
 
 

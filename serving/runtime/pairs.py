@@ -1,30 +1,21 @@
-"""The reader's model: one pass over a sentence says of every pair of mentions in it which position is expressed."""
+"""Sentences with their pairs of mentions, as the reader's model gets them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError
 
-from serving.errors import StancewiseError, describe
 from serving.inputs import Offsets
 from serving.labels import HEADS
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-READER_FOLDER = "reader"  # in the model folder
-SETTINGS_FILE = "reader.json"
 ANSWERS = ("nothing", *HEADS["stance"])  # neutrality: declared, such as an abstention
 FEATURES = 14  # numbers of grammar that go with a pair
 BEFORE = 300  # characters of the sentence before that are read
-AT_ONCE = 16  # sentences in one pass
 
 Scores = npt.NDArray[np.float64]
 
@@ -53,17 +44,6 @@ class PairedSentence:
     before: str
     text: str
     pairs: tuple[Pair, ...]
-
-
-class ReaderSettings(BaseModel):
-    """The content of `reader.json`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    max_length: int = Field(gt=0, description="tokens that the model reads, the sentence before included")
-    shown_above: float = Field(ge=0, le=1, description="least sureness of a position that is shown")
-    sure_above: float = Field(ge=0, le=1, description="least sureness of one that is nearly always right")
-    run_id: str | None = Field(default=None, description="the MLflow run that trained it")
 
 
 @dataclass(frozen=True)
@@ -135,59 +115,3 @@ def rectangle(located: Sequence[Located], padding: int) -> dict[str, npt.NDArray
             -1, FEATURES
         ),
     }
-
-
-class PairReader:
-    """Says of every pair whether a position is expressed, and which."""
-
-    def __init__(self, folder: Path, device: str = "auto") -> None:
-        """Load the reader of a model.
-
-        Raises:
-            StancewiseError: its files cannot be read.
-        """
-        from tokenizers import Tokenizer
-
-        from serving.runtime.pair_net import load_net
-        from serving.runtime.pytorch import torch_device
-
-        try:
-            settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-            self.settings = ReaderSettings.model_validate(settings)
-            self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self.tokenizer.no_truncation()
-            self.tokenizer.no_padding()
-            self.device = torch_device(device)
-            self.net = load_net(folder).to(self.device).eval()
-        except ValidationError as error:
-            raise StancewiseError(f"{folder / SETTINGS_FILE}: {describe(error)}; fetch the model again") from None
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            raise StancewiseError(f"{folder}: the reader cannot be read ({error}); fetch the model again") from None
-        self.padding = self.net.encoder.config.pad_token_id or 0
-
-    def scores(self, sentences: Sequence[PairedSentence]) -> list[Scores]:
-        """Probabilities of `ANSWERS` for the pairs of every sentence, each of shape (pairs, 4).
-
-        A pair that lies beyond the tokens that the model reads expresses nothing.
-        """
-        nothing = np.eye(1, len(ANSWERS))
-        found = [np.repeat(nothing, len(one.pairs), axis=0) for one in sentences]
-        located = [locate(one, self.tokenizer, self.settings.max_length) for one in sentences]
-        asked = [place for place, one in enumerate(located) if one.places]
-        asked.sort(key=lambda place: len(located[place].ids))
-        for start in range(0, len(asked), AT_ONCE):
-            some = asked[start : start + AT_ONCE]
-            answers = iter(self._pass([located[place] for place in some]))
-            for place in some:
-                for number in located[place].kept:
-                    found[place][number] = next(answers)
-        return found
-
-    def _pass(self, located: Sequence[Located]) -> Scores:
-        import torch
-
-        move = partial(torch.Tensor.to, device=self.device)
-        arrays = {name: move(torch.from_numpy(array)) for name, array in rectangle(located, self.padding).items()}
-        with torch.inference_mode():
-            scores: Scores = self.net(**arrays).double().softmax(dim=1).cpu().numpy()
-        return scores

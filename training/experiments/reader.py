@@ -17,7 +17,7 @@ from rich.console import Console
 from serving.article.reading.parse import pipeline_name
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
-from serving.runtime.pairs import READER_FOLDER, SETTINGS_FILE, ReaderSettings
+from serving.runtime.reader import READER_FOLDER, SETTINGS_FILE, ReaderSettings
 from serving.store import run_files
 from serving.store.folder import digest, read_settings, write_settings
 from serving.store.package import log_model, register

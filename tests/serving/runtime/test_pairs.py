@@ -10,16 +10,8 @@ from transformers import AutoModel
 
 from serving import StancewiseError
 from serving.runtime.pair_net import PairNet, load_net, save_net
-from serving.runtime.pairs import (
-    ANSWERS,
-    FEATURES,
-    SETTINGS_FILE,
-    Mention,
-    Pair,
-    PairedSentence,
-    PairReader,
-    locate,
-)
+from serving.runtime.pairs import ANSWERS, FEATURES, Mention, Pair, PairedSentence, locate
+from serving.runtime.reader import SETTINGS_FILE, PairReader
 
 TEXT = "The mayor hailed the tram plan."
 

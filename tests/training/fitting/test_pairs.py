@@ -1,0 +1,118 @@
+"""What the reader learns from: every pair of a report, the labelled pairs of statements."""
+
+import pytest
+import torch
+from transformers import TrainerCallback
+
+from serving import StancewiseError
+from serving.runtime.pair_net import load_net
+from serving.runtime.pairs import ANSWERS
+from tests.conftest import REPOSITORY
+from training.config import Batch, ReaderConfig
+from training.data.corpus import LabelledStatement
+from training.data.sources.reports import Report, read_reports
+from training.fitting.pairs import EITHER, NOTHING, UNKNOWN, PairLoss, fit_reader, of_report, of_statements
+
+TEXT = "Ada Brekke arrived. She said the tram plan was a mistake, but Ole Vang praised it and met the council."
+
+
+def at(words, after=0):
+    start = TEXT.index(words, after)
+    return start, start + len(words)
+
+
+def report(**changes):
+    second = at(TEXT[TEXT.index("She") :])
+    positions = [
+        {"holder": "ada", "target": "plan", "stance": "criticism", "holder_at": at("She"),
+         "target_at": at("the tram plan")},
+        {"holder": "ole", "target": "plan", "stance": "support", "holder_at": at("Ole Vang"),
+         "target_at": at("it", 60)},
+        {"holder": "ole", "target": "council", "stance": "support", "holder_at": at("Ole Vang"),
+         "target_at": at("the council"), "optional": True},
+    ]  # fmt: skip
+    values = {
+        "id": "r1",
+        "text": TEXT,
+        "entities": {"ada": ["Ada Brekke"], "plan": ["the tram plan"], "ole": ["Ole Vang"], "council": ["the council"]},
+        "positions": [{**one, "sentence": second} for one in positions],
+    }
+    return Report.model_validate(values | changes)
+
+
+def labelled(examples):
+    """(holder, target) -> what it expresses."""
+    found = {}
+    for one in examples:
+        for pair, answer in zip(one.sentence.pairs, one.answers, strict=True):
+            words = [
+                None if each is None else one.sentence.text[slice(*each.phrase)] for each in (pair.holder, pair.target)
+            ]
+            found[tuple(words)] = answer
+    return found
+
+
+def test_what_is_listed_is_expressed_and_everything_else_is_not():
+    found = labelled(of_report(report()))
+    assert found.pop(("She", "the tram plan")) == ANSWERS.index("criticism")
+    assert found.pop(("Ole Vang", "it")) == ANSWERS.index("support")
+    assert found.pop(("Ole Vang", "the council")) == UNKNOWN
+    assert len(found) > 10
+    assert set(found.values()) == {NOTHING}
+
+
+def test_the_sentence_before_comes_along():
+    first, second = of_report(report())
+    assert (first.sentence.before, second.sentence.before) == ("", first.sentence.text)
+
+
+def test_neutrality_of_a_statement_may_be_a_mere_mention():
+    rows = [
+        LabelledStatement(id="1", text=TEXT, speaker="Ole Vang", target="the council", stance="neutrality"),
+        LabelledStatement(id="2", text=TEXT, target="the tram plan", stance="criticism"),
+        LabelledStatement(id="3", text=TEXT, speaker="Nobody here", target="the council", stance="support"),
+    ]
+    [example] = of_statements(rows)
+    assert labelled([example]) == {
+        ("Ole Vang", "the council"): EITHER,
+        (None, "the tram plan"): ANSWERS.index("criticism"),
+    }
+
+
+def test_the_loss_leaves_out_what_is_unknown_and_joins_what_is_either():
+    logits = torch.tensor([[0.0, 1, 2, 3], [1.0, 0, 2, 0], [0.0, 0, 0, 9]])
+    chances = logits.softmax(dim=1)
+    expected = -(chances[0, 3].log() + (chances[1, 0] + chances[1, 2]).log()) / (3 * 4)
+    loss = PairLoss(4)(logits, torch.tensor([3, EITHER, UNKNOWN]))
+    torch.testing.assert_close(loss, expected)
+
+
+def config(encoder, **changes):
+    data = {"train": ["reports.jsonl"], "validation": "validation.jsonl"}
+    values = {"data": data, "encoder": {"folder": str(encoder)}, "epochs": 2, "batch": Batch(rows=4)}
+    return ReaderConfig.model_validate(values | changes)
+
+
+class Stop(TrainerCallback):
+    def on_save(self, args, state, control, **kwargs):
+        raise KeyboardInterrupt
+
+
+def test_the_same_seed_gives_the_same_reader_and_a_stopped_training_goes_on(encoder, tmp_path):
+    reports = read_reports(REPOSITORY / "data" / "reports" / "train.jsonl")[:4]
+    examples = [one for each in reports for one in of_report(each)]
+    with pytest.raises(KeyboardInterrupt):
+        fit_reader(config(encoder), 1, examples, tmp_path / "stopped" / "model", [Stop()])
+    assert [one.name for one in (tmp_path / "stopped").iterdir()] == ["checkpoints"]
+    weights = {}
+    for name in ("whole", "stopped", "again"):
+        fit_reader(config(encoder), 1, examples, tmp_path / name / "model", [])
+        weights[name] = load_net(tmp_path / name / "model").state_dict()
+    for other in ("stopped", "again"):
+        for name, value in weights["whole"].items():
+            torch.testing.assert_close(weights[other][name], value, rtol=0, atol=1e-6, msg=name)
+
+
+def test_without_a_pair_there_is_nothing_to_learn(encoder, tmp_path):
+    with pytest.raises(StancewiseError, match="no sentence with a pair"):
+        fit_reader(config(encoder), 1, [], tmp_path / "model", [])
