@@ -34,6 +34,7 @@ from training.fitting.progress import ProgressCallback
 WORK = Path("runs/reader")  # checkpoints of a training that was stopped, a folder for each config and data
 TAKEN = ("support", "criticism")
 LEAST = np.arange(0.1, 0.951, 0.01)  # values of sureness among which the least one shown is chosen
+CHAMPION = "champion"
 SURE = 0.9  # precision of the sure positions
 COPIED = ("template", "dataset_digest")  # tags of the training run, beside the digests of its data
 
@@ -54,7 +55,11 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
         raise StancewiseError("no English pipeline for spaCy is installed; install it with: pip install '.[article]'")
     if not uri.startswith(("models:/", "runs:/")):
         raise StancewiseError(f"{uri}: a tracked model is needed; give models:/NAME@ALIAS, or train a model first")
+    if alias == CHAMPION:
+        raise StancewiseError(f"--output-alias {alias}: python -m training promote decides that; use another alias")
     name = split(uri)[0] if is_registered(uri) else None
+    if alias and not name:
+        raise StancewiseError(f"--output-alias {alias}: {uri} names no registered model; give models:/NAME@ALIAS")
     source = find_model(uri)
     settings = read_settings(source)
     if settings.kind != "encoder":

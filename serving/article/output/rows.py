@@ -22,6 +22,7 @@ STATEMENT_COLUMNS = (
     *("article", "kind", "speaker", "speaker_start", "speaker_end", "cue", "cue_start", "cue_end"),
     *("target", "target_start", "target_end", "content", "sentence", "sentence_start", "sentence_end"),
     *Prediction.COLUMNS,
+    "sureness",
 )
 PAIR_COLUMNS = (
     *("speaker", "target", "statements", *HEADS["stance"], *HEADS["sentiment"], "abstained"),
@@ -89,6 +90,7 @@ def statement_rows(articles: Iterable[Article]) -> Iterator[dict[str, Any]]:
                 "sentence": one.sentence.text,
                 **_place("sentence", one.sentence),
                 **Prediction(stance=one.stance, sentiment=one.sentiment).row(),
+                "sureness": one.sureness,
             }
             yield row | ({"explanation": _explanation(one.explanation, one.sentence)} if one.explanation else {})
 

@@ -8,7 +8,7 @@ const save = {};
   const COLUMNS = [
     ...["article", "kind", "speaker", "speaker_start", "speaker_end", "cue", "cue_start", "cue_end"],
     ...["target", "target_start", "target_end", "content", "sentence", "sentence_start", "sentence_end"],
-    ...["stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained"],
+    ...["stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained", "sureness"],
   ];
 
   save.json = (reply) => download(`${JSON.stringify(reply, null, 2)}\n`, "application/json", nameOf(reply, "json"));
@@ -23,9 +23,9 @@ const save = {};
 
   /** A statement as flat columns; offsets are code points into the article's text. */
   function row(article, statement) {
-    const { kind, speaker, cue, target, content, sentence, stance, sentiment, abstained } = statement;
+    const { kind, speaker, cue, target, content, sentence, stance, sentiment, abstained, sureness } = statement;
     return {
-      ...{ article: article.name, kind, speaker, cue: cue?.text, target, sentence: sentence.text, abstained },
+      ...{ article: article.name, kind, speaker, cue: cue?.text, target, sentence: sentence.text, abstained, sureness },
       ...place("speaker", statement.speaker_mention),
       ...place("cue", cue),
       ...place("target", statement.target_mention),
