@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check train baseline benchmark levers tables serve speed soak memory ui screenshots format clean
+.PHONY: help demo test test-slow check train reader baseline benchmark levers tables serve speed soak memory ui screenshots format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -31,6 +31,9 @@ check: $(VENV)/installed ## Validate the project's statements
 
 train: $(VENV)/installed ## Fine-tune with configs/quickstart.yaml, whether or not that was done before
 	$(BIN)/python -m training train configs/quickstart.yaml
+
+reader: $(VENV)/installed ## Train the champion to find the positions of articles, as models:/stance@reader (about 15 minutes)
+	$(BIN)/python -m training reader --output-alias reader
 
 baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 	$(BIN)/python -m training baseline configs/baseline.yaml

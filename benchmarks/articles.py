@@ -96,7 +96,8 @@ def speed(
     parsing, reading, labelling = np.median(seconds, axis=0)
     table = Table("stage", "seconds", "share")
     total = reading + labelling
-    stages = (("sentences, grammar, names (spaCy)", parsing), ("rules", reading - parsing), ("the model", labelling))
+    chooser = "the reader" if classifier.judged else "rules"
+    stages = (("sentences, grammar, names (spaCy)", parsing), (chooser, reading - parsing), ("labels", labelling))
     for title, value in stages:
         table.add_row(title, f"{value:.2f}", f"{value / total:.0%}")
     console = Console()
@@ -113,7 +114,7 @@ def _stages(classifier: StanceClassifier, texts: Sequence[str]) -> tuple[float, 
     for text in texts:
         list(load_pipeline().pipe((parsable(text[one.start : one.end]) for one in find_blocks(text)), batch_size=16))
     marks.append(time.perf_counter())
-    positions = [find_positions(text).positions for text in texts]
+    positions = [find_positions(text, judged=classifier.judged).positions for text in texts]
     marks.append(time.perf_counter())
     for several in positions:
         classifier.predict([one.statement() for one in several])
