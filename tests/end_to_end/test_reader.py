@@ -21,7 +21,9 @@ TEXT = "Ada Brekke called the tram plan a mistake. The council of Lund welcomed 
 def config(project, name, **changes):
     folder = project.folder
     for part, count in (("train", 4), ("validation", 2)):
-        lines = (REPOSITORY / "data" / "reports" / f"{part}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = (
+            (REPOSITORY / "data" / "reports" / f"{part}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        )
         (folder / f"reports-{part}.jsonl").write_text("".join(lines[:count]), encoding="utf-8")
     encoder = yaml.safe_load((folder / "tiny.yaml").read_text(encoding="utf-8"))["encoder"]
     data = {"train": ["reports-train.jsonl"], "validation": "reports-validation.jsonl"}
@@ -79,7 +81,9 @@ def test_command_library_and_server_find_the_same(folder, project, tmp_path):
     assert expected.statements
     assert all(one.sureness is not None for one in expected.statements)
     (project.folder / "tram.txt").write_text(TEXT, encoding="utf-8")
-    printed = project.run("serving", "article", "tram.txt", "--model", str(shown), "--device", "cpu", "--format", "jsonl")
+    printed = project.run(
+        "serving", "article", "tram.txt", "--model", str(shown), "--device", "cpu", "--format", "jsonl"
+    )
     rows = [json.loads(line) for line in printed.stdout.splitlines()]
     assert [(row["speaker"], row["target"], row["stance"], row["sureness"]) for row in rows] == [
         (one.speaker, one.target, one.stance.label, pytest.approx(one.sureness)) for one in expected.statements

@@ -19,7 +19,7 @@ from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.runtime.reader import READER_FOLDER, SETTINGS_FILE, ReaderSettings
 from serving.store import run_files
-from serving.store.folder import digest, read_settings, write_settings
+from serving.store.folder import ModelSettings, digest, read_settings, write_settings
 from serving.store.package import log_model, register
 from serving.store.versions import find_model, is_registered, split
 from serving.tables import whole
@@ -39,6 +39,16 @@ SURE = 0.9  # precision of the sure positions
 COPIED = ("template", "dataset_digest")  # tags of the training run, beside the digests of its data
 
 
+@dataclass(frozen=True)
+class Source:
+    """The model that gets a reader."""
+
+    folder: Path
+    settings: ModelSettings
+    run: Run
+    name: str | None  # in the registry
+
+
 def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Console) -> None:
     """Train a reader for a model, choose what it shows on validation reports, log it as a run, register the version.
 
@@ -51,21 +61,8 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
     Raises:
         StancewiseError: a mistake in config or data, the URI names no tracked encoder, or no parser is installed.
     """
-    if pipeline_name() is None:
-        raise StancewiseError("no English pipeline for spaCy is installed; install it with: pip install '.[article]'")
-    if not uri.startswith(("models:/", "runs:/")):
-        raise StancewiseError(f"{uri}: a tracked model is needed; give models:/NAME@ALIAS, or train a model first")
-    if alias == CHAMPION:
-        raise StancewiseError(f"--output-alias {alias}: python -m training promote decides that; use another alias")
-    name = split(uri)[0] if is_registered(uri) else None
-    if alias and not name:
-        raise StancewiseError(f"--output-alias {alias}: {uri} names no registered model; give models:/NAME@ALIAS")
-    source = find_model(uri)
-    settings = read_settings(source)
-    if settings.kind != "encoder":
-        raise StancewiseError(f"{uri}: a {settings.kind} model takes no reader; name a fine-tuned encoder")
+    source = _read_source(uri, alias)
     track.open_experiment(config.experiment)
-    run = run_files.find_run(settings.run_id or uri)
     start = time.perf_counter()
     validation = read_reports(config.data.validation)
     with console.status("reading the reports and parsing them"):
@@ -79,14 +76,14 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
     progress = ProgressCallback(console)
     with tempfile.TemporaryDirectory() as temporary, mlflow.start_run(run_name=config.name) as new:
         folder = Path(temporary) / "model"
-        shutil.copytree(source, folder, ignore=shutil.ignore_patterns(READER_FOLDER))
+        shutil.copytree(source.folder, folder, ignore=shutil.ignore_patterns(READER_FOLDER))
         tracking = track.MlflowCallback(new.info.run_id, console)
         fit_reader(config, config.seed, examples, work / "model", [progress, tracking])
         tracking.send_all()
         shutil.copytree(work / "model", folder / READER_FOLDER)
         minutes = (time.perf_counter() - start) / 60
         with console.status("reading the validation reports"):
-            write_settings(folder, settings)
+            write_settings(folder, source.settings)
             kept = ReaderSettings(
                 max_length=config.max_length, shown_above=float(LEAST[0]), sure_above=1.0, run_id=new.info.run_id
             )
@@ -95,19 +92,36 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
             chosen, sure = (_with_precision(choices, wanted) for wanted in (config.precision, SURE))
             limits = {"shown_above": chosen.least, "sure_above": sure.least if sure.precision >= SURE else 1.0}
             _write(folder / READER_FOLDER, kept.model_copy(update=limits))
-            write_settings(folder, settings)
+            write_settings(folder, source.settings)
         with console.status("logging the model and its figures to MLflow"):
-            _log(config, run, folder, chosen, minutes)
+            _log(config, source.run, folder, chosen, minutes)
         run_id = new.info.run_id
     shutil.rmtree(work, ignore_errors=True)
     console.print(f"positions of the validation reports: {chosen}", soft_wrap=True)
     console.print(f"of the sure ones: {sure}", soft_wrap=True)
     made = f"runs:/{run_id}"
-    if name:
-        made = register(run_id, name)
+    if source.name:
+        made = register(run_id, source.name)
         if alias:
-            register(run_id, name, alias)
+            register(run_id, source.name, alias)
     print(f"made {made}; to propose it as champion: python -m training promote {made}")
+
+
+def _read_source(uri: str, alias: str | None) -> Source:
+    if pipeline_name() is None:
+        raise StancewiseError("no English pipeline for spaCy is installed; install it with: pip install '.[article]'")
+    if not uri.startswith(("models:/", "runs:/")):
+        raise StancewiseError(f"{uri}: a tracked model is needed; give models:/NAME@ALIAS, or train a model first")
+    if alias == CHAMPION:
+        raise StancewiseError(f"--output-alias {alias}: python -m training promote decides that; use another alias")
+    name = split(uri)[0] if is_registered(uri) else None
+    if alias and not name:
+        raise StancewiseError(f"--output-alias {alias}: {uri} names no registered model; give models:/NAME@ALIAS")
+    folder = find_model(uri)
+    settings = read_settings(folder)
+    if settings.kind != "encoder":
+        raise StancewiseError(f"{uri}: a {settings.kind} model takes no reader; name a fine-tuned encoder")
+    return Source(folder, settings, run_files.find_run(settings.run_id or uri), name)
 
 
 def _examples(config: ReaderConfig, validation: Sequence[Report]) -> list[Example]:

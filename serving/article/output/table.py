@@ -41,8 +41,15 @@ def _article(article: Article) -> RenderableType:
     parts.append(rows(_WIDTHS, [[Text(one, style="bold") for one in ("holder (cue) → target", "stance", "sentiment")]]))
     for sentence, group in groupby(article.statements, key=lambda one: one.sentence):
         parts.append(Text(f"\n{printable(sentence.text)}", style="italic"))
-        parts.append(rows(_WIDTHS, [(_names(one), cell(one.stance), cell(one.sentiment)) for one in group]))
+        parts.append(rows(_WIDTHS, [(_names(one), _stance(one), cell(one.sentiment)) for one in group]))
     return Group(*parts, "")
+
+
+def _stance(one: ArticleStatement) -> Text:
+    """The stance with its probability; where a reader chose the statement, how sure it is that this side is taken."""
+    if one.stance is None or one.sureness is None:
+        return cell(one.stance)
+    return Text(f"{one.stance.label} {one.sureness:.0%}", style=STYLES.get(one.stance.label, "yellow"))
 
 
 def _names(one: ArticleStatement) -> Text:

@@ -5,7 +5,7 @@
 Object.assign(
   stancewise,
   (() => {
-    const { KINDS, make, named, badge, fixed, unitsOf } = stancewise;
+    const { KINDS, make, named, badge, fixed, sureOf, unitsOf } = stancewise;
     const QUOTED = {
       direct: "direct quotation",
       mixed: "partly quoted",
@@ -114,7 +114,7 @@ Object.assign(
       return make(
         "div",
         { className: `card ${kind}` },
-        make("p", { className: "what" }, badge(kind), make("strong", {}, KINDS[kind].word), doubt(statement)),
+        make("p", { className: "what" }, badge(kind), make("strong", {}, KINDS[kind].word), doubt(statement), belief(statement)),
         who,
         how,
         make("div", { className: "heads" }, bars("Stance", stance), bars("Sentiment", sentiment)),
@@ -128,6 +128,11 @@ Object.assign(
       return unsure.length
         ? make("span", { className: "doubt" }, `too unsure of the ${unsure.join(" and the ")}`)
         : null;
+    }
+
+    function belief(statement) {
+      const taken = statement.sureness ?? null;
+      return taken === null ? null : make("span", { className: "doubt" }, `${sureOf(statement)} sure`);
     }
 
     /** A head's probabilities, the likeliest label in bold. */

@@ -62,7 +62,10 @@ globalThis.stancewise = (() => {
   const count = (number) => number.toLocaleString("en");
   const fixed = (number) => number.toFixed(2).replace("-", "−");
 
+  /** How sure a statement's stance is: that the position is taken and is this one, where a reader says so. */
+  const sureOf = ({ stance, sureness }) => fixed(sureness ?? stance.probabilities[stance.label]);
+
   const nameOf = (article, place) => article.name ?? `Article ${place + 1}`;
 
-  return { KINDS, AUTHOR, rowOf, tally, frequent, unitsOf, make, named, badge, count, fixed, nameOf };
+  return { KINDS, AUTHOR, rowOf, tally, frequent, unitsOf, make, named, badge, count, fixed, sureOf, nameOf };
 })();

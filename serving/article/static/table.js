@@ -3,7 +3,7 @@
 // The statements as a table; a row leads to its place in the text.
 
 stancewise.statementTable = (() => {
-  const { KINDS, make, named, badge, count, fixed, nameOf } = stancewise;
+  const { KINDS, make, named, badge, count, fixed, sureOf, nameOf } = stancewise;
   const PAGE = 100; // rows shown at first, and more by request
 
   function statementTable({ articles, rows, id }, jump) {
@@ -65,8 +65,8 @@ stancewise.statementTable = (() => {
         make("td", { className: "name", role: "cell" }, named(speaker)),
         make("td", { className: "name", role: "cell" }, named(target)),
         make("td", { className: "cue", role: "cell" }, cue ? make("bdi", {}, cue.text) : "–"),
-        make("td", { className: "answer", role: "cell" }, badge(kind), ...answer(KINDS[kind].word, statement.stance)),
-        make("td", { className: "answer", role: "cell" }, ...answer(null, statement.sentiment)),
+        make("td", { className: "answer", role: "cell" }, badge(kind), ...stanceOf(statement, KINDS[kind].word)),
+        make("td", { className: "answer", role: "cell" }, ...answer(statement.sentiment)),
         make(
           "td",
           { className: "evidence", role: "cell" },
@@ -80,10 +80,14 @@ stancewise.statementTable = (() => {
       return make("tr", { role: "row" }, ...cells);
     }
 
+    function stanceOf(statement, word) {
+      return statement.stance ? [word, " ", make("span", { className: "number" }, sureOf(statement))] : [word];
+    }
+
     /** A head's word and probability; a question mark where it is too unsure. */
-    function answer(word, head) {
-      if (!head) return [word ?? "–"];
-      const label = word ?? (head.abstained ? `? ${head.label}` : head.label);
+    function answer(head) {
+      if (!head) return ["–"];
+      const label = head.abstained ? `? ${head.label}` : head.label;
       return [label, " ", make("span", { className: "number" }, fixed(head.probabilities[head.label]))];
     }
     return { element, update };

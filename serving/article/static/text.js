@@ -3,7 +3,7 @@
 // The text of an article with its statements marked; every statement has a chip that takes the keyboard's focus.
 
 stancewise.textPanel = (() => {
-  const { KINDS, AUTHOR, make, fixed, unitsOf, detailsBox, carried } = stancewise;
+  const { KINDS, AUTHOR, make, sureOf, unitsOf, detailsBox, carried } = stancewise;
   const LONG = 50_000; // characters from which on only the paragraphs in sight are laid out
 
   function textPanel({ articles, rows, state, options, id, announce }) {
@@ -147,7 +147,7 @@ stancewise.textPanel = (() => {
   function chipOf(row, { chips, rows }) {
     const { speaker, target, stance } = row.statement;
     const { symbol, word } = KINDS[row.kind];
-    const sure = stance ? fixed(stance.probabilities[stance.label]) : "";
+    const sure = stance ? sureOf(row.statement) : "";
     const answer = row.kind === "abstained" ? `${word} (${stance.label} ${sure})` : `${word} ${sure}`.trim();
     const label = `${answer}: ${speaker ?? AUTHOR} on ${target}`;
     const chip = make("button", { type: "button", className: `chip badge ${row.kind}`, "aria-label": label }, symbol);
