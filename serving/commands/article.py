@@ -56,6 +56,10 @@ def article(
             "--summary", help="One row for each pair of holder and target over all files, not one for each statement."
         ),
     ] = False,
+    sure: Annotated[
+        bool,
+        typer.Option("--sure", help="Only the positions that a model's reader is sure of (nine in ten are right)."),
+    ] = False,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
 ) -> None:
@@ -80,13 +84,24 @@ def article(
     texts, bad = read_files(paths, extract == "html", errors)
     if not texts:
         raise typer.Exit(1)
-    articles = label_texts(StanceClassifier.load(model, device, runtime), texts, targets, explain, errors)
+    classifier = StanceClassifier.load(model, device, runtime)
+    if sure and classifier.judged is None:
+        raise StancewiseError(
+            f"--sure: {model} has no reader; train one with: python -m training reader --model {model}"
+        )
+    articles = label_texts(classifier, texts, targets, explain, errors)
+    if sure:
+        articles = [_only_sure(one) for one in articles]
     write(articles, form, summary, output)
     found = sum(len(one.statements) for one in articles)
     counted = f"{len(articles):,} article{'s' if len(articles) > 1 else ''}, {found:,} statements"
     errors.print(counted + (f"; {bad:,} could not be read" if bad else ""))
     if bad:
         raise typer.Exit(EXIT_BAD_ROWS)
+
+
+def _only_sure(article: Article) -> Article:
+    return article.model_copy(update={"statements": [one for one in article.statements if one.sure]})
 
 
 def read_files(paths: Sequence[Path], pages: bool, errors: Console) -> tuple[list[tuple[Path, str]], int]:

@@ -14,7 +14,7 @@ def test_a_list_agrees_with_itself():
     for report in articles.read_part("validation"):
         numbers, wrong, missed = tally(articles.certain(report), report, articles.TAKEN)
         assert not missed, report.id
-        assert numbers.right == numbers.found == numbers.listed, (report.id, wrong)
+        assert numbers.right == numbers.listed, (report.id, wrong)
 
 
 def test_the_texts_of_real_articles_are_looked_for_where_they_are(monkeypatch, tmp_path):

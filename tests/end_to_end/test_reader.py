@@ -97,6 +97,24 @@ def test_command_library_and_server_find_the_same(folder, project, tmp_path):
     assert [one.sureness for one in article.statements] == pytest.approx([one.sureness for one in expected.statements])
 
 
+def test_only_what_is_sure_is_shown_where_that_is_asked_for(folder, project, champion, tmp_path):
+    shown = tmp_path / "model"
+    shutil.copytree(folder, shown)
+    limits = {"max_length": 96, "shown_above": 0.0, "sure_above": 0.3}
+    (shown / READER_FOLDER / SETTINGS_FILE).write_text(json.dumps(limits), encoding="utf-8")
+    (shown / "stancewise.json").write_text((champion / "stancewise.json").read_text(encoding="utf-8"), encoding="utf-8")
+    (project.folder / "sure.txt").write_text(TEXT, encoding="utf-8")
+    command = ["serving", "article", "sure.txt", "--device", "cpu", "--format", "jsonl", "--model"]
+    rows = [
+        [json.loads(line) for line in project.run(*command, str(shown), *more).stdout.splitlines()]
+        for more in ((), ["--sure"])
+    ]
+    assert rows[1] == [row for row in rows[0] if row["sureness"] >= 0.3]
+    refused = project.run(*command, "models:/stance@champion", "--sure", check=False)
+    assert refused.returncode == 1
+    assert "has no reader" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("changes", "arguments", "message"),
     [

@@ -31,11 +31,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class Tally:
-    """Of one text: shown positions that are right and all that count; listed ones that are found and all that count."""
+    """Of one text: shown positions that are right, all shown and all listed ones that count."""
 
     right: int
     shown: int
-    found: int
     listed: int
 
 
@@ -66,7 +65,7 @@ def tally(
     right = [row for row, one in pairs.items() if not one.optional]
     neither = len(pairs) - len(right)
     certain = [one for one in listed if not one.optional]
-    numbers = Tally(len(right), len(given) - neither, len(right), len(certain))
+    numbers = Tally(len(right), len(given) - neither, len(certain))
     matched = [pairs[row] for row in right]
     missed = [one for one in certain if one not in matched]
     names = report.entities
@@ -79,8 +78,8 @@ def tally(
 
 def figures(tallies: Sequence[Tally]) -> Floats:
     """Precision, recall and F1 over texts, shape (3,)."""
-    right, shown, found, listed = np.array([[one.right, one.shown, one.found, one.listed] for one in tallies]).sum(0)
-    precision, recall = right / max(shown, 1), found / max(listed, 1)
+    right, shown, listed = np.array([[one.right, one.shown, one.listed] for one in tallies]).sum(0)
+    precision, recall = right / max(shown, 1), right / max(listed, 1)
     return np.array([precision, recall, 2 * precision * recall / max(precision + recall, 1e-9)])
 
 
