@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 ANSWERS = ("nothing", *HEADS["stance"])  # neutrality: declared, such as an abstention
-FEATURES = 14  # numbers of grammar that go with a pair
+FEATURES = 15  # numbers of grammar that go with a pair
 BEFORE = 300  # characters of the sentence before that are read
 
 Scores = npt.NDArray[np.float64]

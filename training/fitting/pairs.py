@@ -53,41 +53,42 @@ def of_report(report: Report) -> Iterator[Example]:
     blocks = find_blocks(report.text)
     texts = (parsable(report.text[one.start : one.end]) for one in blocks)
     for doc, block in zip(load_pipeline().pipe(texts, batch_size=16), blocks, strict=True):
-        for found in candidates(_paragraph(doc), before):
+        paragraph = _paragraph(doc)
+        for found in candidates(paragraph, before):
             before = found.sentence.text
             span = block.start + found.sentence.start_char, block.start + found.sentence.end_char
-            listed = _by_heads(doc, block.start, span, report.positions)
+            listed = _by_heads(paragraph, block.start, span, report.positions)
             heads = ((None if holder is None else holder.i, target.i) for holder, target in found.heads)
-            answers = tuple(_answer(listed.get(pair)) for pair in heads)
+            answers = tuple(listed.get(pair, NOTHING) for pair in heads)
             if answers:
                 yield Example(found.asked, answers)
 
 
 def _by_heads(
-    doc: "Doc", start: int, span: Offsets, positions: Sequence[Listed]
-) -> dict[tuple[int | None, int], Listed]:
-    """The listed positions of a sentence by the head words of holder (None: the author) and target."""
-    found: dict[tuple[int | None, int], Listed] = {}
+    paragraph: Paragraph, start: int, span: Offsets, positions: Sequence[Listed]
+) -> dict[tuple[int | None, int], int]:
+    """What the listed positions of a sentence express, by the head words of holder and target.
+
+    The holder is None for the author, and for a speaker whose words these are and who is named in another sentence.
+    """
+    doc = paragraph.doc
+    found: dict[tuple[int | None, int], int] = {}
     for one in positions:
         if one.target_at is None or not span[0] <= one.target_at[0] < span[1]:
             continue
-        if (one.holder is None) == (one.holder_at is None):
-            holder = _root(doc, one.holder_at, start) if one.holder_at else None
-            target = _root(doc, one.target_at, start)
-            if target is not None and (holder is not None or one.holder is None):
-                found[holder, target] = one
+        target = _root(doc, one.target_at, start)
+        holder = _root(doc, one.holder_at, start) if one.holder_at else None
+        if target is None or (one.holder_at and holder is None):
+            continue
+        unnamed = one.holder is not None and one.holder_at is None
+        known = not unnamed or paragraph.from_elsewhere(doc[target]) is not None
+        found[holder, target] = ANSWERS.index(one.stance) if known and not one.optional else UNKNOWN
     return found
 
 
 def _root(doc: "Doc", at: Offsets, start: int) -> int | None:
     span = doc.char_span(at[0] - start, at[1] - start, alignment_mode="expand") if at[0] >= start else None
     return span.root.i if span is not None else None
-
-
-def _answer(listed: Listed | None) -> int:
-    if listed is None:
-        return NOTHING
-    return UNKNOWN if listed.optional else ANSWERS.index(listed.stance)
 
 
 def of_statements(rows: Iterable[LabelledStatement]) -> Iterator[Example]:

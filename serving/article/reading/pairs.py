@@ -45,10 +45,20 @@ class Paragraph:
         around = [one for one in self.said if _within(one.content, place)]
         return min(around, key=lambda one: sum(end - start for start, end in one.content), default=None)
 
+    def from_elsewhere(self, target: "Token") -> Attribution | None:
+        """The attribution around a word if its holder is named in another sentence, as in a long quotation."""
+        inner = self.innermost(target.idx)
+        sentence = target.sent
+        inside = inner is not None and sentence.start_char <= inner.source[0] < sentence.end_char
+        return None if inside else inner
+
 
 @dataclass(frozen=True)
 class Candidates:
-    """The pairs of a sentence, and for each the head words of holder (None: the author) and target."""
+    """The pairs of a sentence, and for each the head words of holder and target.
+
+    A holder of None is whoever the words belong to: the author, or a speaker who is not named in the sentence.
+    """
 
     sentence: "Sentence"
     heads: list[tuple["Token | None", "Token"]]
@@ -137,6 +147,7 @@ def features(holder: "Token | None", target: "Token", paragraph: Paragraph) -> t
         float(holder is None),
         float(inner is None),
         float(inner is not None and owns(inner)),
+        float(paragraph.from_elsewhere(target) is not None),
         float(any(map(owns, around))),
         float(any(map(owns, deeds))),
         float(any(map(owns, paragraph.said))),

@@ -227,6 +227,8 @@ class _Reader:
                 continue
             inner = paragraph.innermost(target.idx)
             holder, source, one = owner, None, None
+            if head is None and (one := paragraph.from_elsewhere(target)):
+                holder, source = holders[one], one.source
             if head is not None:
                 source = mention(head)
                 own = [inner] if inner else []

@@ -61,6 +61,24 @@ def test_what_is_listed_is_expressed_and_everything_else_is_not():
     assert set(found.values()) == {NOTHING}
 
 
+def test_a_speaker_named_in_another_sentence_is_whose_words_they_are():
+    text = "“The plan is a gift. The sale is a mistake,” said Ole Vang. The fair was a success."
+    listed = [("ole", "The plan", "support"), ("ole", "The sale", "criticism"), ("ole", "The fair", "support")]
+    entities = {"ole": ["Ole Vang"]} | {name: [name] for _, name, _ in listed}
+    positions = []
+    for holder, name, stance in listed:
+        start = text.index(name)
+        sentence = [start, text.index(".", start)]
+        positions.append(
+            {"holder": holder, "target": name, "stance": stance, "sentence": sentence, "target_at": [start, start + 8]}
+        )
+    found = labelled(
+        of_report(Report.model_validate({"id": "r2", "text": text, "entities": entities, "positions": positions}))
+    )
+    assert found[None, "The plan"] == ANSWERS.index("support")
+    assert found[None, "The fair"] == UNKNOWN  # nothing in the text says whose words these are
+
+
 def test_the_sentence_before_comes_along():
     first, second = of_report(report())
     assert (first.sentence.before, second.sentence.before) == ("", first.sentence.text)

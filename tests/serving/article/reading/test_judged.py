@@ -46,6 +46,11 @@ def test_a_pair_is_shown_by_the_names_its_words_stand_for():
     assert found({(None, "the tram plan"): 0.5}) == [(None, "tram plan")]
 
 
+def test_the_words_of_a_quotation_are_those_of_its_speaker():
+    text = "“The plan is a gift. It will help us all,” said Ole Vang."
+    assert found({(None, "The plan"): 0.9}, text) == [("Ole Vang", "plan")]
+
+
 def test_what_is_too_improbable_is_not_shown():
     assert found({("She", "the tram plan"): 0.29}) == []
 
@@ -66,7 +71,7 @@ def test_the_judge_reads_the_sentence_before_and_the_grammar():
     assert {len(numbers) for *_, numbers in seen} == {FEATURES}
     [(before, numbers)] = [(b, n) for holder, target, b, n in seen if (holder, target) == ("She", "the tram plan")]
     assert before.startswith("Ada Brekke, the mayor")
-    assert numbers[2] == 1  # the words are hers
+    assert numbers[2:4] == (1, 0)  # the words are hers, and she is named in the sentence
     names = {holder for holder, *_ in seen}
     assert {"Ada Brekke", "She", "Ole Vang", "We", None} <= names
     assert not any(target == "Monday" for _, target, *_ in seen)
