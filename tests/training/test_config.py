@@ -4,7 +4,7 @@ import pytest
 
 from serving import StancewiseError
 from tests.conftest import REPOSITORY
-from training.config import BaselineConfig, TrainConfig, flatten, load_config
+from training.config import BaselineConfig, ReaderConfig, TrainConfig, flatten, load_config
 from training.experiments.promote import PromotionConfig
 from training.experiments.sweep import Choice, SweepConfig
 
@@ -94,7 +94,7 @@ def test_parameters_are_flat_and_few(tmp_path):
     assert len(flat) < 35
 
 
-KINDS = {"baseline.yaml": BaselineConfig, "promotion.yaml": PromotionConfig}
+KINDS = {"baseline.yaml": BaselineConfig, "promotion.yaml": PromotionConfig, "reader.yaml": ReaderConfig}
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.name)
