@@ -48,13 +48,19 @@ def load_runtime(
 
 
 def load_reader(folder: Path, device: str = "auto") -> PairReader | None:
-    """The reader of a model folder; None: it has none, or PyTorch is not installed.
+    """The reader of a model folder; None: it has none.
 
     Raises:
-        StancewiseError: its files cannot be read.
+        StancewiseError: its files cannot be read, or PyTorch is not installed: rules alone would find other positions
+            without a word of it.
     """
-    held = (folder / READER_FOLDER).is_dir() and find_spec("torch") and find_spec("transformers")
-    return PairReader(folder / READER_FOLDER, device) if held else None
+    if not (folder / READER_FOLDER).is_dir():
+        return None
+    if not (find_spec("torch") and find_spec("transformers")):
+        raise StancewiseError(
+            "the model's reader of articles needs PyTorch; install it with: pip install torch transformers"
+        )
+    return PairReader(folder / READER_FOLDER, device)
 
 
 def chosen_runtime(folder: Path, device: str, runtime: RuntimeName) -> Literal["torch", "openvino"]:

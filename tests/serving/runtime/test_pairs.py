@@ -9,9 +9,10 @@ from tokenizers import Tokenizer
 from transformers import AutoModel
 
 from serving import StancewiseError
+from serving.runtime.load import load_reader
 from serving.runtime.pair_net import PairNet, load_net, save_net
 from serving.runtime.pairs import ANSWERS, FEATURES, Mention, Pair, PairedSentence, locate
-from serving.runtime.reader import SETTINGS_FILE, PairReader
+from serving.runtime.reader import READER_FOLDER, SETTINGS_FILE, PairReader
 
 TEXT = "The mayor hailed the tram plan."
 
@@ -93,6 +94,15 @@ def test_every_pair_gets_probabilities_whatever_stands_beside_it(folder):
     np.testing.assert_allclose(np.concatenate(many).sum(axis=1), 1)
     assert many[1].tolist() == [[1, 0, 0, 0]] * 2  # beyond the tokens: nothing
     assert not np.allclose(many[0], alone)  # the sentence before is read
+
+
+def test_a_reader_is_not_left_out_in_silence(folder, tmp_path, monkeypatch):
+    assert load_reader(tmp_path) is None
+    (tmp_path / READER_FOLDER).symlink_to(folder)
+    assert load_reader(tmp_path, "cpu")
+    monkeypatch.setattr("serving.runtime.load.find_spec", lambda name: None)  # as in an export for int8 alone
+    with pytest.raises(StancewiseError, match="needs PyTorch"):
+        load_reader(tmp_path)
 
 
 @pytest.mark.parametrize(
