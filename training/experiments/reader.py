@@ -11,7 +11,6 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
-from mlflow.entities import Run
 from rich.console import Console
 
 from serving.article.reading.parse import pipeline_name
@@ -19,34 +18,22 @@ from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.runtime.reader import READER_FOLDER, SETTINGS_FILE, ReaderSettings
 from serving.store import run_files
-from serving.store.folder import ModelSettings, digest, read_settings, write_settings
-from serving.store.package import log_model, register
-from serving.store.versions import find_model, is_registered, split
+from serving.store.folder import digest, write_settings
+from serving.store.package import log_model
 from serving.tables import whole
 from training.config import ReaderConfig, flatten
 from training.data.corpus import read_corpus
 from training.data.sources.reports import Report, read_reports
 from training.evaluation.positions import figures, shown, tally
 from training.experiments import track
+from training.experiments.derive import Tracked, card_with, kept_tags, register_made, tracked_encoder
 from training.fitting.pairs import Example, fit_reader, of_report, of_statements
 from training.fitting.progress import ProgressCallback
 
 WORK = Path("runs/reader")  # checkpoints of a training that was stopped, a folder for each config and data
 TAKEN = ("support", "criticism")
-LEAST = np.arange(0.1, 0.951, 0.01)  # values of sureness among which the least one shown is chosen
-CHAMPION = "champion"
+LEAST = np.arange(10, 96) / 100  # values of sureness among which the least one shown is chosen
 SURE = 0.9  # precision of the sure positions
-COPIED = ("template", "dataset_digest")  # tags of the training run, beside the digests of its data
-
-
-@dataclass(frozen=True)
-class Source:
-    """The model that gets a reader."""
-
-    folder: Path
-    settings: ModelSettings
-    run: Run
-    name: str | None  # in the registry
 
 
 def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Console) -> None:
@@ -61,7 +48,9 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
     Raises:
         StancewiseError: a mistake in config or data, the URI names no tracked encoder, or no parser is installed.
     """
-    source = _read_source(uri, alias)
+    if pipeline_name() is None:
+        raise StancewiseError("no English pipeline for spaCy is installed; install it with: pip install '.[article]'")
+    source = tracked_encoder(uri, alias, "takes no reader")
     track.open_experiment(config.experiment)
     start = time.perf_counter()
     validation = read_reports(config.data.validation)
@@ -83,7 +72,6 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
         shutil.copytree(work / "model", folder / READER_FOLDER)
         minutes = (time.perf_counter() - start) / 60
         with console.status("reading the validation reports"):
-            write_settings(folder, source.settings)
             kept = ReaderSettings(
                 max_length=config.max_length, shown_above=float(LEAST[0]), sure_above=1.0, run_id=new.info.run_id
             )
@@ -94,34 +82,13 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
             _write(folder / READER_FOLDER, kept.model_copy(update=limits))
             write_settings(folder, source.settings)
         with console.status("logging the model and its figures to MLflow"):
-            _log(config, source.run, folder, chosen, minutes)
+            _log(config, source, folder, chosen, minutes)
         run_id = new.info.run_id
     shutil.rmtree(work, ignore_errors=True)
     console.print(f"positions of the validation reports: {chosen}", soft_wrap=True)
     console.print(f"of the sure ones: {sure}", soft_wrap=True)
-    made = f"runs:/{run_id}"
-    if source.name:
-        made = register(run_id, source.name)
-        if alias:
-            register(run_id, source.name, alias)
+    made = register_made(run_id, source.name, alias)
     print(f"made {made}; to propose it as champion: python -m training promote {made}")
-
-
-def _read_source(uri: str, alias: str | None) -> Source:
-    if pipeline_name() is None:
-        raise StancewiseError("no English pipeline for spaCy is installed; install it with: pip install '.[article]'")
-    if not uri.startswith(("models:/", "runs:/")):
-        raise StancewiseError(f"{uri}: a tracked model is needed; give models:/NAME@ALIAS, or train a model first")
-    if alias == CHAMPION:
-        raise StancewiseError(f"--output-alias {alias}: python -m training promote decides that; use another alias")
-    name = split(uri)[0] if is_registered(uri) else None
-    if alias and not name:
-        raise StancewiseError(f"--output-alias {alias}: {uri} names no registered model; give models:/NAME@ALIAS")
-    folder = find_model(uri)
-    settings = read_settings(folder)
-    if settings.kind != "encoder":
-        raise StancewiseError(f"{uri}: a {settings.kind} model takes no reader; name a fine-tuned encoder")
-    return Source(folder, settings, run_files.find_run(settings.run_id or uri), name)
 
 
 def _examples(config: ReaderConfig, validation: Sequence[Report]) -> list[Example]:
@@ -171,7 +138,7 @@ def _choices(classifier: StanceClassifier, reports: Sequence[Report]) -> list[Ch
     articles = [(report, classifier.read_article(report.text)) for report in reports]
     return [
         Choice(
-            round(float(least), 2),
+            float(least),
             *map(float, figures([tally(shown(article, least), report, TAKEN)[0] for report, article in articles])),
         )
         for least in LEAST
@@ -184,25 +151,23 @@ def _with_precision(choices: Sequence[Choice], wanted: float) -> Choice:
     return max(enough, key=lambda one: one.recall) if enough else max(choices, key=lambda one: one.precision)
 
 
-def _log(config: ReaderConfig, run: Run, folder: Path, chosen: Choice, minutes: float) -> None:
+def _log(config: ReaderConfig, source: Tracked, folder: Path, chosen: Choice, minutes: float) -> None:
     """What the training run says of rows and settings, with the reader's figures, its part of the card, the model."""
+    run, new = source.run, mlflow.active_run()
+    assert new
     with tempfile.TemporaryDirectory() as temporary:
         for path in ("tables", "optimize"):
             kept = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=path, dst_path=temporary)
             mlflow.log_artifacts(kept, path)
-    settings = read_settings(folder)
-    tags = {name: value for name, value in run.data.tags.items() if name in COPIED or name.startswith("data.")}
-    mlflow.set_tags({**tags, "kind": "reader", "read_for": run.info.run_id})
+    mlflow.set_tags({**kept_tags(run), "kind": "reader", "read_for": run.info.run_id})
     mlflow.log_params({**run.data.params, **{f"reader.{key}": value for key, value in flatten(config).items()}})
     mlflow.log_dict(run_files.read_config(run.info.run_id), run_files.CONFIG_FILE)
     mlflow.log_text(json.dumps(config.model_dump(mode="json"), indent=2), "reader.json")
-    card = run_files.read_text(run.info.run_id, run_files.CARD_FILE)
     section = (
         f"## Reader\n\nPositions of the reports of `{config.data.validation}`: {chosen}, which was chosen on them."
     )
-    before, data, after = card.partition("\n## Data\n")
-    mlflow.log_text(f"{before.rstrip()}\n\n{section}\n{data}{after}", run_files.CARD_FILE)
-    model = log_model(folder, settings)
+    mlflow.log_text(card_with(run, section, new.info.run_id), run_files.CARD_FILE)
+    model = log_model(folder, source.settings)
     metrics = {f"reader/{name}": value for name, value in asdict(chosen).items()}
     mlflow.log_metrics({**metrics, "cost/minutes": minutes}, model_id=model.model_id)
     mlflow.log_metrics(

@@ -19,25 +19,18 @@ from serving.runtime.int8 import OpenVinoRuntime
 from serving.runtime.pytorch import TorchRuntime
 from serving.statement import Statement
 from serving.store import run_files
-from serving.store.folder import INT8_FOLDER, ModelSettings, read_settings, write_settings
-from serving.store.package import log_model, register
-from serving.store.versions import find_model, is_registered, split
+from serving.store.folder import INT8_FOLDER, write_settings
+from serving.store.package import log_model
 from training.evaluation.metrics import figures_table
+from training.experiments.derive import Tracked, card_with, kept_tags, register_made, tracked_encoder
 from training.int8.measure import Report, costs, labelled_rows, machine, measure
 from training.int8.quantise import Rows, quantise
 
-CHAMPION = "champion"
-COPIED = ("template", "dataset_digest")  # tags of the training run, beside the digests of its data
-
 
 @dataclass(frozen=True)
-class Source:
+class Source(Tracked):
     """The model that is optimised, and the rows its training run keeps for that."""
 
-    folder: Path
-    settings: ModelSettings
-    run: Run
-    name: str | None  # in the registry
     calibration: list[Statement]
     validation: Rows
 
@@ -53,14 +46,9 @@ def optimize(uri: str, alias: str | None, console: Console) -> None:
     Raises:
         StancewiseError: the URI names no encoder in full precision, or its run lacks what is needed.
     """
-    name = split(uri)[0] if is_registered(uri) else None
-    if alias == CHAMPION:
-        raise StancewiseError(f"--output-alias {alias}: python -m training promote decides that; use another alias")
-    if alias and not name:
-        raise StancewiseError(f"--output-alias {alias}: {uri} names no registered model; give models:/NAME@ALIAS")
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as work, console.status("fetching the model") as status:
-        source = _read_source(uri, name)
+        source = _read_source(uri, alias)
         folder = Path(work) / "model"
         shutil.copytree(source.folder, folder)
         torch = TorchRuntime(folder, source.settings, "cpu")
@@ -76,28 +64,20 @@ def optimize(uri: str, alias: str | None, console: Console) -> None:
         status.update("logging the model and its figures to MLflow")
         run_id = _log(source, report, folder)
     _show(source, report)
-    made = f"runs:/{run_id}"
-    if name:
-        made = register(run_id, name)
-        mlflow.MlflowClient().set_model_version_tag(name, made.rpartition("/")[2], "runtime", "openvino")
-        if alias:
-            register(run_id, name, alias)
+    made = register_made(run_id, source.name, alias)
+    if source.name:
+        mlflow.MlflowClient().set_model_version_tag(source.name, made.rpartition("/")[2], "runtime", "openvino")
     print(f"made {made}; to propose it as champion: python -m training promote {made}")
 
 
-def _read_source(uri: str, name: str | None) -> Source:
-    if not uri.startswith(("models:/", "runs:/")):
-        raise StancewiseError(f"{uri}: a tracked model is needed; give models:/NAME@ALIAS, or train a model first")
-    folder = find_model(uri)
-    settings = read_settings(folder)
-    if settings.kind != "encoder":
-        raise StancewiseError(f"{uri}: a {settings.kind} model has nothing to quantise; name a fine-tuned encoder")
-    if (folder / INT8_FOLDER).is_dir():
+def _read_source(uri: str, alias: str | None) -> Source:
+    tracked = tracked_encoder(uri, alias, "has nothing to quantise")
+    if (tracked.folder / INT8_FOLDER).is_dir():
         raise StancewiseError(f"{uri}: holds an int8 model already; name the version that it was made from")
-    run = run_files.find_run(settings.run_id or uri)
+    run = tracked.run
     calibration = [Statement.model_validate(row) for row in _read_rows(run, run_files.TRAIN_ROWS)]
-    validation = labelled_rows(pd.DataFrame(_read_rows(run, run_files.VALIDATION_ROWS)), settings.heads, "{}")
-    return Source(folder, settings, run, name, calibration, validation)
+    validation = labelled_rows(pd.DataFrame(_read_rows(run, run_files.VALIDATION_ROWS)), tracked.settings.heads, "{}")
+    return Source(tracked.folder, tracked.settings, run, tracked.name, calibration, validation)
 
 
 def _read_rows(run: Run, path: str) -> list[dict[str, Any]]:
@@ -124,9 +104,7 @@ def _parts(run: Run) -> list[str]:
 def _log(source: Source, report: Report, folder: Path) -> str:
     """The new run: what the training run says of rows and settings, with int8's figures, answers, card and model."""
     run, client = source.run, mlflow.MlflowClient()
-    # Not the fingerprint: `train --reuse` would take this run for a finished training.
-    tags = {name: value for name, value in run.data.tags.items() if name in COPIED or name.startswith("data.")}
-    tags |= {"kind": "optimize", "optimized_from": run.info.run_id}
+    tags = {**kept_tags(run), "kind": "optimize", "optimized_from": run.info.run_id}
     name = f"{run.info.run_name}-int8"
     with mlflow.start_run(experiment_id=run.info.experiment_id, run_name=name, tags=tags) as new:
         client.log_inputs(new.info.run_id, datasets=run.inputs.dataset_inputs)
@@ -144,7 +122,6 @@ def _log(source: Source, report: Report, folder: Path) -> str:
 def _card(source: Source, report: Report, run_id: str) -> str:
     """The training run's card with a section on int8 after its figures."""
     old = source.run.info.run_id
-    card = run_files.read_text(old, run_files.CARD_FILE).replace(f"runs:/{old}", f"runs:/{run_id}")
     lines = ["| | PyTorch | int8 | |", "|---|---|---|---|", *(f"| {' | '.join(row)} |" for row in report.rows())]
     section = "\n\n".join(
         [
@@ -156,8 +133,7 @@ def _card(source: Source, report: Report, run_id: str) -> str:
             str(report.quantised),
         ]
     )
-    before, data, after = card.partition("\n## Data\n")
-    return f"{before.rstrip()}\n\n{section}\n{data}{after}"
+    return card_with(source.run, section, run_id)
 
 
 def _show(source: Source, report: Report) -> None:
