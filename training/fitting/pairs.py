@@ -12,11 +12,9 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, PrinterCallback, TrainerCallback, TrainingArguments, set_seed
 
-from serving.article.reading.grammar import attributions
 from serving.article.reading.pairs import Paragraph, candidates, features, located
 from serving.article.reading.parse import load_pipeline
 from serving.article.text.blocks import find_blocks, parsable
-from serving.article.text.quotations import find_quotations
 from serving.errors import StancewiseError
 from serving.inputs import Offsets, mention_span
 from serving.runtime.pair_net import PairNet, save_net
@@ -53,7 +51,7 @@ def of_report(report: Report) -> Iterator[Example]:
     blocks = find_blocks(report.text)
     texts = (parsable(report.text[one.start : one.end]) for one in blocks)
     for doc, block in zip(load_pipeline().pipe(texts, batch_size=16), blocks, strict=True):
-        paragraph = _paragraph(doc)
+        paragraph = Paragraph.of(doc)
         for found in candidates(paragraph, before):
             before = found.sentence.text
             span = block.start + found.sentence.start_char, block.start + found.sentence.end_char
@@ -100,7 +98,7 @@ def of_statements(rows: Iterable[LabelledStatement]) -> Iterator[Example]:
     for (text, several), doc in zip(
         texts.items(), load_pipeline().pipe(map(parsable, texts), batch_size=64), strict=True
     ):
-        paragraph = _paragraph(doc)
+        paragraph = Paragraph.of(doc)
         pairs, answers = [], []
         for row in several:
             spans = [
@@ -121,11 +119,6 @@ def of_statements(rows: Iterable[LabelledStatement]) -> Iterator[Example]:
             answers.append(EITHER if row.stance == "neutrality" else ANSWERS.index(row.stance or ""))
         if pairs:
             yield Example(PairedSentence("", text, tuple(pairs)), tuple(answers))
-
-
-def _paragraph(doc: "Doc") -> Paragraph:
-    quotations = find_quotations(doc.text)
-    return Paragraph(doc, quotations, *attributions(doc, quotations))
 
 
 class PairLoss:

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from serving.article.reading.attribution import Attribution
-from serving.article.reading.grammar import speaks
+from serving.article.reading.attribution import Attribution, covers, innermost
+from serving.article.reading.grammar import attributions, speaks
 from serving.article.reading.names import NAMED
 from serving.article.reading.targets import mention
-from serving.article.text.quotations import Quotation
-from serving.inputs import Offsets
+from serving.article.text.quotations import Quotation, find_quotations
 from serving.runtime.pairs import Mention, Pair, PairedSentence
 
 if TYPE_CHECKING:
@@ -40,10 +39,15 @@ class Paragraph:
     said: Sequence[Attribution]
     done: Sequence[Attribution]
 
+    @classmethod
+    def of(cls, doc: "Doc") -> "Paragraph":
+        """What is quoted, said and done in a parsed paragraph."""
+        quotations = find_quotations(doc.text)
+        return cls(doc, quotations, *attributions(doc, quotations))
+
     def innermost(self, place: int) -> Attribution | None:
-        """The attribution with the least content around a character."""
-        around = [one for one in self.said if _within(one.content, place)]
-        return min(around, key=lambda one: sum(end - start for start, end in one.content), default=None)
+        """The attribution whose words a character belongs to."""
+        return innermost(self.said, place)
 
     def from_elsewhere(self, target: "Token") -> Attribution | None:
         """The attribution around a word if its holder is named in another sentence, as in a long quotation."""
@@ -135,8 +139,8 @@ def located(token: "Token", start: int) -> Mention:
 def features(holder: "Token | None", target: "Token", paragraph: Paragraph) -> tuple[float, ...]:
     """What the grammar says of a pair: who owns the words of the target, quotations, distance, place in the parse."""
     inner = paragraph.innermost(target.idx)
-    around = [one for one in paragraph.said if _within(one.content, target.idx)]
-    deeds = [one for one in paragraph.done if _within(one.content, target.idx)]
+    around = [one for one in paragraph.said if covers(one.content, target.idx)]
+    deeds = [one for one in paragraph.done if covers(one.content, target.idx)]
 
     def owns(one: Attribution) -> bool:
         return holder is not None and one.source[0] <= holder.idx < one.source[1]
@@ -175,7 +179,3 @@ def _path(one: "Token", other: "Token") -> tuple["Token | None", int, int]:
 
 def _quoted(token: "Token", paragraph: Paragraph) -> bool:
     return any(one.start <= token.idx < one.end for one in paragraph.quotations)
-
-
-def _within(spans: Sequence[Offsets], place: int) -> bool:
-    return any(start <= place < end for start, end in spans)

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from serving.article.reading import plain
-from serving.article.reading.attribution import Attribution, kind_of
-from serving.article.reading.grammar import attributions, speaks
+from serving.article.reading.attribution import Attribution, covers, innermost, kind_of
+from serving.article.reading.grammar import speaks
 from serving.article.reading.names import Entity, Names, is_first_person
 from serving.article.reading.pairs import Candidates, Paragraph, candidates
 from serving.article.reading.parse import load_pipeline, pipeline_name
@@ -15,7 +16,8 @@ from serving.article.reading.targets import Given, mention, targets
 from serving.article.statements import Kind, Position, Span
 from serving.article.text.blocks import Block, find_blocks, names_in, parsable
 from serving.article.text.files import check_text
-from serving.article.text.quotations import Quotation, find_quotations
+from serving.article.text.quotations import Quotation
+from serving.inputs import Offsets
 from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ _NO_HOLDERS = frozenset({
 ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP"})  # whose deeds are positions, whatever the verb
 Progress = Callable[[int, int], None]
 Judge = Callable[[Sequence[PairedSentence]], Sequence[Scores]]
+JUDGED_AT_ONCE = 64  # sentences that wait for the reader's model: so a long text needs no more memory
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,23 @@ class Holder:
 
 @dataclass(frozen=True)
 class Draft:
-    """A pair of a sentence as it would be shown, before the reader's model has judged it."""
+    """A pair of a sentence by the names it would be shown with, before the reader's model has judged it."""
 
-    position: Position
     pair: int  # its place among the pairs that are judged
+    holder: Holder
+    target: str
+    source: Offsets | None  # the holder's mention
+    target_mention: Offsets
+    attribution: Attribution | None
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A sentence that waits to be judged."""
+
+    asked: PairedSentence
+    drafts: list[Draft]
+    show: Callable[[Draft], Position]
 
 
 @dataclass(frozen=True)
@@ -116,38 +132,42 @@ def find_positions(
     positions: list[Position] = []
     names = names_in(text, blocks)
     pieces = ((parsable(text[one.start : one.end], names if one.shape == "heading" else None), one) for one in blocks)
-    drafts: list[tuple[PairedSentence, list[Draft]]] = []
+    waiting: list[Drafted] = []
     for doc, block in load_pipeline().pipe(pieces, as_tuples=True, batch_size=16):
         if judged:
-            drafts += reader.drafts(doc, block)
+            waiting += reader.drafts(doc, block)
+            if len(waiting) >= JUDGED_AT_ONCE:
+                positions += _expressed(waiting, judged)
+                waiting = []
         else:
             positions += reader.next(doc, block)
         if on_progress:
             on_progress(block.end, len(text))
     if judged:
-        scores = judged.judge([asked for asked, _ in drafts])
-        for (_, several), found in zip(drafts, scores, strict=True):
-            positions += _expressed(several, found, judged.shown_above)
-        return Reading(text, positions, judged=judged)
-    return Reading(text, positions)
+        positions += _expressed(waiting, judged)
+    return Reading(text, positions, judged=judged)
 
 
-def _expressed(drafts: Sequence[Draft], scores: Scores, least: float) -> list[Position]:
-    """The pairs of a sentence that express a position, in the sentence's order; of one phrase the likeliest target."""
-    found: list[Position] = []
-    for draft in sorted(drafts, key=lambda one: scores[one.pair, 0]):
-        if 1 - scores[draft.pair, 0] < least:
-            break
-        one = draft.position
-        taken = [other for other in found if other.speaker == one.speaker]
-        if any(other.target == one.target or _nested(one.target_mention, other.target_mention) for other in taken):
-            continue
-        found.append(one.model_copy(update={"read": dict(zip(ANSWERS, scores[draft.pair].tolist(), strict=True))}))
-    return sorted(found, key=lambda one: one.target_mention.start)
+def _expressed(drafted: Sequence[Drafted], judged: Judged) -> Iterator[Position]:
+    """The pairs that express a position, in the order of the text; of one phrase the likeliest target."""
+    scores = judged.judge([one.asked for one in drafted])
+    for one, found in zip(drafted, scores, strict=True):
+        kept: list[Draft] = []
+        for draft in sorted(one.drafts, key=lambda draft: found[draft.pair, 0]):
+            if 1 - found[draft.pair, 0] < judged.shown_above:
+                break
+            taken = [other for other in kept if other.holder.name == draft.holder.name]
+            if not any(
+                other.target == draft.target or _nested(draft.target_mention, other.target_mention) for other in taken
+            ):
+                kept.append(draft)
+        for draft in sorted(kept, key=lambda draft: draft.target_mention[0]):
+            read = dict(zip(ANSWERS, found[draft.pair].tolist(), strict=True))
+            yield one.show(draft).model_copy(update={"read": read})
 
 
-def _nested(one: Span, other: Span) -> bool:
-    return one in other or other in one
+def _nested(one: Offsets, other: Offsets) -> bool:
+    return (other[0] <= one[0] and one[1] <= other[1]) or (one[0] <= other[0] and other[1] <= one[1])
 
 
 def _without_repeated(text: str, blocks: Sequence[Block]) -> list[Block]:
@@ -191,68 +211,65 @@ class _Reader:
                         seen.add(key)
                         yield found
 
-    def drafts(self, doc: "Doc", block: Block) -> Iterator[tuple[PairedSentence, list[Draft]]]:
+    def drafts(self, doc: "Doc", block: Block) -> Iterator[Drafted]:
         """Every pair of holder and target in the sentences of the next block, for a model to judge."""
         paragraph, owner, holders = self._read(doc, block)
         for one in candidates(paragraph, self.before):
             self.before = one.sentence.text
-            yield one.asked, list(self._drafts(one, paragraph, owner, holders, block))
+            evidence = one.sentence.start_char, one.sentence.end_char
+            show = partial(self._shown, block=block, evidence=evidence)
+            yield Drafted(one.asked, list(self._drafts(one, paragraph, owner, holders)), show)
+
+    def _shown(self, draft: Draft, block: Block, evidence: Offsets) -> Position:
+        one = draft.attribution
+        return Position(
+            speaker=draft.holder.name,
+            target=draft.target,
+            kind=draft.holder.kind,
+            speaker_mention=self._span(draft.source, block) if draft.source else None,
+            cue=self._span(one.cue, block) if one else None,
+            content=tuple(self._span(span, block) for span in (one.content if one else (evidence,))),
+            target_mention=self._span(draft.target_mention, block),
+            sentence=self._span(evidence, block),
+        )
 
     def _read(self, doc: "Doc", block: Block) -> tuple[Paragraph, Holder, dict[Attribution, Holder]]:
         """What is quoted, said and done in a block, whose it is, and who the holders are."""
         self.names.add(doc)
-        quotations = find_quotations(doc.text)
-        said, done = attributions(doc, quotations)
+        paragraph = Paragraph.of(doc)
+        quotations, said = paragraph.quotations, paragraph.said
         owner = self._owner(doc, block, quotations, said)
-        holders = {one: self._holder(doc, one, said, owner, quotations) for one in (*said, *done)}
+        holders = {one: self._holder(doc, one, said, owner, quotations) for one in (*said, *paragraph.done)}
         direct = [holders[one] for one in said if holders[one].kind in ("direct", "mixed")]
         self.last = direct[-1] if direct else (owner if owner.kind == "direct" else None)
         self.open = bool(quotations) and not quotations[-1].closed
-        return Paragraph(doc, quotations, said, done), owner, holders
+        return paragraph, owner, holders
 
     def _drafts(
-        self,
-        found: Candidates,
-        paragraph: Paragraph,
-        owner: Holder,
-        holders: Mapping[Attribution, Holder],
-        block: Block,
+        self, found: Candidates, paragraph: Paragraph, owner: Holder, holders: Mapping[Attribution, Holder]
     ) -> Iterator[Draft]:
         sentence = found.sentence
-        evidence = (sentence.start_char, sentence.end_char)
         given = targets(list(sentence), self.given, self.names) if self.given is not None else ()
         wanted = {token.i: name for name, token in given}
         for place, (head, target) in enumerate(found.heads):
             if self.given is not None and target.i not in wanted:
                 continue
-            inner = paragraph.innermost(target.idx)
             holder, source, one = owner, None, None
-            if head is None and (one := paragraph.from_elsewhere(target)):
-                holder, source = holders[one], one.source
             if head is not None:
                 source = mention(head)
+                inner = paragraph.innermost(target.idx)
                 own = [inner] if inner else []
-                own += [each for each in paragraph.done if _covers(each.content, target.idx)]
-                one = next((each for each in own if _covers([each.source], head.idx)), None)
+                own += [each for each in paragraph.done if covers(each.content, target.idx)]
+                one = next((each for each in own if covers([each.source], head.idx)), None)
                 holder = self._named(head, one, paragraph, owner, holders)
+            elif one := paragraph.from_elsewhere(target):
+                holder, source = holders[one], one.source
             shown = wanted.get(target.i) or self._target(target, paragraph, owner, holders)
             if holder.name is None and head is not None and holder.kind != "author":
                 continue
             if shown is None or shown == holder.name or (holder.name is not None and _tells_nothing(holder.name)):
                 continue
-            yield Draft(
-                Position(
-                    speaker=holder.name,
-                    target=shown,
-                    kind=holder.kind,
-                    speaker_mention=self._span(source, block) if source else None,
-                    cue=self._span(one.cue, block) if one else None,
-                    content=tuple(self._span(span, block) for span in (one.content if one else (evidence,))),
-                    target_mention=self._span(mention(target), block),
-                    sentence=self._span(evidence, block),
-                ),
-                place,
-            )
+            yield Draft(place, holder, shown, source, mention(target), one)
 
     def _named(
         self,
@@ -265,21 +282,19 @@ class _Reader:
         """Who a mention stands for; I and we are whoever speaks."""
         kind: Kind = holders[one].kind if one and holders[one].kind != "author" else "indirect"
         if is_first_person(head):
-            around = paragraph.innermost(head.idx)
-            speaker = holders[around] if around else owner
+            speaker = _speaker(head, paragraph, owner, holders)
             return Holder(speaker.name, kind if speaker.name else "author", speaker.entity)
         entity = self.names.of(head)
-        return Holder(entity.name if entity else _words(head), kind, entity)
+        return Holder(entity.name if entity else _words(head.doc, mention(head)), kind, entity)
 
     def _target(
         self, token: "Token", paragraph: Paragraph, owner: Holder, holders: Mapping[Attribution, Holder]
     ) -> str | None:
         """The name that is shown for a target; None: it would tell a reader nothing."""
         if is_first_person(token):
-            around = paragraph.innermost(token.idx)
-            return (holders[around] if around else owner).name
+            return _speaker(token, paragraph, owner, holders).name
         entity = self.names.of(token)
-        name = entity.name if entity else _words(token)
+        name = entity.name if entity else _words(token.doc, mention(token))
         return None if _tells_nothing(name) else name
 
     def _owner(self, doc: "Doc", block: Block, quotations: Sequence[Quotation], said: Sequence[Attribution]) -> Holder:
@@ -306,11 +321,10 @@ class _Reader:
         head = _token_at(doc, one.head)
         entity = self.names.of(head)
         if is_first_person(head):
-            around = _innermost([other for other in said if other is not one], one.head)
+            around = innermost([other for other in said if other is not one], one.head)
             speaker = self._holder(doc, around, [], owner, quotations) if around else owner
             return Holder(speaker.name, kind if speaker.name else "author", speaker.entity)
-        name = entity.name if entity else " ".join(doc.text[slice(*one.source)].split()).strip(" \"“”'‘’,;:")
-        return Holder(name or None, kind, entity)
+        return Holder((entity.name if entity else _words(doc, one.source)) or None, kind, entity)
 
     def _positions(self, share: Share, sentence: "Sentence", block: Block) -> Iterator[Position]:
         holder, one = share.holder, share.attribution
@@ -362,8 +376,8 @@ def _shares(
     here = [one for one in said if any(a < sentence.end_char and sentence.start_char < b for a, b in one.content)]
     parts: dict[Attribution | None, list[Token]] = {}
     for token in sentence:
-        inner = _innermost(here, token.idx)
-        if inner is None and any(_covers([one.source, one.cue], token.idx) for one in here):
+        inner = innermost(here, token.idx)
+        if inner is None and any(covers([one.source, one.cue], token.idx) for one in here):
             continue
         parts.setdefault(inner, []).append(token)
     if here and owner.name is None:
@@ -372,26 +386,26 @@ def _shares(
         yield Share(holders[inner] if inner else owner, tokens, inner)
     for one in done:
         within = sentence.start_char <= one.cue[0] < sentence.end_char
-        reported = any(_covers(other.content, one.cue[0]) for other in here)  # then it is what somebody else says
+        reported = any(covers(other.content, one.cue[0]) for other in here)  # then it is what somebody else says
         if within and not reported and _acts(holders[one].entity):
-            others = [span for other in here if _covers(one.content, other.cue[0]) for span in other.content]
-            own = [token for token in sentence if _covers(one.content, token.idx) and not _covers(others, token.idx)]
+            others = [span for other in here if covers(one.content, other.cue[0]) for span in other.content]
+            own = [token for token in sentence if covers(one.content, token.idx) and not covers(others, token.idx)]
             yield Share(holders[one], own, one)
 
 
-def _words(token: "Token") -> str:
+def _words(doc: "Doc", span: Offsets) -> str:
     """The words of a mention as they stand in the text."""
-    return " ".join(token.doc.text[slice(*mention(token))].split()).strip(" \"“”'‘’,;:")
+    return " ".join(doc.text[slice(*span)].split()).strip(" \"“”'‘’,;:")
+
+
+def _speaker(token: "Token", paragraph: Paragraph, owner: Holder, holders: Mapping[Attribution, Holder]) -> Holder:
+    """Whose words a word is one of."""
+    around = paragraph.innermost(token.idx)
+    return holders[around] if around else owner
 
 
 def _tells_nothing(name: str) -> bool:
     return name.casefold() in _NO_NAMES and not (len(name) > 1 and name.isupper())  # WHO is somebody
-
-
-def _innermost(said: Sequence[Attribution], place: int) -> Attribution | None:
-    """The attribution with the least content around a place."""
-    around = (one for one in said if _covers(one.content, place))
-    return min(around, key=lambda one: sum(end - start for start, end in one.content), default=None)
 
 
 def _acts(entity: Entity | None) -> bool:
@@ -402,10 +416,6 @@ def _token_at(doc: "Doc", place: int) -> "Token":
     found = doc.char_span(place, place + 1, alignment_mode="expand")
     assert found is not None
     return found[0]
-
-
-def _covers(spans: Sequence[tuple[int, int]], place: int) -> bool:
-    return any(start <= place < end for start, end in spans)
 
 
 def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
