@@ -94,6 +94,13 @@ def _neutralise(text: str, reserved: Sequence[str]) -> str:
     return text
 
 
+def uncut(tokenizer: "Tokenizer") -> "Tokenizer":
+    """The same tokenizer, which may have held lengths to cut at and to pad to; we do both ourselves."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
 class InputEncoder:
     """Turns statements into token ids, the same way in training and in inference.
 
@@ -104,10 +111,7 @@ class InputEncoder:
     def __init__(
         self, tokenizer: "Tokenizer", template: Template, max_length: int, schemes: Sequence[str] = ()
     ) -> None:
-        # A saved tokenizer may hold a length to cut at and to pad to; we do both ourselves.
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        self.tokenizer = tokenizer
+        self.tokenizer = uncut(tokenizer)
         self.template = template
         self.max_length = max_length
         self.schemes = schemes

@@ -269,7 +269,7 @@ class ReaderConfig(Section):
     data: ReaderData
     encoder: EncoderSource
     max_length: int = Field(default=224, ge=16, le=8192, description="tokens, the sentence before included")
-    batch: Batch = Batch(rows=16)
+    rows: int = Field(default=16, gt=0, description="sentences in a batch")
     epochs: float = Field(default=4.0, gt=0)
     learning_rate: float = Field(default=2e-4, gt=0, description="of the encoder")
     seed: int = 1

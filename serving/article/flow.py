@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 
 from serving.article.reading.positions import Judged, Reading, find_positions
-from serving.article.statements import Article, ArticleStatement
+from serving.article.statements import Article, ArticleStatement, Position
 from serving.errors import StancewiseError, describe
 from serving.explain import Explanation, Predict, explain
 from serving.statement import HeadPrediction, Prediction, Statement
@@ -41,7 +41,11 @@ def read_article(
     answers = _ask(predict, asked, LABELLED_AT_ONCE, lambda done: report("labelling", done, len(asked)))
     if not explained:
         return article_of(reading, answers, name)
-    answered = [place for place, answer in enumerate(answers) if isinstance(answer, Prediction)]
+    answered = [
+        place
+        for place, (position, answer) in enumerate(zip(reading.positions, answers, strict=True))
+        if isinstance(answer, Prediction) and _shown(reading, position, answer)
+    ]
     explanations = _ask(
         lambda rows: explain(predict, rows, "stance"),
         [asked[place] for place in answered],
@@ -82,12 +86,11 @@ def article_of(
     for place, (position, answer) in enumerate(zip(reading.positions, answers, strict=True)):
         if isinstance(answer, StancewiseError):
             continue
+        shown = _shown(reading, position, answer)
+        if shown is None:
+            continue
+        stance, sureness = shown
         words = explanations.get(place)
-        stance, sureness = answer.stance, None
-        if reading.judged and position.read and stance:
-            stance, sureness = together(position.read, stance)
-            if sureness < reading.judged.shown_above:
-                continue
         statements.append(
             ArticleStatement(
                 **dict(position),
@@ -101,6 +104,16 @@ def article_of(
         )
     notes = [*reading.notes, *_notes("labelled", answers), *_notes("explained", [*explanations.values()])]
     return Article(name=name, text=reading.text, statements=statements, notes=notes)
+
+
+def _shown(
+    reading: Reading, position: Position, answer: Prediction
+) -> tuple[HeadPrediction | None, float | None] | None:
+    """The stance of a position and its sureness (None without a reader); None: it is too unsure to be shown."""
+    if not (reading.judged and position.read and answer.stance):
+        return answer.stance, None
+    stance, sureness = together(position.read, answer.stance)
+    return (stance, sureness) if sureness >= reading.judged.shown_above else None
 
 
 def together(read: Mapping[str, float], stance: HeadPrediction) -> tuple[HeadPrediction, float]:

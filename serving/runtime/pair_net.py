@@ -1,13 +1,12 @@
 """The network of the reader: an encoder, and a scorer of two mentions on what it makes of a sentence."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel
+from transformers import AutoModel
 
 from serving.runtime.pairs import ANSWERS, FEATURES
 
@@ -70,10 +69,7 @@ def load_net(folder: Path) -> PairNet:
         OSError: a file is missing or damaged.
         RuntimeError: the scorer is of another kind.
     """
-    json.loads((folder / "config.json").read_text(encoding="utf-8"))  # else transformers asks a hub
-    encoder = AutoModel.from_pretrained(
-        folder, config=AutoConfig.from_pretrained(folder), use_safetensors=True, local_files_only=True
-    )
-    net = PairNet(encoder)
-    net.load_state_dict(load_file(folder / SCORER_FILE), strict=False)
+    net = PairNet(AutoModel.from_pretrained(folder, use_safetensors=True, local_files_only=True))
+    encoder = {f"encoder.{name}": value for name, value in net.encoder.state_dict().items()}
+    net.load_state_dict(encoder | load_file(folder / SCORER_FILE))
     return net

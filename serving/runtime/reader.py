@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 
 from serving.errors import StancewiseError, describe
+from serving.inputs import uncut
+from serving.runtime.base import BATCH_TOKENS, token_batches
 from serving.runtime.pairs import ANSWERS, Located, PairedSentence, Scores, locate, rectangle
 
 READER_FOLDER = "reader"  # in the model folder
 SETTINGS_FILE = "reader.json"
-AT_ONCE = 16  # sentences in one pass
 
 
 class ReaderSettings(BaseModel):
@@ -45,9 +46,7 @@ class PairReader:
         try:
             settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
             self.settings = ReaderSettings.model_validate(settings)
-            self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self.tokenizer.no_truncation()
-            self.tokenizer.no_padding()
+            self.tokenizer = uncut(Tokenizer.from_file(str(folder / "tokenizer.json")))
             self.device = torch_device(device)
             self.net = load_net(folder).to(self.device).eval()
         except ValidationError as error:
@@ -65,9 +64,8 @@ class PairReader:
         found = [np.repeat(nothing, len(one.pairs), axis=0) for one in sentences]
         located = [locate(one, self.tokenizer, self.settings.max_length) for one in sentences]
         asked = [place for place, one in enumerate(located) if one.places]
-        asked.sort(key=lambda place: len(located[place].ids))
-        for start in range(0, len(asked), AT_ONCE):
-            some = asked[start : start + AT_ONCE]
+        for batch in token_batches([len(located[place].ids) for place in asked], BATCH_TOKENS):
+            some = [asked[number] for number in batch]
             answers = iter(self._pass([located[place] for place in some]))
             for place in some:
                 for number in located[place].kept:

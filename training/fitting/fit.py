@@ -179,7 +179,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         callbacks=[*workspace.callbacks, *stop_early],
         optimizers=(torch.optim.AdamW(parameter_groups(model, config.optimiser), fused=True), None),
     )
-    _train(trainer, seed, last_checkpoint(workspace.folder) if workspace.resume else None)
+    run_to_the_end(trainer, seed, last_checkpoint(workspace.folder) if workspace.resume else None)
     folder = workspace.folder / "model"
     if processes.index() == 0:
         best = trainer.model.merge_and_unload() if config.lora is not None else trainer.model
@@ -211,8 +211,11 @@ def _arguments(config: TrainConfig, seed: int, batches: int, folder: Path) -> Tr
         raise StancewiseError("device: cuda was asked for, but torch finds no GPU; use auto or cpu")
     use_cpu = config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
     steps = math.ceil(batches * config.epochs)
-    return TrainingArguments(
-        output_dir=str(folder),
+    return arguments_for(
+        folder,
+        seed,
+        batches,
+        use_cpu,
         num_train_epochs=config.epochs,
         warmup_steps=round(steps * config.optimiser.warmup),
         lr_scheduler_type=config.optimiser.schedule,
@@ -222,22 +225,38 @@ def _arguments(config: TrainConfig, seed: int, batches: int, folder: Path) -> Tr
         average_tokens_across_devices=False,  # StanceTrainer does, per head
         activation_checkpointing=config.gradient_checkpointing,
         eval_strategy="epoch",
-        save_strategy="epoch",
         save_total_limit=2,
         load_best_model_at_end=True,
         metric_for_best_model=SELECTION_METRIC,
         greater_is_better=True,
+        bf16=config.precision == "bf16" or (config.precision == "auto" and native_bf16(use_cpu)),
+    )
+
+
+def arguments_for(folder: Path, seed: int, batches: int, use_cpu: bool, **more: Any) -> TrainingArguments:
+    """What every training tells the Trainer: a checkpoint an epoch, a log entry four times an epoch, nothing printed.
+
+    Args:
+        folder: for checkpoints.
+        seed: of weights, dropout and order.
+        batches: in an epoch.
+        use_cpu: also where there is a GPU.
+        more: of this training.
+    """
+    return TrainingArguments(
+        output_dir=str(folder),
+        save_strategy="epoch",
         logging_steps=max(1, min(50, batches // 4)),
         seed=seed,
-        bf16=config.precision == "bf16" or (config.precision == "auto" and native_bf16(use_cpu)),
         use_cpu=use_cpu,
         dataloader_pin_memory=not use_cpu,
         disable_tqdm=True,
         report_to=[],
+        **more,
     )
 
 
-def _train(trainer: StanceTrainer, seed: int, checkpoint: Path | None) -> None:
+def run_to_the_end(trainer: StanceTrainer, seed: int, checkpoint: Path | None) -> None:
     """Train to the end, from the checkpoint if there is one; the trainer then holds the best checkpoint."""
     trainer.remove_callback(PrinterCallback)
     if processes.index() > 0:

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
-from transformers import AutoModel, AutoTokenizer, PrinterCallback, TrainerCallback, TrainingArguments, set_seed
+from transformers import TrainerCallback, set_seed
 
 from serving.article.reading.pairs import Paragraph, candidates, features, located
 from serving.article.reading.parse import load_pipeline
 from serving.article.text.blocks import find_blocks, parsable
 from serving.errors import StancewiseError
-from serving.inputs import Offsets, mention_span
+from serving.inputs import Offsets, mention_span, uncut
 from serving.runtime.pair_net import PairNet, save_net
 from serving.runtime.pairs import ANSWERS, Located, Pair, PairedSentence, locate, rectangle
 from training.config import Batch, ReaderConfig
@@ -24,8 +24,8 @@ from training.data.corpus import LabelledStatement
 from training.data.sources.reports import Listed, Report
 from training.fitting.batches import LengthBatches, Pieces
 from training.fitting.dropout import with_byte_dropout
-from training.fitting.encoders import locate as locate_encoder
-from training.fitting.fit import StanceTrainer, last_checkpoint, native_bf16
+from training.fitting.encoders import load_bare
+from training.fitting.fit import StanceTrainer, arguments_for, last_checkpoint, native_bf16, run_to_the_end
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -34,6 +34,7 @@ NOTHING = 0
 EITHER = len(ANSWERS)  # nothing or declared neutrality: a labelled statement does not tell them apart
 UNKNOWN = -1  # not learned from: a careful reader may or may not list it
 PAIRS_A_SENTENCE = 3  # that weigh as much as one statement does in training
+WARM_UP = 0.06  # share of the steps
 SCORER_RATE = 1e-3  # learning rate of what is new; the encoder's is the config's
 
 
@@ -156,38 +157,37 @@ def fit_reader(
         StancewiseError: the encoder cannot be loaded, or there is nothing to learn from.
     """
     set_seed(seed)
-    place, revision = locate_encoder(config.encoder)
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(place, revision=revision)
-        encoder = AutoModel.from_pretrained(place, revision=revision, use_safetensors=True, dtype=torch.float32)
-    except (OSError, ValueError) as error:
-        raise StancewiseError(f"encoder: {place} cannot be loaded ({str(error).splitlines()[0]})") from None
+    tokenizer, encoder = load_bare(config.encoder)
     net = PairNet(encoder)
     use_cpu = not torch.cuda.is_available()
     if use_cpu:
         with_byte_dropout(encoder)
-    backend = tokenizer.backend_tokenizer
-    backend.no_truncation()
-    backend.no_padding()
-    rows = _rows(examples, backend, config.max_length)
+    rows = _rows(examples, uncut(tokenizer.backend_tokenizer), config.max_length)
     if not len(rows):
         raise StancewiseError("data: no sentence with a pair to learn from; give reports with positions")
-    size = config.batch.rows or 16
-    batches = LengthBatches([len(ids) for ids in rows["ids"]], Batch(rows=size), seed)
+    batches = LengthBatches([len(ids) for ids in rows["ids"]], Batch(rows=config.rows), seed)
     checkpoints = folder.parent / "checkpoints"
     trainer = StanceTrainer(
         pieces=Pieces(batches, 1, 0, 1, 0),
-        loss=PairLoss(size),  # type: ignore[arg-type]
+        loss=PairLoss(config.rows),  # type: ignore[arg-type]
         model=net,
-        args=_arguments(config, seed, len(batches), checkpoints, use_cpu),
+        args=arguments_for(
+            checkpoints,
+            seed,
+            len(batches),
+            use_cpu,
+            num_train_epochs=config.epochs,
+            warmup_steps=round(WARM_UP * len(batches) * config.epochs),
+            save_total_limit=1,
+            bf16=native_bf16(use_cpu),
+            remove_unused_columns=False,
+        ),
         data_collator=lambda several: _batch(several, tokenizer.pad_token_id or 0),
         train_dataset=rows,
         callbacks=callbacks,
         optimizers=(torch.optim.AdamW(_groups(net, config.learning_rate), weight_decay=0.01, fused=True), None),
     )
-    trainer.remove_callback(PrinterCallback)
-    last = last_checkpoint(checkpoints)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    run_to_the_end(trainer, seed, last_checkpoint(checkpoints))
     save_net(net, folder)
     tokenizer.save_pretrained(folder)
 
@@ -213,21 +213,3 @@ def _groups(net: PairNet, rate: float) -> list[dict[str, Any]]:
     encoder = list(net.encoder.parameters())
     scorer = [value for name, value in net.named_parameters() if not name.startswith("encoder.")]
     return [{"params": encoder, "lr": rate}, {"params": scorer, "lr": SCORER_RATE}]
-
-
-def _arguments(config: ReaderConfig, seed: int, batches: int, folder: Path, use_cpu: bool) -> TrainingArguments:
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=config.epochs,
-        warmup_steps=round(0.06 * batches * config.epochs),
-        save_strategy="epoch",
-        save_total_limit=1,
-        logging_steps=max(1, min(50, batches // 4)),
-        seed=seed,
-        bf16=native_bf16(use_cpu),
-        use_cpu=use_cpu,
-        dataloader_pin_memory=not use_cpu,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to=[],
-    )

@@ -131,8 +131,7 @@ Object.assign(
     }
 
     function belief(statement) {
-      const taken = statement.sureness ?? null;
-      return taken === null ? null : make("span", { className: "doubt" }, `${sureOf(statement)} sure`);
+      return statement.sureness == null ? null : make("span", { className: "doubt" }, `${sureOf(statement)} sure`);
     }
 
     /** A head's probabilities, the likeliest label in bold. */

@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import AutoModel
 
 from serving import StancewiseError
 from serving.runtime.load import load_reader
-from serving.runtime.pair_net import PairNet, load_net, save_net
+from serving.runtime.pair_net import SCORER_FILE, PairNet, load_net, save_net
 from serving.runtime.pairs import ANSWERS, FEATURES, Mention, Pair, PairedSentence, locate
 from serving.runtime.reader import READER_FOLDER, SETTINGS_FILE, PairReader
 
@@ -117,5 +118,14 @@ def test_a_reader_is_not_left_out_in_silence(folder, tmp_path, monkeypatch):
 def test_a_damaged_reader_is_named(folder, tmp_path, name, content):
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(content if path.name == name else path.read_bytes())
+    with pytest.raises(StancewiseError, match="fetch the model again"):
+        PairReader(tmp_path, "cpu")
+
+
+def test_a_scorer_that_lacks_weights_is_none(folder, tmp_path):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    weights = load_file(folder / SCORER_FILE)
+    save_file({name: value for name, value in weights.items() if name != "author"}, tmp_path / SCORER_FILE)
     with pytest.raises(StancewiseError, match="fetch the model again"):
         PairReader(tmp_path, "cpu")

@@ -8,7 +8,7 @@ from serving import StancewiseError
 from serving.runtime.pair_net import load_net
 from serving.runtime.pairs import ANSWERS
 from tests.conftest import REPOSITORY
-from training.config import Batch, ReaderConfig
+from training.config import ReaderConfig
 from training.data.corpus import LabelledStatement
 from training.data.sources.reports import Report, read_reports
 from training.fitting.pairs import EITHER, NOTHING, UNKNOWN, PairLoss, fit_reader, of_report, of_statements
@@ -107,7 +107,7 @@ def test_the_loss_leaves_out_what_is_unknown_and_joins_what_is_either():
 
 def config(encoder, **changes):
     data = {"train": ["reports.jsonl"], "validation": "validation.jsonl"}
-    values = {"data": data, "encoder": {"folder": str(encoder)}, "epochs": 2, "batch": Batch(rows=4)}
+    values = {"data": data, "encoder": {"folder": str(encoder)}, "epochs": 2, "rows": 4}
     return ReaderConfig.model_validate(values | changes)
 
 
