@@ -58,7 +58,7 @@ def article(
     ] = False,
     sure: Annotated[
         bool,
-        typer.Option("--sure", help="Only the positions that a model's reader is sure of (nine in ten are right)."),
+        typer.Option("--sure", help="Only what the model's reader is sure of: on validation, nine in ten were right."),
     ] = False,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",

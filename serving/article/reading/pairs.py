@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from serving.article.reading.attribution import Attribution, covers, innermost
 from serving.article.reading.grammar import attributions, speaks
 from serving.article.reading.names import NAMED
-from serving.article.reading.targets import mention
+from serving.article.reading.targets import NOT_THINGS, mention
 from serving.article.text.quotations import Quotation, find_quotations
 from serving.runtime.pairs import Mention, Pair, PairedSentence
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP", "FAC"})
 _SOMETIMES = frozenset({"EVENT", "WORK_OF_ART", "PRODUCT", "LAW"})  # what the parser may take an actor for
-_NUMBERS = frozenset({"DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "LANGUAGE"})
 _PRONOUNS = frozenset({
     "both", "he", "her", "hers", "herself", "him", "himself", "his", "i", "it", "its", "itself", "me", "my", "our",
     "she", "that", "their", "them", "themselves", "these", "they", "this", "those", "us", "we", "which", "who", "whom",
@@ -106,7 +105,7 @@ def _heads(sentence: "Sentence", names: dict[int, "Sentence"]) -> Iterator["Toke
         if token.i in names:
             if token.i == names[token.i].root.i:
                 yield token
-        elif token.ent_type_ not in _NUMBERS:
+        elif token.ent_type_ not in NOT_THINGS:
             noun = token.pos_ in ("NOUN", "PROPN") and token.dep_ not in _INSIDE
             pronoun = (
                 token.lower_ in _PRONOUNS

@@ -25,7 +25,7 @@ _ASIDE = frozenset({"poss", "npadvmod", "intj"})  # the owner, a measure: beside
 _WHERE = frozenset(
     {"across", "at", "by", "during", "from", "in", "inside", "near", "off", "outside", "since", "through"}
 )
-_NOT_THINGS = frozenset({"DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "LANGUAGE"})
+NOT_THINGS = frozenset({"DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "LANGUAGE"})
 # Nouns that stand for a saying, an amount, a time or anybody: no positions are taken on them.
 _EMPTY = frozenset({
     "answer", "anybody", "anyone", "anything", "case", "chance", "comment", "day", "end", "everybody",
@@ -82,7 +82,7 @@ def _is_thing(token: "Token") -> bool:
     name = _name(token)
     head = name.root if name else token
     where = head.dep_ == "pobj" and head.head.lower_ in _WHERE
-    if where or head.dep_ in _ASIDE or token.ent_type_ in _NOT_THINGS or is_first_person(token):
+    if where or head.dep_ in _ASIDE or token.ent_type_ in NOT_THINGS or is_first_person(token):
         return False
     if name:  # its last word, unless the name describes another noun
         return token.i == name.end - 1 and head.dep_ not in ("compound", "amod", "nmod")
