@@ -70,6 +70,16 @@ def test_its_run_says_how_it_reads(made, folder, project):
     assert not (project.folder / "runs" / "reader").exists() or not any((project.folder / "runs" / "reader").iterdir())
 
 
+def test_the_version_can_be_proposed_as_champion(made, folder, project):
+    mlflow.set_tracking_uri(project.store)
+    run_id = mlflow.MlflowClient().get_model_version_by_alias("stance", "reader").run_id
+    gate = {"model": "withreader", "least_difference": -1.0, "most_ece": 1.0}
+    gate["samples"] = str(REPOSITORY / "data" / "articles" / "state-visit.jsonl")
+    (project.folder / "withreader.yaml").write_text(yaml.safe_dump(gate), encoding="utf-8")
+    project.run("training", "promote", run_id, "--gate", "withreader.yaml")
+    assert (find_model("models:/withreader@champion") / READER_FOLDER).is_dir()
+
+
 def test_command_library_and_server_find_the_same(folder, project, tmp_path):
     shown = tmp_path / "model"
     shutil.copytree(folder, shown)
