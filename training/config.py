@@ -253,11 +253,19 @@ class BaselineConfig(ExperimentConfig):
     min_documents: int = Field(default=2, gt=0, description="an n-gram in fewer training texts is dropped")
 
 
+class TaughtTexts(Section):
+    """Texts that nobody labelled, and what a larger reader says of them."""
+
+    texts: Path = Field(description="rows with a text; what else they say is not read")
+    answers: Path = Field(description="the file that `teach-reader` wrote of these texts")
+
+
 class ReaderData(Section):
-    """What the reader's model learns from: reports with all their positions, and labelled statements."""
+    """What the reader's model learns from: reports with all their positions, labelled statements, another's answers."""
 
     train: tuple[Path, ...] = Field(min_length=1, description="files of reports")
     statements: tuple[Path, ...] = Field(default=(), description="files of labelled statements that teach beside them")
+    taught: tuple[TaughtTexts, ...] = Field(default=(), description="texts that another reader has read")
     validation: Path = Field(description="reports that choose the least probability shown")
 
 

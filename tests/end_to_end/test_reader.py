@@ -14,6 +14,7 @@ from serving.store.folder import check_files, read_settings
 from serving.store.versions import find_model
 from tests.conftest import REPOSITORY
 from tests.serving.server.servers import served
+from training.data.sources.taught import text_id
 
 TEXT = "Ada Brekke called the tram plan a mistake. The council of Lund welcomed it, and shopkeepers stayed neutral."
 
@@ -145,3 +146,27 @@ def test_a_mistake_is_one_line(project, changes, arguments, message):
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_reader_learns_from_what_another_one_says(folder, project):
+    texts = [json.loads(line)["text"] for line in (project.folder / "reports-train.jsonl").open(encoding="utf-8")]
+    asked = project.folder / "texts.jsonl"
+    asked.write_text("".join(json.dumps({"text": text}) + "\n" for text in [*texts, TEXT, TEXT]), encoding="utf-8")
+    printed = project.run("training", "teach-reader", "models:/stance@reader", "texts.jsonl", "--output", "read.jsonl")
+    assert "5 texts read: read.jsonl" in printed.stdout
+    answers = [json.loads(line) for line in (project.folder / "read.jsonl").open(encoding="utf-8")]
+    assert [one["id"] for one in answers] == [text_id(text) for text in [*texts, TEXT]]
+    for text, pairs in zip([*texts, TEXT], (one["pairs"] for one in answers), strict=True):
+        for holder, target, *shares in pairs:
+            assert holder is None or text[holder].isalpha()
+            assert text[target].isalpha()
+            assert len(shares) == 3
+            assert 0.03 <= sum(shares) < 1.02
+    assert answers[-1]["pairs"]
+    data = yaml.safe_load((project.folder / config(project, "small")).read_text(encoding="utf-8"))["data"]
+    taught = {"taught": [{"texts": "texts.jsonl", "answers": "read.jsonl"}]}
+    project.run("training", "reader", config(project, "small", data=data | taught), "--output-alias", "small")
+    asked.write_text(json.dumps({"text": "Lund is far."}) + "\n", encoding="utf-8")
+    refused = project.run("training", "reader", "small.yaml", check=False)
+    assert refused.returncode == 1
+    assert "read.jsonl: no answers for a text of texts.jsonl" in refused.stderr.replace("\n", " ")

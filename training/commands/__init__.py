@@ -29,6 +29,7 @@ for _command in (
     train.sweep,
     data.check,
     data.teach,
+    data.teach_reader,
     measure.evaluate,
     measure.benchmark,
     measure.compare,

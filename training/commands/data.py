@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from serving.cli import MODEL_HELP, console
+from serving.errors import StancewiseError
 
 
 def check(
@@ -63,3 +64,31 @@ def teach(
         for row in answers([classifier], corpora["train"], console):
             writer.write(row)
     console.print(f"{len(corpora['train'].rows):,} rows labelled: {output}")
+
+
+def teach_reader(
+    model: Annotated[str, typer.Argument(help="A model with a reader: " + MODEL_HELP[0].lower() + MODEL_HELP[1:])],
+    texts: Annotated[Path, typer.Argument(help="Rows with a text (.jsonl, .csv or .parquet); the rest is not read.")],
+    output: Annotated[Path, typer.Option(help="The file to write: the pairs that express a position (.jsonl).")],
+) -> None:
+    """Read texts with a model's reader, so that a smaller reader can learn from its answers.
+
+    The file goes into the config of the other reader, beside the texts, as `data.taught`.
+
+    Example:
+
+        python -m training teach-reader models:/stance@large-reader data/news/texts.jsonl --output taught.jsonl
+    """
+    from serving.runtime.load import load_reader
+    from serving.store.versions import find_model
+    from serving.tables import open_writer
+    from training.data.sources.taught import answers, texts_of
+
+    reader = load_reader(find_model(model), "auto")
+    if reader is None:
+        raise StancewiseError(f"{model}: this model has no reader; make one with: python -m training reader")
+    several = texts_of(texts)
+    with open_writer(output) as writer:
+        for row in answers(reader, several, console):
+            writer.write(row)
+    console.print(f"{len(several):,} texts read: {output}")

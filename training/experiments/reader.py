@@ -24,10 +24,11 @@ from serving.tables import whole
 from training.config import ReaderConfig, flatten
 from training.data.corpus import read_corpus
 from training.data.sources.reports import Report, read_reports
+from training.data.sources.taught import read_answers, text_id, texts_of
 from training.evaluation.positions import figures, shown, tally
 from training.experiments import track
 from training.experiments.derive import Tracked, card_with, kept_tags, register_made, tracked_encoder
-from training.fitting.pairs import Example, fit_reader, of_report, of_statements
+from training.fitting.pairs import Example, fit_reader, of_report, of_statements, of_taught
 from training.fitting.progress import ProgressCallback
 
 WORK = Path("runs/reader")  # checkpoints of a training that was stopped, a folder for each config and data
@@ -103,12 +104,23 @@ def _examples(config: ReaderConfig, validation: Sequence[Report]) -> list[Exampl
             examples += of_report(report)
     for path in config.data.statements:
         examples += of_statements(read_corpus(path).rows)
+    for taught in config.data.taught:
+        answers = read_answers(taught.answers)
+        for text in texts_of(taught.texts):
+            if text in kept:
+                raise StancewiseError(f"{taught.texts}: it holds the text of a validation report; take it out")
+            if text_id(text) not in answers:
+                raise StancewiseError(
+                    f"{taught.answers}: no answers for a text of {taught.texts}; make the file again with teach-reader"
+                )
+            examples += of_taught(text, answers[text_id(text)])
     return examples
 
 
 def _mark(config: ReaderConfig) -> str:
     """A name for this config and data: a training that was stopped goes on only with the same."""
-    files = [*config.data.train, *config.data.statements, config.data.validation]
+    taught = [path for one in config.data.taught for path in (one.texts, one.answers)]
+    files = [*config.data.train, *config.data.statements, *taught, config.data.validation]
     content = [config.model_dump(mode="json"), *map(digest, files)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 

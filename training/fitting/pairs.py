@@ -1,7 +1,7 @@
 """Training of the reader's model: which pairs of a sentence express a position, and which position."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,9 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import TrainerCallback, set_seed
 
-from serving.article.reading.pairs import Paragraph, candidates, features, located
+from serving.article.reading.pairs import Paragraph, features, located
 from serving.article.reading.parse import load_pipeline
-from serving.article.text.blocks import find_blocks, parsable
+from serving.article.text.blocks import parsable
 from serving.errors import StancewiseError
 from serving.inputs import Offsets, mention_span, uncut
 from serving.runtime.pair_net import PairNet, save_net
@@ -22,6 +22,7 @@ from serving.runtime.pairs import ANSWERS, Located, Pair, PairedSentence, locate
 from training.config import Batch, ReaderConfig
 from training.data.corpus import LabelledStatement
 from training.data.sources.reports import Listed, Report
+from training.data.sources.taught import Answer, Heads, heads_at, pairs_of
 from training.fitting.batches import LengthBatches, Pieces
 from training.fitting.dropout import with_byte_dropout
 from training.fitting.encoders import load_bare
@@ -30,48 +31,58 @@ from training.fitting.fit import StanceTrainer, arguments_for, last_checkpoint, 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
-NOTHING = 0
-EITHER = len(ANSWERS)  # nothing or declared neutrality: a labelled statement does not tell them apart
-UNKNOWN = -1  # not learned from: a careful reader may or may not list it
 PAIRS_A_SENTENCE = 3  # that weigh as much as one statement does in training
 WARM_UP = 0.06  # share of the steps
 SCORER_RATE = 1e-3  # learning rate of what is new; the encoder's is the config's
 
 
+def one_of(*names: str) -> Answer:
+    """The answer that is one of these, without telling which."""
+    first, second, third, fourth = (float(name in names) for name in ANSWERS)
+    return first, second, third, fourth
+
+
+NOTHING = one_of("nothing")
+EITHER = one_of("nothing", "neutrality")  # a labelled statement does not tell a mention from declared neutrality
+UNKNOWN = one_of(*ANSWERS)  # not learned from: a careful reader may or may not list it
+
+
 @dataclass(frozen=True)
 class Example:
-    """A sentence with its pairs, and what each expresses: an index of `ANSWERS`, `EITHER` or `UNKNOWN`."""
+    """A sentence with its pairs, and what each expresses."""
 
     sentence: PairedSentence
-    answers: tuple[int, ...]
+    answers: tuple[Answer, ...]
 
 
 def of_report(report: Report) -> Iterator[Example]:
     """Every pair of every sentence of a report; what nobody listed expresses nothing."""
-    before = ""
-    blocks = find_blocks(report.text)
-    texts = (parsable(report.text[one.start : one.end]) for one in blocks)
-    for doc, block in zip(load_pipeline().pipe(texts, batch_size=16), blocks, strict=True):
-        paragraph = Paragraph.of(doc)
-        for found in candidates(paragraph, before):
-            before = found.sentence.text
-            span = block.start + found.sentence.start_char, block.start + found.sentence.end_char
-            listed = _by_heads(paragraph, block.start, span, report.positions)
-            heads = ((None if holder is None else holder.i, target.i) for holder, target in found.heads)
-            answers = tuple(listed.get(pair, NOTHING) for pair in heads)
-            if answers:
-                yield Example(found.asked, answers)
+    for start, paragraph, found in pairs_of(report.text):
+        span = start + found.sentence.start_char, start + found.sentence.end_char
+        listed = _by_heads(paragraph, start, span, report.positions)
+        heads = ((None if holder is None else holder.i, target.i) for holder, target in found.heads)
+        answers = tuple(listed.get(pair, NOTHING) for pair in heads)
+        if answers:
+            yield Example(found.asked, answers)
+
+
+def of_taught(text: str, taught: Mapping[Heads, Answer]) -> Iterator[Example]:
+    """Every pair of every sentence of a text that another reader has read; what it does not name expresses nothing."""
+    for start, _, found in pairs_of(text):
+        answers = tuple(taught.get(heads_at(start, pair), NOTHING) for pair in found.heads)
+        if answers:
+            yield Example(found.asked, answers)
 
 
 def _by_heads(
     paragraph: Paragraph, start: int, span: Offsets, positions: Sequence[Listed]
-) -> dict[tuple[int | None, int], int]:
+) -> dict[tuple[int | None, int], Answer]:
     """What the listed positions of a sentence express, by the head words of holder and target.
 
     The holder is None for the author, and for a speaker whose words these are and who is named in another sentence.
     """
     doc = paragraph.doc
-    found: dict[tuple[int | None, int], int] = {}
+    found: dict[tuple[int | None, int], Answer] = {}
     for one in positions:
         if one.target_at is None or not span[0] <= one.target_at[0] < span[1]:
             continue
@@ -81,7 +92,7 @@ def _by_heads(
             continue
         unnamed = one.holder is not None and one.holder_at is None
         known = not unnamed or paragraph.from_elsewhere(doc[target]) is not None
-        found[holder, target] = ANSWERS.index(one.stance) if known and not one.optional else UNKNOWN
+        found[holder, target] = one_of(one.stance) if known and not one.optional else UNKNOWN
     return found
 
 
@@ -117,28 +128,27 @@ def of_statements(rows: Iterable[LabelledStatement]) -> Iterator[Example]:
             pairs.append(
                 Pair(located(holder, 0) if holder else None, located(target, 0), features(holder, target, paragraph))
             )
-            answers.append(EITHER if row.stance == "neutrality" else ANSWERS.index(row.stance or ""))
+            answers.append(EITHER if row.stance == "neutrality" else one_of(row.stance or ""))
         if pairs:
             yield Example(PairedSentence("", text, tuple(pairs)), tuple(answers))
 
 
 class PairLoss:
-    """Cross-entropy of every pair; where nothing and declared neutrality are one answer, of their sum."""
+    """Cross-entropy of every pair with what a teacher says of it, or with the sum of the answers that may be right."""
 
     def __init__(self, sentences: int) -> None:
         self.share = 1 / (PAIRS_A_SENTENCE * sentences)
 
     def __call__(self, outputs: Tensor, labels: Tensor, num_items_in_batch: Tensor | None = None) -> Tensor:
-        """Loss of a batch: logits of shape (pairs, 4), labels of shape (pairs,)."""
+        """Loss of a batch: logits and answers, both of shape (pairs, 4)."""
         chances = outputs.float().log_softmax(dim=1)
-        own = chances.gather(1, labels.clamp(0, len(ANSWERS) - 1)[:, None])[:, 0]
-        either = chances[:, [NOTHING, ANSWERS.index("neutrality")]].logsumexp(dim=1)
-        crossed = torch.where(labels == EITHER, either, own)
-        return -(crossed * (labels != UNKNOWN)).sum() * self.share
+        any_right = (chances + labels.log()).logsumexp(dim=1)
+        taught = (chances * labels).sum(dim=1)
+        return -torch.where(labels.sum(dim=1) > 1.5, any_right, taught).sum() * self.share
 
     def labelled(self, labels: Tensor) -> Tensor:
         """One number, as the Trainer wants it."""
-        return (labels != UNKNOWN).sum()[None]
+        return (labels.sum(dim=1) < len(ANSWERS)).sum()[None]
 
 
 def fit_reader(
@@ -205,7 +215,7 @@ def _rows(examples: Sequence[Example], tokenizer: Any, max_length: int) -> Datas
 
 def _batch(rows: Sequence[dict[str, Any]], padding: int) -> dict[str, Tensor]:
     arrays = rectangle([Located(row["ids"], row["places"], row["features"], []) for row in rows], padding)
-    labels = np.array([label for row in rows for label in row["labels"]], dtype=np.int64)
+    labels = np.array([label for row in rows for label in row["labels"]], dtype=np.float32)
     return {name: torch.from_numpy(array) for name, array in {**arrays, "labels": labels}.items()}
 
 

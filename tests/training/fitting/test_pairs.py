@@ -6,12 +6,22 @@ from transformers import TrainerCallback
 
 from serving import StancewiseError
 from serving.runtime.pair_net import load_net
-from serving.runtime.pairs import ANSWERS
 from tests.conftest import REPOSITORY
 from training.config import ReaderConfig
 from training.data.corpus import LabelledStatement
 from training.data.sources.reports import Report, read_reports
-from training.fitting.pairs import EITHER, NOTHING, UNKNOWN, PairLoss, fit_reader, of_report, of_statements
+from training.data.sources.taught import heads_at, pairs_of
+from training.fitting.pairs import (
+    EITHER,
+    NOTHING,
+    UNKNOWN,
+    PairLoss,
+    fit_reader,
+    of_report,
+    of_statements,
+    of_taught,
+    one_of,
+)
 
 TEXT = "Ada Brekke arrived. She said the tram plan was a mistake, but Ole Vang praised it and met the council."
 
@@ -54,8 +64,8 @@ def labelled(examples):
 
 def test_what_is_listed_is_expressed_and_everything_else_is_not():
     found = labelled(of_report(report()))
-    assert found.pop(("She", "the tram plan")) == ANSWERS.index("criticism")
-    assert found.pop(("Ole Vang", "it")) == ANSWERS.index("support")
+    assert found.pop(("She", "the tram plan")) == one_of("criticism")
+    assert found.pop(("Ole Vang", "it")) == one_of("support")
     assert found.pop(("Ole Vang", "the council")) == UNKNOWN
     assert len(found) > 10
     assert set(found.values()) == {NOTHING}
@@ -75,7 +85,7 @@ def test_a_speaker_named_in_another_sentence_is_whose_words_they_are():
     found = labelled(
         of_report(Report.model_validate({"id": "r2", "text": text, "entities": entities, "positions": positions}))
     )
-    assert found[None, "The plan"] == ANSWERS.index("support")
+    assert found[None, "The plan"] == one_of("support")
     assert found[None, "The fair"] == UNKNOWN  # nothing in the text says whose words these are
 
 
@@ -93,16 +103,35 @@ def test_neutrality_of_a_statement_may_be_a_mere_mention():
     [example] = of_statements(rows)
     assert labelled([example]) == {
         ("Ole Vang", "the council"): EITHER,
-        (None, "the tram plan"): ANSWERS.index("criticism"),
+        (None, "the tram plan"): one_of("criticism"),
     }
 
 
-def test_the_loss_leaves_out_what_is_unknown_and_joins_what_is_either():
-    logits = torch.tensor([[0.0, 1, 2, 3], [1.0, 0, 2, 0], [0.0, 0, 0, 9]])
+def test_the_loss_leaves_out_what_is_unknown_joins_what_is_either_and_follows_a_teacher():
+    logits = torch.tensor([[0.0, 1, 2, 3], [1.0, 0, 2, 0], [0.0, 0, 0, 9], [1.0, 2, 0, 0]])
+    taught = (0.5, 0.3, 0.0, 0.2)
     chances = logits.softmax(dim=1)
-    expected = -(chances[0, 3].log() + (chances[1, 0] + chances[1, 2]).log()) / (3 * 4)
-    loss = PairLoss(4)(logits, torch.tensor([3, EITHER, UNKNOWN]))
-    torch.testing.assert_close(loss, expected)
+    expected = -(
+        chances[0, 3].log()
+        + (chances[1, 0] + chances[1, 2]).log()
+        + sum(share * chance.log() for share, chance in zip(taught, chances[3], strict=True))
+    ) / (3 * 4)  # fmt: skip
+    answers = torch.tensor([one_of("criticism"), EITHER, UNKNOWN, taught])
+    torch.testing.assert_close(PairLoss(4)(logits, answers), expected)
+
+
+def test_what_another_reader_says_of_a_text_is_learned():
+    said = (0.2, 0.1, 0.0, 0.7)
+    [heads] = [
+        heads_at(start, pair)
+        for start, _, found in pairs_of(TEXT)
+        for pair in found.heads
+        if (str(pair[0]), str(pair[1])) == ("She", "plan")
+    ]
+    assert heads == (TEXT.index("She"), TEXT.index("plan"))
+    found = labelled(of_taught(TEXT, {heads: said}))
+    assert found.pop(("She", "the tram plan")) == said
+    assert set(found.values()) == {NOTHING}
 
 
 def config(encoder, **changes):
