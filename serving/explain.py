@@ -52,13 +52,16 @@ class Explanation(BaseModel):
         return self.total / self.whole if abs(self.whole) > _LEAST else None
 
 
-def explain(predict: Predict, statements: Iterable[Statement], head: Head) -> list[Explanation | None]:
+def explain(
+    predict: Predict, statements: Iterable[Statement], head: Head, labels: Sequence[str | None] = ()
+) -> list[Explanation | None]:
     """One explanation per statement, in order; None where the model was not trained for the head.
 
     Args:
         predict: labels statements, such as `StanceClassifier.predict`; gets words + 2 versions of every statement.
         statements: what to explain.
         head: `stance` or `sentiment`.
+        labels: which label of each is explained; None or none given: the model's own.
 
     Raises:
         StancewiseError: a text has more than `MOST_WORDS` words, or a target is too long for the model.
@@ -67,8 +70,8 @@ def explain(predict: Predict, statements: Iterable[Statement], head: Head) -> li
     asked = [versions(row) for row in rows]
     answers = iter(predict([one for _, several in asked for one in several]))
     return [
-        explanation(row, words, head, [next(answers) for _ in several])
-        for row, (words, several) in zip(rows, asked, strict=True)
+        explanation(row, words, head, [next(answers) for _ in several], label)
+        for row, (words, several), label in zip(rows, asked, labels or [None] * len(rows), strict=True)
     ]
 
 
@@ -84,17 +87,25 @@ def versions(statement: Statement) -> tuple[list[Offsets], list[Statement]]:
 
 
 def explanation(
-    statement: Statement, words: Sequence[Offsets], head: Head, answers: Sequence[Prediction]
+    statement: Statement,
+    words: Sequence[Offsets],
+    head: Head,
+    answers: Sequence[Prediction],
+    label: str | None = None,
 ) -> Explanation | None:
-    """What the answers to the `versions` of a statement say; None where the model was not trained for the head."""
+    """What the answers to the `versions` of a statement say of a label (None: the model's own).
+
+    None where the model was not trained for the head.
+    """
     first: HeadPrediction | None = getattr(answers[0], head)
     if first is None:
         return None
-    odds = [_log_odds(getattr(answer, head).probabilities[first.label]) for answer in answers]
+    label = label or first.label
+    odds = [_log_odds(getattr(answer, head).probabilities[label]) for answer in answers]
     effects = [odds[0] - one for one in odds[1:-1]]
     return Explanation(
         head=head,
-        label=first.label,
+        label=label,
         words=[
             WordEffect(start=start, end=end, text=statement.text[start:end], effect=effect)
             for (start, end), effect in zip(words, effects, strict=True)

@@ -19,6 +19,7 @@ from serving.statement import HeadPrediction, Prediction, Statement
 Stage = Literal["reading", "labelling", "explaining"]
 OnProgress = Callable[[Stage, int, int], None]
 Targets = Mapping[str, Sequence[str]] | Sequence[str]
+Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 LABELLED_AT_ONCE = 64  # statements between two reports of progress
@@ -41,18 +42,18 @@ def read_article(
     answers = _ask(predict, asked, LABELLED_AT_ONCE, lambda done: report("labelling", done, len(asked)))
     if not explained:
         return article_of(reading, answers, name)
-    answered = [
-        place
+    shown = {
+        place: stance
         for place, (position, answer) in enumerate(zip(reading.positions, answers, strict=True))
-        if isinstance(answer, Prediction) and _shown(reading, position, answer)
-    ]
+        if isinstance(answer, Prediction) and (stance := _shown(reading, position, answer))
+    }
     explanations = _ask(
-        lambda rows: explain(predict, rows, "stance"),
-        [asked[place] for place in answered],
+        lambda rows: explain(predict, [row for row, _ in rows], "stance", [label for _, label in rows]),
+        [(asked[place], stance.label if stance else None) for place, (stance, _) in shown.items()],
         EXPLAINED_AT_ONCE,
-        lambda done: report("explaining", done, len(answered)),
+        lambda done: report("explaining", done, len(shown)),
     )
-    return article_of(reading, answers, name, dict(zip(answered, explanations, strict=True)))
+    return article_of(reading, answers, name, dict(zip(shown, explanations, strict=True)))
 
 
 def questions(reading: Reading) -> tuple[Reading, list[Statement]]:
@@ -151,15 +152,15 @@ def given_targets(targets: Targets | None) -> dict[str, Sequence[str]] | None:
 
 
 def _ask(
-    ask: Callable[[Sequence[Statement]], Sequence[Answer]],
-    statements: Sequence[Statement],
+    ask: Callable[[Sequence[Asked]], Sequence[Answer]],
+    asked: Sequence[Asked],
     at_once: int,
     report: Callable[[int], None],
 ) -> list[Answer | StancewiseError]:
-    """The answer to every statement, or the reason why there is none."""
+    """The answer to everything asked, or the reason why there is none."""
     found: list[Answer | StancewiseError] = []
-    for start in range(0, len(statements), at_once):
-        some = statements[start : start + at_once]
+    for start in range(0, len(asked), at_once):
+        some = asked[start : start + at_once]
         try:
             found += ask(some)
         except StancewiseError:
@@ -168,7 +169,7 @@ def _ask(
     return found
 
 
-def _ask_one(ask: Callable[[Sequence[Statement]], Sequence[Answer]], one: Statement) -> Answer | StancewiseError:
+def _ask_one(ask: Callable[[Sequence[Asked]], Sequence[Answer]], one: Asked) -> Answer | StancewiseError:
     try:
         return ask([one])[0]
     except StancewiseError as error:

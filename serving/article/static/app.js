@@ -141,7 +141,7 @@
 
   async function explanationOf(statement) {
     try {
-      return await (await ask("v1/explain", { ...asked(statement), head: "stance" })).json();
+      return await (await ask("v1/explain", { ...asked(statement), head: "stance", label: statement.stance?.label })).json();
     } catch (problem) {
       throw problem.status ? problem : new Error("the server does not answer");
     }

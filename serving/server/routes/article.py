@@ -5,10 +5,19 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from starlette.responses import Response, StreamingResponse
 
 from serving.article.flow import article_of
@@ -19,7 +28,7 @@ from serving.article.statements import Article
 from serving.article.text.files import check_text
 from serving.errors import StancewiseError
 from serving.explain import Explanation, explanation, versions
-from serving.labels import Head
+from serving.labels import HEADS, Head
 from serving.server import prometheus
 from serving.server.engine import Engine, engine_of, while_connected
 from serving.server.models import Served
@@ -92,9 +101,16 @@ class ArticleReply(BaseModel):
 
 
 class ExplainQuery(Statement):
-    """A statement, and the head whose label is to be explained."""
+    """A statement, and the label of a head that is to be explained."""
 
     head: Head = "stance"
+    label: str | None = Field(default=None, description="null: the model's own answer")
+
+    @model_validator(mode="after")
+    def _of_the_head(self) -> Self:
+        if self.label is not None and self.label not in HEADS[self.head]:
+            raise ValueError(f"label: give one of {', '.join(HEADS[self.head])}")
+        return self
 
 
 ARTICLE_QUERY = TypeAdapter(ArticleQuery)
@@ -183,7 +199,7 @@ async def explain(request: Request) -> Response:
         if isinstance(answer, StancewiseError):
             raise answer
     predictions = [answer for answer in answers if isinstance(answer, Prediction)]
-    found = explanation(query, words, query.head, predictions)
+    found = explanation(query, words, query.head, predictions, query.label)
     if found is None:
         raise BadShape(f"head: the model was not trained for {query.head}")
     return Response(found.model_dump_json(), media_type="application/json")

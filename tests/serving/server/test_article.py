@@ -233,10 +233,17 @@ def test_a_statement_is_explained_as_in_python(server, classifier):
         assert effects == pytest.approx([word.effect for word in expected.words], abs=1e-4)
 
 
+def test_the_words_for_another_label_are_asked_for_by_its_name(server):
+    for label in ("support", "neutrality", "criticism"):
+        assert server.ask("/v1/explain", {**EXPLAINED, "label": label}).json["label"] == label
+    assert "give one of support" in server.ask("/v1/explain", {**EXPLAINED, "label": SECRET}).body.decode()
+
+
 def test_what_cannot_be_explained_is_refused(server):
     for body in (
         {"text": f"{SECRET} " * 500},
         {"text": "a", "head": SECRET},
+        {"text": "a", "label": SECRET},
         {"text": "a " * 300, "target": f"{SECRET} " * 41},
         [EXPLAINED],
     ):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.article.flow import article_of, questions, together
+from serving.article.flow import article_of, questions, read_article, together
 from serving.article.reading.positions import Judged, find_positions
 from serving.runtime.pairs import ANSWERS, FEATURES
 from serving.statement import HeadPrediction, Prediction
@@ -111,3 +111,12 @@ def test_the_article_shows_what_both_are_sure_of():
         article = article_of(reading, answers)
         assert [(one.sure, round(one.sureness, 3)) for one in article.statements] == shown
         assert "read" not in article.model_dump()["statements"][0]
+
+
+def test_the_stance_that_is_shown_is_the_one_explained():
+    def predict(rows):
+        return [prediction(support=0.6 + 0.1 * ("waste" in row.text), criticism=0.2) for row in rows]
+
+    judged = judge({("She", "the tram plan"): 1.0})
+    [shown] = read_article(predict, REPORT, explained=True, judged=judged).statements
+    assert (shown.stance.label, shown.explanation.label) == ("criticism", "criticism")
