@@ -267,7 +267,7 @@ class _Reader:
             shown = wanted.get(target.i) or self._target(target, paragraph, owner, holders)
             if holder.name is None and head is not None and holder.kind != "author":
                 continue
-            if shown is None or shown == holder.name or (holder.name is not None and _tells_nothing(holder.name)):
+            if shown is None or shown == holder.name or _is_nobody(holder):
                 continue
             yield Draft(place, holder, shown, source, mention(target), one)
 
@@ -328,7 +328,7 @@ class _Reader:
 
     def _positions(self, share: Share, sentence: "Sentence", block: Block) -> Iterator[Position]:
         holder, one = share.holder, share.attribution
-        if holder.name is not None and (_tells_nothing(holder.name) or self._carries(holder, one, sentence)):
+        if _is_nobody(holder) or (holder.name is not None and self._carries(holder, one, sentence)):
             return
         for name, token in targets(share.tokens, self.given, self.names):
             entity = self.names.of(token)
@@ -402,6 +402,11 @@ def _speaker(token: "Token", paragraph: Paragraph, owner: Holder, holders: Mappi
     """Whose words a word is one of."""
     around = paragraph.innermost(token.idx)
     return holders[around] if around else owner
+
+
+def _is_nobody(holder: Holder) -> bool:
+    """Whether the name tells nothing; a transcript may call its speakers Q and A."""
+    return holder.name is not None and holder.kind != "turn" and _tells_nothing(holder.name)
 
 
 def _tells_nothing(name: str) -> bool:
