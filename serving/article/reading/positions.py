@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from serving.article.text.blocks import Block, find_blocks, names_in, parsable
 from serving.article.text.files import check_text
 from serving.article.text.quotations import Quotation
 from serving.inputs import Offsets
+from serving.names.spelling import Spelled, spelled
 from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
 if TYPE_CHECKING:
@@ -124,6 +125,34 @@ def find_positions(
         StancewiseError: the text is empty, too long, or no text.
     """
     check_text(text)
+    original = spelled(text)
+    reading = _read(original.text, given, on_progress, judged)
+    if original.text is text:
+        return reading
+    return replace(reading, text=text, positions=[_in_original(one, text, original) for one in reading.positions])
+
+
+def _in_original(position: Position, text: str, original: Spelled) -> Position:
+    """The position with its places in the text as it was given."""
+
+    def moved(span: Span) -> Span:
+        start, end = original.original((span.start, span.end))
+        return Span(start=start, end=end, text=text[start:end])
+
+    return position.model_copy(
+        update={
+            "speaker_mention": position.speaker_mention and moved(position.speaker_mention),
+            "cue": position.cue and moved(position.cue),
+            "content": tuple(map(moved, position.content)),
+            "target_mention": moved(position.target_mention),
+            "sentence": moved(position.sentence),
+        }
+    )
+
+
+def _read(
+    text: str, given: Mapping[str, Sequence[str]] | None, on_progress: Progress | None, judged: Judged | None
+) -> Reading:
     wanted = {name: any_of([name, *aliases]) for name, aliases in given.items()} if given else None
     blocks = _without_repeated(text, find_blocks(text))
     if pipeline_name() is None:

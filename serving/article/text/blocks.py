@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from serving.article.text.front import without_front_matter
 from serving.article.text.furniture import without_furniture
+from serving.article.text.quotations import with_usual_marks
 from serving.article.text.turns import Turn, find_turns, spoken
 from serving.inputs import Offsets
 
@@ -18,7 +20,12 @@ _ITEM = re.compile(r"[ \t]*(?:[-–—*•◦‣·]|\(?\d{1,3}[.)])[ \t]+(?=\S)"
 # A place in capitals, and a dash between spaces (or --) before a sentence: a hyphen inside a word is none.
 _DATELINE = re.compile(
     r"(?P<place>[^\W\d_][^\W\d_ .'’/-]*(?:[ .'’/-]{1,2}[^\W\d_]+){0,5}\.?)(?:,[^\n—–]{2,40}?)? ?(?:\([^)\n]{1,30}\) ?)?"
-    r"(?:(?<=\s)(?:[—–-]|--)(?=\s)|--|(?<=\))—)\s*(?=[\"“‘'«»„(\[$£€]?[^\W_a-z])"
+    r"(?:(?<=\s)(?:[—–-]|--)(?=\s|\Z)|--|(?<=\))—)\s*(?=[\"“‘'«»„(\[$£€]?[^\W_a-z]|\Z)"
+)
+_LABELLED = re.compile(r"[ \t]*[A-ZÀ-ÖØ-Þ][\w'’. -]{0,38}?(?:,? \([^)\n]{1,40}\))?[ \t]*:[ \t]+(?=\S)")
+_MARKS = frozenset("\"“”'‘’`")
+_SIGNATURE = re.compile(  # a name, and what he or she is
+    r"(?:--|[-–—―])\s*(?:(?:the|of|de|van|von|al|bin)\s|[^\W\d_a-z][\w'’.-]*\s?){1,8}(?:[,(][^\n]{1,80})?"
 )
 _INSIDE = re.compile(r"(?<=[a-z0-9,;] )[A-Z][\w]*")  # a capital behind a word: no sentence begins there
 _CAPITALISED = re.compile(r"\b[A-Z][a-z]\w*")
@@ -41,7 +48,8 @@ class Block:
 
 def find_blocks(text: str) -> list[Block]:
     """The blocks of a text, in order and apart; what the page has beside its prose is left out."""
-    text = re.sub(r"\r(?!\n)", "\n", text)  # an old line end; the length stays
+    text = with_usual_marks(re.sub(r"\r(?!\n)", "\n", text))  # an old line end; the length stays
+    text = without_front_matter(text)
     turns = find_turns(text)
     text = without_furniture(text, turns)
     lines = list(_lines(text, turns))
@@ -58,13 +66,15 @@ def names_in(text: str, blocks: list[Block]) -> frozenset[str]:
 
 
 def parsable(text: str, names: frozenset[str] | None = None) -> str:
-    """The text as a parser reads it best, of the same length: line breaks are spaces, capitals alone are taken back.
+    """The text as a parser reads it best, of the same length: line breaks are spaces, quotation marks the usual ones.
+
+    Capitals alone are taken back.
 
     Args:
         text: a block.
         names: of a heading: words that keep their capital where Every Word of It Has One.
     """
-    flat = re.sub(r"\s", " ", text)
+    flat = with_usual_marks(re.sub(r"\s", " ", text))
     letters = [one for one in flat if one.isalpha()]
     if len(letters) < 20 or sum(one.isupper() for one in letters) < 0.8 * len(letters):
         return flat if names is None else _without_title_case(flat, names)
@@ -92,7 +102,20 @@ def _lines(text: str, turns: Mapping[int, Turn]) -> list[Offsets]:
         end = gap.start() if gap else len(text)
         spans += _parted(text, (at, end), turns)
         at = gap.end() if gap else end
-    return [span for span in (_trimmed(text, one) for one in spans) if span[0] < span[1]]
+    return _with_signatures(text, [span for span in (_trimmed(text, one) for one in spans) if span[0] < span[1]])
+
+
+def _with_signatures(text: str, lines: list[Offsets]) -> list[Offsets]:
+    """A quotation and the line below it that says whose it is (`— Ida Berg, union chair`) made one."""
+    joined: list[Offsets] = []
+    for place, (start, end) in enumerate(lines):
+        above = text[slice(*joined[-1])] if joined and text[start] in "-–—―" else ""
+        signed = above[:1] in _MARKS and above[-1:] in _MARKS and _SIGNATURE.fullmatch(text, start, end)
+        if signed and not (place + 1 < len(lines) and _ITEM.match(text, *lines[place + 1])):  # a list of names
+            joined[-1] = joined[-1][0], end
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _parted(text: str, span: Offsets, turns: Mapping[int, Turn]) -> list[Offsets]:
@@ -107,7 +130,8 @@ def _parted(text: str, span: Offsets, turns: Mapping[int, Turn]) -> list[Offsets
         before = text[max(merged[-1][0], line[0] - _TAIL) : merged[-1][1]].rstrip() if merged else ""
         open_end = bool(before) and before[-1] not in '.!?:…"”' and len(before.rsplit("\n", 1)[-1]) > 40
         goes_on = open_end and bool(piece.strip())
-        if merged and _trimmed(text, line)[0] not in turns and not _ITEM.match(piece) and (goes_on or wrapped):
+        starts = _trimmed(text, line)[0] in turns or _ITEM.match(piece)
+        if merged and not starts and (goes_on or (wrapped and not _LABELLED.match(piece))):
             merged[-1] = (merged[-1][0], line[1])
         else:
             merged.append(line)
@@ -138,7 +162,7 @@ def _block(text: str, line: Offsets, turn: Turn | None) -> list[Block]:
     if dateline and len(dateline["place"]) > 2 and not any(one.islower() for one in dateline["place"]):
         start = dateline.end()
     piece = text[start:end]
-    is_heading = piece[-1] not in ".!?…:;,\"”’'" and len(piece.split()) <= _PROSE_WORDS
+    is_heading = piece[-1:] not in ".!?…:;,\"”’'" and len(piece.split()) <= _PROSE_WORDS
     return [Block(a, b, "heading" if is_heading else "paragraph") for a, b in _cut(text, (start, end))]
 
 

@@ -57,6 +57,18 @@ _NO_SPEAKERS = frozenset({
     "update", "updated", "url", "venue", "warning", "was", "we", "website", "well", "were", "what", "what's", "when",
     "where", "which", "while", "who", "whose", "why", "with", "would", "yes", "yet", "you", "your",
 })  # fmt: skip
+# Last words of what speakers are called where they have no name: `Former negotiator:`.
+_ROLES = frozenset({
+    "activist", "adviser", "advisor", "aide", "ambassador", "analyst", "anchor", "attorney", "audience", "bishop",
+    "caller", "candidate", "chair", "chairman", "chairperson", "chairwoman", "chief", "clerk", "commissioner",
+    "coroner", "correspondent", "counsel", "critic", "delegate", "deputy", "diplomat", "director", "economist", "editor", "envoy",
+    "executive", "expert", "farmer", "general", "governor", "guest", "historian", "host", "interpreter", "interviewer",
+    "journalist", "judge", "leader", "lawyer", "man", "manager", "mayor", "member", "minister", "moderator", "mp",
+    "narrator", "negotiator", "officer", "official", "operator", "participant", "panellist", "panelist", "president",
+    "presenter", "priest", "professor", "prosecutor", "referee", "reporter", "representative", "resident", "respondent",
+    "scientist", "secretary", "senator", "speaker", "spokesman", "spokesperson", "spokeswoman", "student", "teacher",
+    "translator", "voice", "witness", "woman", "worker",
+})  # fmt: skip
 _END = re.compile(
     r"\W*(?:end(?:s|ed)?\b.{0,30}|\(c\).*|copyright\b.*)?\W*", re.I
 )  # of a transcript: END 3:15 P.M., ###
@@ -119,8 +131,9 @@ def spoken(text: str, lines: list[Offsets], turns: Mapping[int, Turn]) -> Iterat
     several = False
     for place, (start, end) in enumerate(lines):
         if start in turns:
-            now = turns[start]
-            yield now
+            yield turns[start]
+            headline = place == 0 and text[end - 1].isalnum()  # `Former minister: the quay is a wreck`
+            now = None if headline else turns[start]
             continue
         piece = text[start : min(end, start + _SHORT)]
         if now is not None and _END.fullmatch(piece):
@@ -176,7 +189,9 @@ def _is_name(bare: str, times: int) -> bool:
     if first in _NO_SPEAKERS and not (len(bare) == 1 and bare.isupper()):
         return False
     if times > 1 and len(words) <= (4 if bare[0].isupper() else 2) and bare[-1].isalnum():
-        return True  # `Prime minister:`, more than once
+        return True  # `Night shift:`, more than once
+    if len(words) <= 4 and words[-1].lower() in _ROLES:
+        return True
     own = [word.lstrip("#'’\"“([0123456789") for word in words if word.lower() not in _INSIDE]
     return bool(own) and all(word[:1].isupper() or not word.strip(".") for word in own)
 

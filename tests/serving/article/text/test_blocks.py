@@ -30,3 +30,13 @@ def test_a_dateline_is_left_out(dateline, sentence):
 )  # fmt: skip
 def test_a_hyphen_in_a_word_ends_no_dateline(text):
     assert [text[one.start : one.end] for one in find_blocks(text)] == [text]
+
+
+def test_a_dateline_alone_on_its_line_is_no_heading():
+    text = "LERVIK (NTB) --\n\nThe council hailed the quay."
+    assert [text[one.start : one.end] for one in find_blocks(text)] == ["The council hailed the quay."]
+
+
+def test_a_line_with_a_label_is_a_line_of_its_own_where_others_are_wrapped():
+    text = "QUAY NEWS\nNora Vik: the quay is a wreck\nThe council met on the quay\nand did not leave it"
+    assert [text[one.start : one.end] for one in find_blocks(text)][1].startswith("Nora Vik: the quay is a wreck")

@@ -43,6 +43,7 @@ def turns(text):
         ("Mr. ASK of Lervik. ", "Mr. ASK of Lervik"),
         ("Pål Ask:\n", "Pål Ask"),
         ("Harbour master: ", "Harbour master"),
+        ("the former minister: ", "the former minister"),
     ],
 )
 def test_every_sentence_of_a_turn_is_its_speakers_and_the_question_is_not(label, name):
@@ -68,7 +69,8 @@ def test_words_of_a_speaker_are_no_speaker(opening):
 def test_what_interrupts_a_turn_or_ends_the_transcript_is_nobodys():
     text = (
         "HOST: Is the quay safe?\n\nVIK: It is.\n\n(Laughter.)\n\nWe mended it twice:\n- I paid the divers\n\n"
-        "On ferries\n\nVIK: Ferries are fine.\n\nI like them.\n\nThe interview was held in Lervik. The union did not reply."
+        "On ferries\n\nVIK: Ferries are fine.\n\nI like them.\n\n"
+        "The interview was held in Lervik. The union did not reply."
     )
     assert turns(text) == [
         ("HOST", "Is the quay safe?"), ("VIK", "It is."), (None, "(Laughter.)"), ("VIK", "We mended it twice:"),
@@ -79,6 +81,11 @@ def test_what_interrupts_a_turn_or_ends_the_transcript_is_nobodys():
     assert turns(text)[-1] == (None, "The interview was held in Lervik.")
     text = "HOST: Is the quay safe?\n\nVIK: It is.\n\nI know it.\n\nHOST: And dear?\n\nEND 3:15 P.M.\n\nWe left."
     assert turns(text)[-1] == (None, "We left.")
+
+
+def test_a_headline_with_a_speaker_opens_no_turn():
+    text = "Former minister: the quay is a wreck\n\nWe met Nora Vik.\n\nASK: Is it?\n\nVIK: It is.\n\nASK: Thank you."
+    assert turns(text)[:2] == [("Former minister", "the quay is a wreck"), (None, "We met Nora Vik.")]
 
 
 @pytest.mark.parametrize(
