@@ -61,13 +61,13 @@ _NO_SPEAKERS = frozenset({
 _ROLES = frozenset({
     "activist", "adviser", "advisor", "aide", "ambassador", "analyst", "anchor", "attorney", "audience", "bishop",
     "caller", "candidate", "chair", "chairman", "chairperson", "chairwoman", "chief", "clerk", "commissioner",
-    "coroner", "correspondent", "counsel", "critic", "delegate", "deputy", "diplomat", "director", "economist", "editor",
-    "envoy", "executive", "expert", "farmer", "general", "governor", "guest", "historian", "host", "interpreter", "interviewer",
-    "journalist", "judge", "leader", "lawyer", "man", "manager", "mayor", "member", "minister", "moderator", "mp",
-    "narrator", "negotiator", "officer", "official", "operator", "participant", "panellist", "panelist", "president",
-    "presenter", "priest", "professor", "prosecutor", "referee", "reporter", "representative", "resident", "respondent",
-    "scientist", "secretary", "senator", "speaker", "spokesman", "spokesperson", "spokeswoman", "student", "teacher",
-    "translator", "voice", "witness", "woman", "worker",
+    "coroner", "correspondent", "counsel", "critic", "delegate", "deputy", "diplomat", "director", "economist",
+    "editor", "envoy", "executive", "expert", "farmer", "general", "governor", "guest", "historian", "host",
+    "interpreter", "interviewer", "journalist", "judge", "leader", "lawyer", "man", "manager", "mayor", "member",
+    "minister", "moderator", "mp", "narrator", "negotiator", "officer", "official", "operator", "participant",
+    "panellist", "panelist", "president", "presenter", "priest", "professor", "prosecutor", "referee", "reporter",
+    "representative", "resident", "respondent", "scientist", "secretary", "senator", "speaker", "spokesman",
+    "spokesperson", "spokeswoman", "student", "teacher", "translator", "voice", "witness", "woman", "worker",
 })  # fmt: skip
 _END = re.compile(
     r"\W*(?:end(?:s|ed)?\b.{0,30}|\(c\).*|copyright\b.*)?\W*", re.I
