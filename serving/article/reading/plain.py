@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from serving.article.reading.attribution import Attribution, kind_of
 from serving.article.statements import Position, Span
 from serving.article.text.blocks import Block
-from serving.article.text.quotations import Quotation, find_quotations, is_statement
+from serving.article.text.quotations import Quotation, find_quotations, is_statement, with_usual_marks
 from serving.inputs import Offsets
 
 LIMITS = (
@@ -37,6 +37,9 @@ _CUE = rf"(?P<cue>(?:{_SAYING})\b)"
 _AFTER = (
     re.compile(rf"[\s,–—-]*{_HOLDER}{_TITLE}{_ADVERB}\s{_CUE}"),  # "...," she said
     re.compile(rf"[\s,–—-]*{_CUE}\s{_HOLDER}"),  # "...," said the minister
+    re.compile(
+        rf"\s*(?P<cue>--|[-–—―])\s*(?P<holder>{_NAME})(?:,\s[^.\n“”\"]{{1,80}})?\.?\s*$"
+    ),  # "..." - Ida Berg, minister
 )
 _BEFORE = (
     re.compile(rf"{_HOLDER}{_TITLE}{_ADVERB}\s{_CUE}[^.!?“”\"]{{0,60}}[,:]?\s*$"),  # She said: "..."
@@ -46,6 +49,7 @@ _INDIRECT = re.compile(rf"(?:^|(?<=[.!?]\s)|(?<=\n)){_HOLDER}{_TITLE}{_ADVERB}\s
 _ACCORDING = re.compile(rf"(?P<cue>[Aa]ccording to)\s{_HOLDER}")
 _SENTENCE_END = re.compile(r"[.!?][\"”’)]*(?=\s|$)")
 _PROPER = re.compile(rf"(?:[Tt]he\s)?{_CAPITAL}(?:\s(?:(?:of|the|de|van|von|al|bin|for)\s){{0,2}}{_CAPITAL}){{0,5}}")
+_ABBREVIATED = 3  # letters of what keeps its stop
 _NO_NAMES = frozenset({
     "a", "after", "all", "an", "and", "as", "at", "before", "but", "by", "for", "from", "he", "her", "his",
     "how", "i", "if", "in", "it", "its", "many", "mr", "mrs", "ms", "my", "no", "none", "not", "on", "or",
@@ -62,10 +66,11 @@ def positions(text: str, blocks: Sequence[Block], given: "Mapping[str, re.Patter
         blocks: its paragraphs.
         given: the user's targets, name -> pattern of its aliases; None: names by their capital letters.
     """
+    read = with_usual_marks(text)
     for block in blocks:
         paragraph = (block.start, block.end)
-        quotations = find_quotations(text, paragraph)
-        attributions = quoted(text, paragraph)
+        quotations = find_quotations(read, paragraph)
+        attributions = quoted(read, paragraph)
         covered = [span for one in attributions for span in (*one.content, one.source, one.cue)]
         for sentence in _sentences(text, paragraph):
             for one in attributions:
@@ -159,7 +164,7 @@ def beside(text: str, quotation: Quotation, paragraph: Offsets) -> tuple[Offsets
     """Holder and cue that follow the quotation or stand before it."""
     for pattern in _AFTER:
         if match := pattern.match(text, quotation.end, paragraph[1]):
-            return match.span("holder"), match.span("cue")
+            return _without_stop(text, match.span("holder")), match.span("cue")
     before = text[paragraph[0] : quotation.start]
     start = max((match.end() for match in _SENTENCE_END.finditer(before)), default=0)
     for pattern in _BEFORE:
@@ -187,6 +192,13 @@ def _indirect(text: str, paragraph: Offsets, quotations: list[Quotation]) -> Ite
         before = (start, match.start())
         content = before if text[slice(*before)].strip() else (match.end(), end.start() if end else paragraph[1])
         yield Attribution(match.span("holder"), match.start("holder"), match.span("cue"), (_trimmed(text, content),))
+
+
+def _without_stop(text: str, span: Offsets) -> Offsets:
+    """A name at the end of its sentence, but for `Jr.` and the like."""
+    name = text[slice(*span)]
+    word = name.removesuffix(".").rsplit(None, 1)[-1]
+    return (span[0], span[1] - 1) if name.endswith(".") and len(word) > _ABBREVIATED else span
 
 
 def _trimmed(text: str, span: Offsets) -> Offsets:

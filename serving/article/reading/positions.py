@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from serving.article.text.blocks import Block, find_blocks, names_in, parsable
 from serving.article.text.files import check_text
 from serving.article.text.quotations import Quotation
 from serving.inputs import Offsets
+from serving.names.spelling import Spelled, spelled
 from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
 if TYPE_CHECKING:
@@ -124,6 +125,34 @@ def find_positions(
         StancewiseError: the text is empty, too long, or no text.
     """
     check_text(text)
+    original = spelled(text)
+    reading = _read(original.text, given, on_progress, judged)
+    if original.text is text:
+        return reading
+    return replace(reading, text=text, positions=[_in_original(one, text, original) for one in reading.positions])
+
+
+def _in_original(position: Position, text: str, original: Spelled) -> Position:
+    """The position with its places in the text as it was given."""
+
+    def moved(span: Span) -> Span:
+        start, end = original.original((span.start, span.end))
+        return Span(start=start, end=end, text=text[start:end])
+
+    return position.model_copy(
+        update={
+            "speaker_mention": position.speaker_mention and moved(position.speaker_mention),
+            "cue": position.cue and moved(position.cue),
+            "content": tuple(map(moved, position.content)),
+            "target_mention": moved(position.target_mention),
+            "sentence": moved(position.sentence),
+        }
+    )
+
+
+def _read(
+    text: str, given: Mapping[str, Sequence[str]] | None, on_progress: Progress | None, judged: Judged | None
+) -> Reading:
     wanted = {name: any_of([name, *aliases]) for name, aliases in given.items()} if given else None
     blocks = _without_repeated(text, find_blocks(text))
     if pipeline_name() is None:
@@ -267,7 +296,7 @@ class _Reader:
             shown = wanted.get(target.i) or self._target(target, paragraph, owner, holders)
             if holder.name is None and head is not None and holder.kind != "author":
                 continue
-            if shown is None or shown == holder.name or (holder.name is not None and _tells_nothing(holder.name)):
+            if shown is None or shown == holder.name or _is_nobody(holder):
                 continue
             yield Draft(place, holder, shown, source, mention(target), one)
 
@@ -328,7 +357,7 @@ class _Reader:
 
     def _positions(self, share: Share, sentence: "Sentence", block: Block) -> Iterator[Position]:
         holder, one = share.holder, share.attribution
-        if holder.name is not None and (_tells_nothing(holder.name) or self._carries(holder, one, sentence)):
+        if _is_nobody(holder) or (holder.name is not None and self._carries(holder, one, sentence)):
             return
         for name, token in targets(share.tokens, self.given, self.names):
             entity = self.names.of(token)
@@ -402,6 +431,11 @@ def _speaker(token: "Token", paragraph: Paragraph, owner: Holder, holders: Mappi
     """Whose words a word is one of."""
     around = paragraph.innermost(token.idx)
     return holders[around] if around else owner
+
+
+def _is_nobody(holder: Holder) -> bool:
+    """Whether the name tells nothing; a transcript may call its speakers Q and A."""
+    return holder.name is not None and holder.kind != "turn" and _tells_nothing(holder.name)
 
 
 def _tells_nothing(name: str) -> bool:

@@ -1,11 +1,15 @@
 """A text in paragraphs: headings, list items and turns of a transcript told apart, very long ones cut."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from serving.article.text.front import without_front_matter
 from serving.article.text.furniture import without_furniture
+from serving.article.text.quotations import with_usual_marks
+from serving.article.text.turns import Turn, find_turns, spoken
 from serving.inputs import Offsets
 
 Shape = Literal["paragraph", "heading", "item", "turn"]
@@ -13,17 +17,23 @@ Shape = Literal["paragraph", "heading", "item", "turn"]
 MOST_CHARACTERS = 4_000  # of a block; what is longer is cut, so that one endless line costs no more than many
 _GAP = re.compile(r"\n[ \t\f\v\r\u00a0]*(?:\n[ \t\f\v\r\u00a0]*)+|\u2029")
 _ITEM = re.compile(r"[ \t]*(?:[-–—*•◦‣·]|\(?\d{1,3}[.)])[ \t]+(?=\S)")
-_TURN = re.compile(r"[ \t]*(?P<name>[A-ZÀ-ÖØ-Þ][\w'’. -]{0,38}?(?:,? \([^)\n]{1,40}\))?)[ \t]*:[ \t]+(?=\S)")
+# A place in capitals, and a dash between spaces (or --) before a sentence: a hyphen inside a word is none.
 _DATELINE = re.compile(
-    r"[A-ZÀ-ÖØ-Þ][A-ZÀ-ÖØ-Þ .'’-]{2,40}(?:,[^\n—–-]{2,40})? ?(?:\([^)\n]{1,30}\) ?)?(?:--|[—–-]) ?(?=\S)"
+    r"(?P<place>[^\W\d_][^\W\d_ .'’/-]*(?:[ .'’/-]{1,2}[^\W\d_]+){0,5}\.?)(?:,[^\n—–]{2,40}?)? ?(?:\([^)\n]{1,30}\) ?)?"
+    r"(?:(?<=\s)(?:[—–-]|--)(?=\s|\Z)|--|(?<=\))—)\s*(?=[\"“‘'«»„(\[$£€]?[^\W_a-z]|\Z)"
+)
+_LABELLED = re.compile(r"[ \t]*[A-ZÀ-ÖØ-Þ][\w'’. -]{0,38}?(?:,? \([^)\n]{1,40}\))?[ \t]*:[ \t]+(?=\S)")
+_MARKS = frozenset("\"“”'‘’`")
+_SIGNATURE = re.compile(  # a name, and what he or she is
+    r"(?:--|[-–—―])\s*(?:(?:the|of|de|van|von|al|bin)\s|[^\W\d_a-z][\w'’.-]*\s?){1,8}(?:[,(][^\n]{1,80})?"
 )
 _INSIDE = re.compile(r"(?<=[a-z0-9,;] )[A-Z][\w]*")  # a capital behind a word: no sentence begins there
 _CAPITALISED = re.compile(r"\b[A-Z][a-z]\w*")
 _LONG_WORD = re.compile(r"\b[^\W\d_]{4,}")
 _TITLE_WORDS, _TITLE_SHARE = 3, 0.8  # words of a heading at least, and how many of them with a capital
 _SENTENCE_END = re.compile(r"[.!?…][\"”’')\]]*\s+")
+_TAIL = 500  # characters that tell how a paragraph has gone on so far
 _PROSE_WORDS = 16  # a line with so many is a paragraph, not a heading
-_LEAST_TURNS = 3  # lines that begin with "Name:" make a transcript only together
 
 
 @dataclass(frozen=True)
@@ -33,18 +43,19 @@ class Block:
     start: int
     end: int
     shape: Shape
-    speaker: Offsets | None = None  # of a turn: the name before the colon
+    speaker: Offsets | None = None  # of a turn: who speaks, as its first line says
 
 
 def find_blocks(text: str) -> list[Block]:
     """The blocks of a text, in order and apart; what the page has beside its prose is left out."""
-    text = without_furniture(re.sub(r"\r(?!\n)", "\n", text))  # an old line end; the length stays
-    lines = list(_lines(text))
-    turns = [_turn(text, line) for line in lines]
-    is_transcript = sum(turn is not None for turn in turns) >= _LEAST_TURNS
+    text = with_usual_marks(re.sub(r"\r(?!\n)", "\n", text))  # an old line end; the length stays
+    text = without_front_matter(text)
+    turns = find_turns(text)
+    text = without_furniture(text, turns)
+    lines = list(_lines(text, turns))
     found: list[Block] = []
-    for line, turn in zip(lines, turns, strict=True):
-        found += _block(text, line, turn if is_transcript else None)
+    for line, turn in zip(lines, spoken(text, lines, turns), strict=True):
+        found += _block(text, line, turn)
     return found
 
 
@@ -55,13 +66,15 @@ def names_in(text: str, blocks: list[Block]) -> frozenset[str]:
 
 
 def parsable(text: str, names: frozenset[str] | None = None) -> str:
-    """The text as a parser reads it best, of the same length: line breaks are spaces, capitals alone are taken back.
+    """The text as a parser reads it best, of the same length: line breaks are spaces, quotation marks the usual ones.
+
+    Capitals alone are taken back.
 
     Args:
         text: a block.
         names: of a heading: words that keep their capital where Every Word of It Has One.
     """
-    flat = re.sub(r"\s", " ", text)
+    flat = with_usual_marks(re.sub(r"\s", " ", text))
     letters = [one for one in flat if one.isalpha()]
     if len(letters) < 20 or sum(one.isupper() for one in letters) < 0.8 * len(letters):
         return flat if names is None else _without_title_case(flat, names)
@@ -81,29 +94,44 @@ def _without_title_case(heading: str, names: frozenset[str]) -> str:
     return heading
 
 
-def _lines(text: str) -> list[Offsets]:
+def _lines(text: str, turns: Mapping[int, Turn]) -> list[Offsets]:
     """Paragraphs: what stands between empty lines; single breaks part them where lines are not just wrapped."""
     spans: list[Offsets] = []
     at = 0
     for gap in [*_GAP.finditer(text), None]:
         end = gap.start() if gap else len(text)
-        spans += _parted(text, (at, end))
+        spans += _parted(text, (at, end), turns)
         at = gap.end() if gap else end
-    return [span for span in (_trimmed(text, one) for one in spans) if span[0] < span[1]]
+    return _with_signatures(text, [span for span in (_trimmed(text, one) for one in spans) if span[0] < span[1]])
 
 
-def _parted(text: str, span: Offsets) -> list[Offsets]:
+def _with_signatures(text: str, lines: list[Offsets]) -> list[Offsets]:
+    """A quotation and the line below it that says whose it is (`— Ida Berg, union chair`) made one."""
+    joined: list[Offsets] = []
+    for place, (start, end) in enumerate(lines):
+        above = text[slice(*joined[-1])] if joined and text[start] in "-–—―" else ""
+        signed = above[:1] in _MARKS and above[-1:] in _MARKS and _SIGNATURE.fullmatch(text, start, end)
+        if signed and not (place + 1 < len(lines) and _ITEM.match(text, *lines[place + 1])):  # a list of names
+            joined[-1] = joined[-1][0], end
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _parted(text: str, span: Offsets, turns: Mapping[int, Turn]) -> list[Offsets]:
     """A paragraph's lines joined where it is hard-wrapped, by themselves where each is a unit."""
     breaks = [match.start() for match in re.finditer("\n", text[slice(*span)])]
     places = [span[0], *(span[0] + one + 1 for one in breaks), span[1] + 1]
     lines = [(a, b - 1) for a, b in pairwise(places)]
+    wrapped = _wrapped(text, lines)
     merged: list[Offsets] = []
     for line in lines:
         piece = text[slice(*line)]
-        before = text[slice(*merged[-1])].rstrip() if merged else ""
+        before = text[max(merged[-1][0], line[0] - _TAIL) : merged[-1][1]].rstrip() if merged else ""
         open_end = bool(before) and before[-1] not in '.!?:…"”' and len(before.rsplit("\n", 1)[-1]) > 40
         goes_on = open_end and bool(piece.strip())
-        if merged and not _ITEM.match(piece) and (goes_on or (_wrapped(text, lines) and not _TURN.match(piece))):
+        starts = _trimmed(text, line)[0] in turns or _ITEM.match(piece)
+        if merged and not starts and (goes_on or (wrapped and not _LABELLED.match(piece))):
             merged[-1] = (merged[-1][0], line[1])
         else:
             merged.append(line)
@@ -122,21 +150,19 @@ def _trimmed(text: str, span: Offsets) -> Offsets:
     return start, max(start, span[0] + len(piece.rstrip()))
 
 
-def _turn(text: str, line: Offsets) -> "re.Match[str] | None":
-    match = _TURN.match(text, *line)
-    return match if match and len(match["name"].split()) <= 5 else None
-
-
-def _block(text: str, line: Offsets, turn: "re.Match[str] | None") -> list[Block]:
+def _block(text: str, line: Offsets, turn: Turn | None) -> list[Block]:
     start, end = line
     if turn:
-        return [Block(a, b, "turn", turn.span("name")) for a, b in _cut(text, (turn.end(), end))]
+        item = _ITEM.match(text, start, end)  # in a later paragraph of the turn
+        start = max(item.end() if item else start, turn.words)
+        return [Block(a, b, "turn", turn.name) for a, b in _cut(text, (start, max(start, end)))]
     if item := _ITEM.match(text, start, end):
         return [Block(a, b, "item") for a, b in _cut(text, (item.end(), end))]
-    if dateline := _DATELINE.match(text, start, end):
+    dateline = _DATELINE.match(text, start, end)
+    if dateline and len(dateline["place"]) > 2 and not any(one.islower() for one in dateline["place"]):
         start = dateline.end()
     piece = text[start:end]
-    is_heading = piece[-1] not in ".!?…:;,\"”’'" and len(piece.split()) <= _PROSE_WORDS
+    is_heading = piece[-1:] not in ".!?…:;,\"”’'" and len(piece.split()) <= _PROSE_WORDS
     return [Block(a, b, "heading" if is_heading else "paragraph") for a, b in _cut(text, (start, end))]
 
 

@@ -4,6 +4,7 @@ A text that is cut from the web brings such lines along. No position is in them,
 """
 
 import re
+from collections.abc import Container
 
 _LONGEST = 30  # words of a caption; other lines are shorter
 _SHORT = 12
@@ -56,9 +57,19 @@ _BARS = re.compile(r"\s[|•·>»/]\s|\s{3,}(?=\S)")
 _END = re.compile(r"[.!?…:;,][\"”’')\]]*$")
 
 
-def without_furniture(text: str) -> str:
-    """The text with such lines blank, of the same length: offsets stay true."""
-    return re.sub(r"[^\n]+", lambda line: " " * len(line[0]) if is_furniture(line[0]) else line[0], text)
+def without_furniture(text: str, kept: Container[int] = ()) -> str:
+    """The text with such lines blank, of the same length: offsets stay true.
+
+    Args:
+        text: with line feeds.
+        kept: where lines begin (white space left out) that are prose, whatever they look like.
+    """
+
+    def shown(line: "re.Match[str]") -> str:
+        start = line.end() - len(line[0].lstrip())
+        return line[0] if start in kept or not is_furniture(line[0]) else " " * len(line[0])
+
+    return re.sub(r"[^\n]+", shown, text)
 
 
 def is_furniture(line: str) -> bool:

@@ -9,7 +9,48 @@ from serving.inputs import Offsets
 _PAIRS = {"“": "”", '"': '"', "«": "»", "„": "“”", "''": "''", "``": "''", "‘": "’", "'": "'"}
 _MARK = re.compile(r"``|''|[“”\"«»„]|(?<![\w])['‘](?=\w)|(?<=[\w.,!?;:…])['’](?!\w)")
 _ENDS = (".", ",", "!", "?", "…", ";", "-", "–", "—")
+_SAID = re.compile(r",\s|\s*(?:--|[-–—―])\s*[^\W\d_]")
+_INDENT = 20  # characters before a paragraph at most
 LEAST_WORDS = 3  # of a quotation that may be a statement by itself
+_BEFORE = r"(?<![^\s(\[{—–/-])"  # an opening mark stands at the start, behind a space or a bracket
+_BEHIND = r"(?<=\S)"
+_AFTER = r"(?!\w)"
+
+
+def _pair(opening: str, closing: str, inside: str, plain: tuple[str, str]) -> tuple[str, "re.Pattern[str]", str]:
+    """Marks of one house: the opening one, what they look like around at most 2,000 characters, and the usual pair."""
+    pattern = rf"{_BEFORE}(?:{opening})(?=\S)(?P<said>(?:{inside}){{1,2000}}?){_BEHIND}(?:{closing}){_AFTER}"
+    return opening, re.compile(pattern), rf"{plain[0]}\g<said>{plain[1]}"
+
+
+# Marks of other houses become ordinary ones of the same length, so that offsets stay true.
+_HOUSES = (
+    _pair("»", "[«»]", r"[^«»\n]", ("“", "”")),  # German and Danish books; Swedish and Finnish »...»
+    ("«", re.compile(r"«(?P<said>[^«»\n]{1,2000})»(?!\w)"), r"“\g<said>”"),  # also with spaces inside, as in French
+    _pair("›", "[‹›]", r"[^‹›\n]", ("‘", "’")),
+    _pair("‹", "›", r"[^‹›\n]", ("‘", "’")),
+    _pair("‚", "[‘’]", r"[^‚‘\n]", ("‘", "’")),
+    _pair("”", "”", r"[^“”„\n]", ("“", "”")),  # Swedish and Finnish
+    _pair("“", "“", r"[^“”„\n]", ("“", "”")),
+    _pair("“", '"', r"[^“”„\"\n]", ("“", "”")),
+    _pair('"', "”", r"[^“”„\"\n]", ('"', '"')),
+    _pair("[″‶]", "[″‶]", r"[^″‶\n]", ('"', '"')),
+    _pair("[＂〝❝〟]", "[＂〞❞〟]", r"[^＂〝〞〟❝❞\n]", ('"', '"')),
+    _pair("[「『]", "[」』]", r"[^「」『』\n]", ('"', '"')),
+    _pair("′", "′", r"[^′\n]", ("‘", "’")),
+    _pair("❛", "❜", r"[^❛❜\n]", ("‘", "’")),
+    _pair("[`´]", "[`´']", r"[^`´\n]", ("‘", "’")),
+    _pair("‘‘|‛‛|‚‚|,,|<<|''", "’’|‘‘|''|>>", r"(?!‘‘|‛‛|‚‚|,,|<<|''|’’|>>)[^\n]", ("``", "''")),
+    _pair("′′", "′′", r"(?!′′)[^\n]", ("``", "''")),
+)
+
+
+def with_usual_marks(text: str) -> str:
+    """The text with the quotation marks of other houses (»...«, ‘‘...’’, primes) as usual ones, of the same length."""
+    for opening, pattern, plain in _HOUSES:
+        if re.search(opening, text):
+            text = pattern.sub(plain, text)
+    return text
 
 
 @dataclass(frozen=True)
@@ -55,7 +96,12 @@ def is_statement(text: str, quotation: Quotation) -> bool:
     """Whether a quotation is long enough to be a statement and not a word or a title in marks."""
     inner = text[slice(*quotation.inner)].strip()
     words = len(inner.split())
-    return words >= LEAST_WORDS + 3 or (words >= LEAST_WORDS and inner.endswith(_ENDS))
+    if words >= LEAST_WORDS + 3 or (words >= LEAST_WORDS and inner.endswith(_ENDS)):
+        return True
+    # Some houses set the comma behind the mark; at the start of a paragraph that is no title in marks.
+    before = text[max(0, quotation.start - _INDENT) : quotation.start].rstrip(" \t")
+    first = before[-1:] in ("", "\n") and (quotation.start < _INDENT or before != "")
+    return first and words >= LEAST_WORDS and _SAID.match(text, quotation.end) is not None
 
 
 def _closes_only(mark: str, text: str, start: int) -> bool:

@@ -172,7 +172,8 @@ PIECES = st.sampled_from(
         "MINISTER:", "- ", "1. ", "\r\n", "\n\n", "\n", "\t", " ", ". ", ", ", "«Jamais», dit-il", "حسن",
         "日本は反対した", "👍🏽", "é", "e\u0301", "\u2028", "\u00a0", "THE COUNCIL VOTED AGAINST IT", "“", "”",
         '"', "''", "his", "I", "Ilse Brandvold", "the tram", "condemned", "\u200b", "<b>bold</b>", "İstanbul",
-        "ﬁrm support", "x" * 50,
+        "ﬁrm support", "x" * 50, "&quot;", "&#39;", "&nbsp;", "tri\u00adumph", "»", "«", "″", "‘‘", "’’", "Q ",
+        "MS. ASK:\u00a0", "\nPål Ask (Lervik):", "---\ntitle: x\n---\n", "— Nora Vik", "tax‑cut", "\ufeff", "𝐑𝐨𝐦𝐞",
     ]
 )  # fmt: skip
 

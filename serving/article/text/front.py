@@ -1,0 +1,51 @@
+"""What stands before a text and describes it: front matter of Markdown files, headers of saved pages and wires."""
+
+import re
+
+# YAML between ---, TOML between +++, JSON between ;;;, as Jekyll, Hugo and Obsidian write them.
+_START = re.compile(r"[\s\ufeff]*?(?P<fence>-{3}|\+{3}|;{3})(?:[ \t]*(?:yaml|toml|json))?[ \t]*\r?\n")
+_KEY = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:[\"']?[\w.@$ -]{1,60}[\"']?[ \t]*[:=](?:\s|$)|[{\[])")
+_PANDOC = re.compile(r"[\s\ufeff]*?(?:%[^\n]*(?:\n[ \t]+\S[^\n]*)*(?:\n|\Z)){1,3}")
+_META = re.compile(
+    r"(?:abstract|aliases|authors?|by ?line|canonical(?:[ _-]url)?|category|categories|content[ _-]type|copyright"
+    r"|created|credit|date|date ?line|description|draft|excerpt|file ?name|format|headline|id|image|keywords?|lang"
+    r"|language|layout|licen[cs]e|link|modified|page|permalink|published(?:[ _-]at)?|publisher|publication|section"
+    r"|site(?:[ _-]name)?|slug|source(?:[ _-]url)?|standfirst|sub ?title|summary|tags?|title|topics?|type"
+    r"|updated(?:[ _-]at)?|url|word ?count)[ \t]*:(?:[ \t][^\n]*)?(?:\n[ \t]+\S[^\n]*)*",
+    re.I,
+)
+_LEAST_HEADERS = 2  # lines such as `Title: ...` before an empty line
+
+
+def without_front_matter(text: str) -> str:
+    """The text with what stands before it blank, of the same length: offsets stay true.
+
+    Args:
+        text: with line feeds (or Windows line ends).
+    """
+    end = _fenced(text) or _headers(text)
+    return re.sub(r"[^\r\n]", " ", text[:end]) + text[end:] if end else text
+
+
+def _fenced(text: str) -> int:
+    """Where front matter between fences ends; 0: there is none, or it is never closed."""
+    if start := _START.match(text):
+        closing = r"(?:-{3}|\.{3})" if start["fence"] == "---" else re.escape(start["fence"])
+        end = re.compile(rf"^{closing}[ \t]*\r?$", re.M).search(text, start.end())
+        return end.end() if end and _KEY.match(text, start.end()) else 0
+    pandoc = _PANDOC.match(text)
+    return pandoc.end() if pandoc else 0
+
+
+def _headers(text: str) -> int:
+    """Where lines such as `Title: ...` end that stand before the first empty line."""
+    place = len(text) - len(text.lstrip("\ufeff \t\r\n"))
+    found = 0
+    while match := _META.match(text, place):
+        found += 1
+        place = match.end()
+        if text[place : place + 1] != "\n":
+            break
+        place += 1
+    closed = place >= len(text) or text[place : place + 1] == "\n" or text[place : place + 2] == "\r\n"
+    return place if found >= _LEAST_HEADERS and closed else 0

@@ -1,0 +1,1 @@
+"""How names are spelled and where they stand in a text."""
