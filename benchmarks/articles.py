@@ -73,11 +73,12 @@ def score(
 @app.command()
 def agree() -> None:
     """Print how far two readers of the same texts agree: the second reader's list judged by the first."""
-    first = {one.id: one for part in ("train", "validation", "test") for one in read_part(part)}
+    parts = {part: {one.id: one for one in read_part(part)} for part in ("train", "validation", "test")}
+    first = {id: one for part in parts.values() for id, one in part.items()}
     texts = {id: one.text for id, one in first.items()}
     counts: dict[str, list[Tally]] = {}
     for second in read_reports(REPORTS / "second-reading.jsonl", texts):
-        kind = "paragraphs" if second.id.startswith("t") else "articles"
+        kind = "paragraphs" if second.id in parts["train"] else "articles"
         for title, stances in COUNTED.items():
             counts.setdefault(f"{title}, {kind}", []).append(tally(certain(second), first[second.id], stances)[0])
     print_figures(Console(width=150), counts)

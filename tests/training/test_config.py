@@ -94,7 +94,12 @@ def test_parameters_are_flat_and_few(tmp_path):
     assert len(flat) < 35
 
 
-KINDS = {"baseline.yaml": BaselineConfig, "promotion.yaml": PromotionConfig, "reader.yaml": ReaderConfig}
+KINDS = {
+    "baseline.yaml": BaselineConfig,
+    "promotion.yaml": PromotionConfig,
+    "reader.yaml": ReaderConfig,
+    "large-reader.yaml": ReaderConfig,
+}
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.name)
