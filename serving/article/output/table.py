@@ -19,19 +19,19 @@ _LEGEND = "statements: + support, ○ neutrality, − criticism, ? too unsure to
 
 
 def show(articles: Sequence[Article], console: Console, summary: bool = False) -> None:
-    """Print every article's statements under their sentences, then who supports or criticises whom.
+    """Print who supports or criticises whom, then every article's statements under their sentences.
 
     Args:
         articles: labelled.
         console: where to.
         summary: only who supports or criticises whom, with the sentences as evidence.
     """
-    for article in () if summary else articles:
-        console.print(_article(article))
     if pairs := summarise(articles):
         console.print(_summary(pairs, articles if summary else None))
     elif summary:
         console.print("no statements found")
+    for article in () if summary else articles:
+        console.print(_article(article))
 
 
 def _article(article: Article) -> RenderableType:
@@ -69,11 +69,11 @@ def _summary(pairs: Sequence[Pair], articles: Sequence[Article] | None) -> Rende
         parts.append(rows(_PAIR_WIDTHS, [_pair(pair)]))
         if articles:
             parts += [_sentence(articles[place.article], place.statement) for place in pair.evidence]
-    return Group(*parts)
+    return Group(*parts, "")
 
 
-def _positions(pair: Pair) -> int:
-    return pair.stances.get("support", 0) + pair.stances.get("criticism", 0)
+def _positions(pair: Pair) -> tuple[int, float]:
+    return pair.stances.get("support", 0) + pair.stances.get("criticism", 0), pair.probability or 0
 
 
 def _sentence(article: Article, number: int) -> RenderableType:
