@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from serving.article.reading.grammar import speaks
+from serving.article.text.people import is_person
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
@@ -42,19 +43,31 @@ class Entity:
     plural: bool = False
     words: set[str] = field(default_factory=set)  # of its name, in lower case
     roles: dict[str, set[str]] = field(default_factory=dict)  # nouns it is described by: minister -> {foreign}
+    of: dict[str, set[str]] = field(default_factory=dict)  # what the noun is said to be of: mayor -> {oslo}
+    owner: "Entity | None" = None  # of a thing without a name
     sentence: int = 0  # of its last mention
     subject: int = -1  # sentence in which it last was a subject
     place: int = 0  # rank of its last mention
 
     @property
     def person(self) -> bool:
-        """Whether he and she may stand for it."""
-        return self.label == "PERSON" or (self.label == "NOUN" and self.gender is not None)
+        """Whether he and she may stand for it, and it may not."""
+        described = self.gender is not None or any(map(is_person, self.roles))
+        return self.label == "PERSON" or (self.label == "NOUN" and described and not self.plural)
 
     def is_a(self, noun: str, modifiers: set[str]) -> bool:
         """Whether a description fits: the prime minister is no foreign minister, but the minister may be either."""
         known = self.roles.get(noun)
         return known is not None and (not modifiers or not known or modifiers <= known)
+
+    def may_be_of(self, noun: str, words: set[str]) -> bool:
+        """Whether nothing else is known of what the noun is of; what is new is learned."""
+        known = self.of.get(noun, set())
+        if known and words:
+            return words <= known or known <= words
+        if words:
+            self.of[noun] = words
+        return True
 
 
 class Names:
@@ -176,6 +189,7 @@ class Names:
                 continue
             role = noun.lemma_.lower()
             entity.roles.setdefault(role, set()).update(_modifiers(noun), (one.lower_ for one in before[:-1]))
+            entity.of.setdefault(role, set()).update(_of(noun))
             entity.gender = entity.gender or _TITLES.get(role)
             self._learn(entity, [role])
             own = head.dep_ == "appos" and noun == head.head  # `its lawyer, Inés Rocha`, whoever was a lawyer before
@@ -216,7 +230,7 @@ class Names:
             return next((one for one in known if one.label == "NORP" and one.is_a(noun, modifiers)), None)
         for entity in known:
             body = entity.label == "ORG" and noun in entity.words and modifiers <= entity.words
-            if body or (entity.label != "NOUN" and entity.is_a(noun, modifiers)):
+            if body or (entity.label != "NOUN" and entity.is_a(noun, modifiers) and entity.may_be_of(noun, _of(token))):
                 return entity
         if noun in _BODIES:
             return self._latest(lambda one: one.label in _NO_PERSONS)
@@ -235,16 +249,28 @@ class Names:
         return found
 
     def _thing(self, token: "Token", noun: str, modifiers: set[str]) -> Entity:
-        """A thing without a name: the same noun with no other modifiers is the same thing."""
+        """A thing without a name: the same noun with no other modifiers is the same thing, if it is of the same."""
         words = {noun, *modifiers}
+        owner = self._owner(token)
+        known = [one for one in self._known([noun]) if one.label == "NOUN" and noun in one.roles]
         if _is_definite(token):
-            for entity in self._known([noun]):
-                if entity.label == "NOUN" and noun in entity.roles and words <= entity.words:
+            for entity in known:
+                owned = owner is None or entity.owner in (None, owner)
+                if words <= entity.words and owned and entity.may_be_of(noun, _of(token)):
+                    entity.owner = entity.owner or owner
                     return entity
+        name = phrase(token)
+        if owner and any(one.name == name for one in known):  # Rome's plan, beside that of Oslo
+            name = f"{owner.name}'s {name}"
         plural = token.tag_ in ("NNS", "NNPS")
-        entity = Entity(phrase(token), "NOUN", _TITLES.get(noun), plural, words, {noun: modifiers})
+        entity = Entity(name, "NOUN", _TITLES.get(noun), plural, words, {noun: modifiers}, {noun: _of(token)}, owner)
         self._learn(entity, [noun])
         return entity
+
+    def _owner(self, token: "Token") -> Entity | None:
+        """Whose a thing is, where a noun says so."""
+        owners = (one for one in token.children if one.dep_ == "poss" and one.pos_ in ("NOUN", "PROPN"))
+        return next((self._at[one.i] for one in owners if one.i in self._at), None)
 
     def _latest(self, fits: Callable[[Entity], bool]) -> Entity | None:
         near = [one for one in self._near if fits(one)]
@@ -253,6 +279,19 @@ class Names:
 
 def _modifiers(noun: "Token") -> set[str]:
     return {one.lower_ for one in noun.children if one.dep_ in ("amod", "compound", "nmod")}
+
+
+def _of(noun: "Token") -> set[str]:
+    """Words of what is of it, on it or for it: the mayor of Oslo is not that of Rome."""
+    return {one.lower_ for one in _complement(noun) if one.pos_ in ("ADJ", "NOUN", "NUM", "PROPN")}
+
+
+def _complement(noun: "Token") -> list["Token"]:
+    """`of ...`, `on ...` or `for ...` right behind a noun."""
+    for child in noun.children:
+        if child.dep_ == "prep" and child.lower_ in ("of", "on", "for") and child.i == noun.i + 1:
+            return [one for one in child.subtree if not in_clause(one, child)]
+    return []
 
 
 def is_first_person(token: "Token") -> bool:
@@ -266,8 +305,7 @@ def phrase(token: "Token") -> str:
     for child in token.children:
         if child.dep_ in ("amod", "compound", "nmod", "nummod", "quantmod") and child.i < token.i:
             words += child.subtree
-        elif child.dep_ == "prep" and child.lower_ in ("of", "on", "for") and child.i == token.i + 1:
-            words += [one for one in child.subtree if not in_clause(one, child)]
+    words += _complement(token)
     words.sort(key=lambda one: one.i)
     kept = [one for one in words if one.i >= words[0].i]
     text = token.doc.text[kept[0].idx : kept[-1].idx + len(kept[-1])]

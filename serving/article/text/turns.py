@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from serving.article.text.furniture import is_furniture
+from serving.article.text.people import is_person
 from serving.inputs import Offsets
 
 LEAST_TURNS = 3  # lines that begin with a name make a transcript only together
@@ -56,18 +57,6 @@ _NO_SPEAKERS = frozenset({
     "though", "thus", "time", "tip", "title", "to", "topic", "topics", "true", "two", "twitter", "unless", "until",
     "update", "updated", "url", "venue", "warning", "was", "we", "website", "well", "were", "what", "what's", "when",
     "where", "which", "while", "who", "whose", "why", "with", "would", "yes", "yet", "you", "your",
-})  # fmt: skip
-# Last words of what speakers are called where they have no name: `Former negotiator:`.
-_ROLES = frozenset({
-    "activist", "adviser", "advisor", "aide", "ambassador", "analyst", "anchor", "attorney", "audience", "bishop",
-    "caller", "candidate", "chair", "chairman", "chairperson", "chairwoman", "chief", "clerk", "commissioner",
-    "coroner", "correspondent", "counsel", "critic", "delegate", "deputy", "diplomat", "director", "economist",
-    "editor", "envoy", "executive", "expert", "farmer", "general", "governor", "guest", "historian", "host",
-    "interpreter", "interviewer", "journalist", "judge", "leader", "lawyer", "man", "manager", "mayor", "member",
-    "minister", "moderator", "mp", "narrator", "negotiator", "officer", "official", "operator", "participant",
-    "panellist", "panelist", "president", "presenter", "priest", "professor", "prosecutor", "referee", "reporter",
-    "representative", "resident", "respondent", "scientist", "secretary", "senator", "speaker", "spokesman",
-    "spokesperson", "spokeswoman", "student", "teacher", "translator", "voice", "witness", "woman", "worker",
 })  # fmt: skip
 _END = re.compile(
     r"\W*(?:end(?:s|ed)?\b.{0,30}|\(c\).*|copyright\b.*)?\W*", re.I
@@ -190,7 +179,7 @@ def _is_name(bare: str, times: int) -> bool:
         return False
     if times > 1 and len(words) <= (4 if bare[0].isupper() else 2) and bare[-1].isalnum():
         return True  # `Night shift:`, more than once
-    if len(words) <= 4 and words[-1].lower() in _ROLES:
+    if len(words) <= 4 and is_person(words[-1].lower()):
         return True
     own = [word.lstrip("#'’\"“([0123456789") for word in words if word.lower() not in _INSIDE]
     return bool(own) and all(word[:1].isupper() or not word.strip(".") for word in own)

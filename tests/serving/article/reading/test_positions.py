@@ -206,3 +206,42 @@ def test_a_body_whose_letters_spell_a_pronoun_is_somebody():
     found = find_positions("The WHO condemned the ban on vaccines, and Brazil praised the WHO on Monday.").positions
     assert ("Brazil", "WHO") in {(one.speaker, one.target) for one in found}
     assert "The WHO" in {one.speaker for one in found}
+
+
+@pytest.mark.parametrize(
+    ("before", "holder", "target"),
+    [
+        ("The governor hailed the ferry ban.", "Nora Vik", "ferry ban"),
+        ("The pilot praised the ferry ban.", "Nora Vik", "ferry ban"),
+        ("Pål Ask praised the ferry ban.", "Nora Vik", "ferry ban"),
+        ("The committee is a wreck.", "Nora Vik", "committee"),
+    ],
+)
+def test_it_is_a_thing_or_a_body_and_never_a_person(before, holder, target):
+    held = found(f'{before} "It is a disgrace," said {holder}.')
+    assert (holder, "direct", target) in held
+    assert {one for speaker, _, one in held if speaker == holder} == {target}
+
+
+def test_she_is_a_person_who_is_only_described():
+    text = 'The governor hailed the ferry ban.\n\n"It is a triumph," she said. "It will save the fjord."'
+    assert {"direct", "indirect"} == {kind for speaker, kind, one in found(text) if one == "ferry ban"}
+    assert speakers(text) == {"governor"}
+
+
+def test_things_of_different_things_or_owners_are_not_one():
+    text = (
+        "The minister praised the cost of the ferry ban. She condemned the cost of the quay tax. "
+        "Oslo's budget is a triumph, Nora Vik said. Rome's budget is a disgrace, she said."
+    )
+    shown = {one.target_mention.text: one.target for one in find_positions(text).positions}
+    assert shown["the cost of the ferry ban"] == "cost of the ferry ban"
+    assert shown["the cost of the quay tax"] == "cost of the quay tax"
+    assert shown["Oslo's budget"] != shown["Rome's budget"]
+    text = "The mayor of Oslo praised the quay. The mayor of Rome condemned the quay. The mayor condemned the quay."
+    assert {"mayor of Oslo", "mayor of Rome"} == speakers(text)
+
+
+def test_what_is_first_named_alone_is_the_same_with_what_it_is_of():
+    text = "Nora Vik praised the ban. She said that the ban on ferries was a triumph."
+    assert "ban" in {one.target for one in find_positions(text).positions if one.target_mention.text != "the ban"}
