@@ -17,7 +17,7 @@ class LabelMap:
     def __init__(self, wanted: DataSet) -> None:
         own: dict[str, dict[str, str | None]] = {head: {one: one for one in labels} for head, labels in HEADS.items()}
         self.path = cast(Path, wanted.path)
-        self.maps = {**own, **wanted.labels}
+        self.maps = own | dict(wanted.labels)
         self.unknown: dict[tuple[str, str], list[int]] = {}  # field and label -> lines
 
     def ours(self, field: str, value: Any, missing: bool, line: int) -> str | None:
