@@ -12,11 +12,11 @@ from serving.labels import HEADS, UNLABELLED
 from serving.store.run_files import METRICS_TABLE, log_tables, read_predictions
 from training.config import TrainConfig
 from training.data.corpus import Corpus, join
-from training.data.parts import read_data
 from training.evaluation import plots
 from training.evaluation.evaluate import Evaluation, HeadResult, report
 from training.evaluation.metrics import Floats, Ints, figures_table, head_metrics, mlflow_metrics
 from training.experiments import track
+from training.experiments.before import read_experiment
 from training.experiments.run import fine_tune
 
 HELD_OUT = "held_out"  # what a fold calls the rows it is measured on
@@ -36,8 +36,7 @@ def cross_validate(config: TrainConfig, folds: int, console: Console, reuse: boo
     if len(config.seeds) > 1:
         raise StancewiseError(f"--folds: one seed at a time; add --set seeds=[{config.seeds[0]}]")
     [seed] = config.seeds
-    track.open_experiment(config.experiment)
-    corpora = read_data(config.data, console)
+    corpora = read_experiment(config, console)
     sets = [one for part in ("train", "validation") for one in (corpora[part].members or (corpora[part],))]
     pool = join(sets)
     if len({row.id for row in pool.rows}) < len(pool.rows):

@@ -42,6 +42,7 @@ from training.evaluation.card import model_card
 from training.evaluation.evaluate import Evaluation, evaluate, report
 from training.evaluation.metrics import figures_table, mean_macro_f1, mlflow_metrics
 from training.experiments import track
+from training.experiments.before import read_experiment
 from training.fitting import processes
 from training.fitting.baseline import fit_baseline
 from training.fitting.batches import pieces_of
@@ -85,8 +86,7 @@ def train(config: TrainConfig, console: Console, reuse: bool = False) -> list[Fi
         StancewiseError: a mistake in config or data, a store that does not answer, or a process that ended.
     """
     pieces_of(config.batch)
-    track.open_experiment(config.experiment)
-    corpora = read_data(config.data, console)
+    corpora = read_experiment(config, console)
     finished = _reusable(config, corpora, console) if reuse else {}
     missing = [seed for seed in config.seeds if seed not in finished]
     if len(config.seeds) == 1 or not missing:
@@ -188,8 +188,7 @@ def baseline(config: BaselineConfig, console: Console, reuse: bool = False) -> F
     Raises:
         StancewiseError: a mistake in the data, or a store that does not answer.
     """
-    track.open_experiment(config.experiment)
-    corpora = read_data(config.data, console)
+    corpora = read_experiment(config, console)
     if reuse and (run_id := track.find_finished(config.experiment, track.fingerprint(config, 0, corpora))):
         console.print(f"{config.name}: nothing to do, run {run_id} has this config and data", soft_wrap=True)
         return Finished(run_id, None)
