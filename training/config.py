@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from serving.errors import StancewiseError
 from serving.inputs import Template
 from serving.labels import HEADS, Head
+from serving.store.names import alias_name, model_name
 
 
 class Section(BaseModel):
@@ -226,11 +227,14 @@ class Abstain(Section):
     accuracy: float = Field(default=0.8, gt=0, le=1, description="wanted of the labels it does give, on validation")
 
 
+RegistryName = Annotated[str, AfterValidator(model_name)]
+
+
 class Register(Section):
     """Where the finished model goes in the MLflow registry."""
 
-    name: str = "stance"
-    alias: str | None = None
+    name: RegistryName = "stance"
+    alias: Annotated[str, AfterValidator(alias_name)] | None = None
 
 
 class Reading(Section):

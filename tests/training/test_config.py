@@ -36,6 +36,13 @@ def load(tmp_path, text, *overrides):
         ("batch: {rows: 4, tokens: 5}\n", r"my\.yaml:7: batch: give either rows or tokens"),
         ("seeds: [1, x]\n", r"my\.yaml:7: seeds\.1: .*integer"),
         ("heads: [stance, mood]\n", r"my\.yaml:7: heads\.1: "),
+        ("register: {alias: V12}\n", r"my\.yaml:7: register\.alias: version alias name 'V12' is reserved; choose"),
+        ("register: {alias: LATEST}\n", r"my\.yaml:7: register\.alias: 'latest' alias name .* is reserved"),
+        ("register: {alias: a b}\n", r"my\.yaml:7: register\.alias: .*underscores \(_\), and dashes"),
+        ("register: {alias: ''}\n", r"my\.yaml:7: register\.alias: .*cannot be empty"),
+        ("register:\n  alias: a\n  name: a/b\n", r"my\.yaml:9: register\.name: .*cannot contain '/' or ':'"),
+        ("register: {name: 'models:a'}\n", r"my\.yaml:7: register\.name: .*cannot contain '/' or ':'"),
+        ("register: {name: a@b}\n", r"my\.yaml:7: register\.name: .*'@' stands before an alias"),
         ("epochs: [\n", r"my\.yaml:8: not YAML"),
         ("epochs: 1\nepochs: 2\n", r"my\.yaml:8: not YAML: the key 'epochs' stands here twice; keep one"),
         ("experiment: 2024\n", r"my\.yaml:7: experiment: .*string, not 2024; put it in quotation marks"),
@@ -117,6 +124,11 @@ def test_a_label_map_that_cannot_be_meant(tmp_path, labels, message):
 def test_a_wrong_override_is_an_error(tmp_path, override):
     with pytest.raises(StancewiseError):
         load(tmp_path, GOOD, override)
+
+
+@pytest.mark.parametrize("name", ["stance", "stance-2.1 (draft)", "l'opinion", "latest"])
+def test_names_that_the_registry_takes_are_taken(tmp_path, name):
+    assert load(tmp_path, GOOD, f"register={json.dumps({'name': name, 'alias': 'v2-b'})}").register_as.name == name
 
 
 def test_a_missing_or_empty_config_is_an_error(tmp_path):
