@@ -140,6 +140,7 @@ def resume(run_id: str, console: Console) -> Finished:
         raise StancewiseError(f"run {run_id}: only fine-tuning runs can be resumed; run the baseline again")
     if run.info.status == "FINISHED":
         raise StancewiseError(f"run {run_id} is finished; there is nothing to resume")
+    track.refuse_deleted(run, "or train again")
     config = TrainConfig.model_validate(values)
     seed = int(run.data.params["seed"])
     corpora = read_data(config.data, console)

@@ -128,6 +128,7 @@ def sweep(config: SweepConfig, console: Console) -> Path:
     untested = base.model_copy(update={"data": base.data.model_copy(update={"test": None})})
     corpora = read_experiment(untested, console)
     study, parent = _open_study(config, base, corpora)
+    track.refuse_deleted(mlflow.get_run(parent), "or start another sweep with the key seed")
     one = Sweep(config, base, corpora, study, console)
     finished = len(study.get_trials(deepcopy=False, states=_DONE))
     console.print(
