@@ -1,6 +1,11 @@
-"""What can be known before the first step is said before it: an experiment's store, rows and labels."""
+"""What can be known before the first step is said before it: an experiment's store, rows, labels, encoder and disk."""
+
+import math
+import shutil
+from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 
 from serving.errors import StancewiseError
@@ -11,6 +16,7 @@ from training.data.parts import read_data
 from training.evaluation.calibrate import LEAST_ROWS
 from training.evaluation.metrics import Ints
 from training.experiments import track
+from training.fitting.fit import prepared
 from training.fitting.loss import target_masses
 
 
@@ -24,6 +30,38 @@ def read_experiment(config: ExperimentConfig, console: Console) -> dict[str, Cor
     corpora = read_data(config.data, console)
     check_labels(config, corpora, console)
     return corpora
+
+
+def check_recipe(config: TrainConfig, work: Path) -> None:
+    """Whether the encoder can be trained as the config asks, and whether there is room for it.
+
+    Args:
+        config: of the training.
+        work: the folder of checkpoints.
+
+    Raises:
+        StancewiseError: as `prepared`; the disk has less room than the training needs.
+    """
+    _, model = prepared(config)
+    place = work if work.is_dir() else Path.cwd()
+    needed, free = most_bytes(model, config), shutil.disk_usage(place).free
+    if free < needed:
+        raise StancewiseError(
+            f"{work.absolute()}: {free / 1e6:,.0f} MB are free, the training needs about {needed / 1e6:,.0f} MB for "
+            "checkpoints and the model; make room, or start it in a folder on another disk"
+        )
+
+
+def most_bytes(model: torch.nn.Module, config: TrainConfig) -> int:
+    """What a training has on the disk at most: three checkpoints while the oldest is about to go, or two and the model.
+
+    A checkpoint holds what is trained (without adapters, that is all weights) and AdamW's two moments of it. The model
+    is there twice when it is logged.
+    """
+    whole = 4 * sum(parameter.numel() for parameter in model.parameters())
+    trained = 4 * sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    epochs = math.ceil(config.epochs)
+    return max(min(3, epochs) * 3 * trained, min(2, epochs) * 3 * trained + 2 * whole)
 
 
 def check_labels(config: ExperimentConfig, corpora: dict[str, Corpus], console: Console) -> None:

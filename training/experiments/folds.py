@@ -16,8 +16,8 @@ from training.evaluation import plots
 from training.evaluation.evaluate import Evaluation, HeadResult, report
 from training.evaluation.metrics import Floats, Ints, figures_table, head_metrics, mlflow_metrics
 from training.experiments import track
-from training.experiments.before import read_experiment
-from training.experiments.run import fine_tune
+from training.experiments.before import check_recipe, read_experiment
+from training.experiments.run import WORK, fine_tune
 
 HELD_OUT = "held_out"  # what a fold calls the rows it is measured on
 PART = "out_of_fold"  # what the parent calls all of them together
@@ -37,6 +37,7 @@ def cross_validate(config: TrainConfig, folds: int, console: Console, reuse: boo
         raise StancewiseError(f"--folds: one seed at a time; add --set seeds=[{config.seeds[0]}]")
     [seed] = config.seeds
     corpora = read_experiment(config, console)
+    check_recipe(config, WORK)
     sets = [one for part in ("train", "validation") for one in (corpora[part].members or (corpora[part],))]
     pool = join(sets)
     if len({row.id for row in pool.rows}) < len(pool.rows):

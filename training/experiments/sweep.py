@@ -27,7 +27,7 @@ from serving.tables import whole
 from training.config import Section, TrainConfig, load_config
 from training.data.corpus import Corpus
 from training.experiments import track
-from training.experiments.before import read_experiment
+from training.experiments.before import check_recipe, read_experiment
 from training.experiments.run import WORK, fine_tune
 from training.fitting.fit import SELECTION_METRIC
 
@@ -127,6 +127,7 @@ def sweep(config: SweepConfig, console: Console) -> Path:
         _trial_config(config, base, values)
     untested = base.model_copy(update={"data": base.data.model_copy(update={"test": None})})
     corpora = read_experiment(untested, console)
+    check_recipe(base, WORK)
     study, parent = _open_study(config, base, corpora)
     track.refuse_deleted(mlflow.get_run(parent), "or start another sweep with the key seed")
     one = Sweep(config, base, corpora, study, console)
