@@ -4,12 +4,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from serving.errors import StancewiseError
 from training.config import BaselineConfig, TrainConfig
 from training.data.corpus import Corpus, LabelledStatement
-from training.experiments.before import check_labels
+from training.experiments.before import check_labels, check_recipe, most_bytes
 from training.fitting.baseline import fit_baseline
 
 DATA = {"train": "t.jsonl", "validation": "v.jsonl"}
@@ -100,3 +101,33 @@ def test_texts_without_a_common_n_gram_are_no_baseline(tmp_path):
     train = Corpus(Path("t.jsonl"), rows)
     with pytest.raises(StancewiseError, match=r"min_documents: no n-gram stands in 3 of the 2 training texts"):
         fit_baseline(config, train, train, tmp_path)
+
+
+def tiny(**settings) -> TrainConfig:
+    return TrainConfig.model_validate({"name": "x", "data": DATA, "encoder": {"folder": "e"}, **settings})
+
+
+@pytest.mark.parametrize(
+    ("epochs", "bytes_a_weight"),
+    [(0.5, 4 * 5), (1, 4 * 5), (2, 4 * 8), (3, 4 * 9), (10, 4 * 9)],
+)
+def test_the_room_for_checkpoints_grows_with_the_epochs_up_to_three(epochs, bytes_a_weight):
+    assert most_bytes(torch.nn.Linear(10, 10, bias=False), tiny(epochs=epochs)) == 100 * bytes_a_weight
+
+
+def test_frozen_weights_are_in_no_checkpoint():
+    model = torch.nn.Sequential(torch.nn.Linear(10, 10, bias=False), torch.nn.Linear(10, 1, bias=False))
+    model[0].requires_grad_(False)
+    assert most_bytes(model, tiny(epochs=2)) == 2 * 3 * 40 + 2 * 440
+
+
+def test_a_training_without_room_is_refused(encoder, tmp_path):
+    config = tiny(encoder={"folder": str(encoder)})
+    check_recipe(config, tmp_path)
+    with pytest.raises(StancewiseError, match=r"/proc: 0 MB are free, the training needs about \d MB for checkpoints"):
+        check_recipe(config, Path("/proc"))
+
+
+def test_a_length_that_the_encoder_cannot_read_is_refused_before_a_run(encoder, tmp_path):
+    with pytest.raises(StancewiseError, match=r"max_length: 513 is more than the 512 tokens"):
+        check_recipe(tiny(encoder={"folder": str(encoder)}, max_length=513), tmp_path)
