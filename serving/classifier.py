@@ -1,12 +1,13 @@
 """The inference module: statements in, typed calibrated predictions out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from serving.errors import StancewiseError
 from serving.explain import Explanation, explain
 from serving.labels import HEADS, LOGITS, Head, Logits
 from serving.runtime.base import Runtime, RuntimeName, all_logits
@@ -31,6 +32,17 @@ class StanceClassifier:
         self.settings = settings
         self.runtime = runtime
         self._reader = reader
+        self._loaded: tuple[str, str, RuntimeName, int | None] | None = None  # what `load` was told
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, it is its folder: another process loads it from there, and weights are not copied.
+
+        Raises:
+            TypeError: it was not loaded from a folder.
+        """
+        if self._loaded is None:
+            raise TypeError("only a StanceClassifier that was loaded from a folder can be pickled")
+        return type(self).load, self._loaded
 
     @classmethod
     def load(
@@ -57,9 +69,11 @@ class StanceClassifier:
         """Load a folder that `find_model` gave, whose digests are checked already; the rest as for `load`."""
         settings = read_settings(folder)
         # Who only labels statements need not wait for the reader.
-        return cls(
+        made = cls(
             settings, load_runtime(folder, settings, device, runtime, threads), lambda: load_reader(folder, device)
         )
+        made._loaded = str(folder.absolute()), device, runtime, threads
+        return made
 
     @cached_property
     def judged(self) -> "Judged | None":
@@ -79,9 +93,9 @@ class StanceClassifier:
         A row's result does not depend on the other rows. A blank text always abstains.
 
         Raises:
-            StancewiseError: a target is too long for the model.
+            StancewiseError: a target is too long for the model, or something is no `Statement`.
         """
-        rows = list(statements)
+        rows = _only_statements(statements)
         if not rows:
             return []
         return self.answers(rows, all_logits(self.runtime, rows))
@@ -92,7 +106,7 @@ class StanceClassifier:
         Raises:
             StancewiseError: a text has too many words to leave each out, or a target is too long for the model.
         """
-        return explain(self.predict, statements, head)
+        return explain(self.predict, _only_statements(statements), head)
 
     def read_article(
         self,
@@ -138,6 +152,18 @@ class StanceClassifier:
             abstained = empty or bool(row[best] < least)
             predictions.append(HeadPrediction(label=labels[best], probabilities=probabilities, abstained=abstained))
         return predictions
+
+
+def _only_statements(given: Iterable[Statement]) -> list[Statement]:
+    """The statements as a list; a text by itself says neither whose stance is wanted, nor toward what."""
+    fix = "give a list such as [Statement(text=..., speaker=..., target=...)]"
+    if isinstance(given, Statement | str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise StancewiseError(f"statements: a list of Statement is needed, not {type(given).__name__}; {fix}")
+    rows = list(given)
+    for number, row in enumerate(rows):
+        if not isinstance(row, Statement):
+            raise StancewiseError(f"statements: item {number} is no Statement but {type(row).__name__}; {fix}")
+    return rows
 
 
 def softmax(logits: Logits) -> Logits:

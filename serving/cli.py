@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from serving.errors import StancewiseError
+from serving.errors import StancewiseError, full_disk
 from serving.runtime.base import RuntimeName
 from serving.store.access import refused
 
@@ -85,7 +85,7 @@ def run(application: typer.Typer) -> None:
     except BrokenPipeError:
         sys.exit(141)
     except Exception as error:
-        if not (refusal := refused(error)):
+        if not (refusal := refused(error) or full_disk(error)):
             raise
         complain(refusal)
         sys.exit(1)

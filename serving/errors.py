@@ -1,6 +1,12 @@
 """The one error a user may cause: its text names the cause, the place and the fix."""
 
+import errno
+from collections.abc import Iterator
+
 from pydantic import ValidationError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL_WORDS = ("no space left on device", "disk is full", "disk quota exceeded")  # of libraries that keep no number
 
 
 class StancewiseError(Exception):
@@ -10,3 +16,27 @@ class StancewiseError(Exception):
 def describe(error: ValidationError) -> str:
     """What is wrong, field by field, without repeating a value: it may be a user's text."""
     return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether a full disk is what the error, or one that it came from, is about."""
+    return any(
+        (isinstance(one, OSError) and one.errno in _FULL) or any(words in str(one).lower() for words in _FULL_WORDS)
+        for one in _origins(error)
+    )
+
+
+def full_disk(error: BaseException) -> StancewiseError | None:
+    """What a user is told when a disk is full; None for every other error."""
+    if not disk_is_full(error):
+        return None
+    said = [one for one in _origins(error) if isinstance(one, StancewiseError)]
+    names = [one.filename for one in _origins(error) if isinstance(one, OSError) and one.filename]
+    what = f"{names[0]}: cannot be written" if names else "the output cannot be written"
+    return said[0] if said else StancewiseError(f"{what}: the disk is full; make room, or write to another folder")
+
+
+def _origins(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,6 +1,7 @@
 """Rows in and rows out, a piece at a time (JSON Lines, CSV, Parquet by extension); files that appear whole."""
 
 import csv
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from typing import IO, Any, Protocol
 
 from pydantic import ValidationError
 
-from serving.errors import StancewiseError, describe
+from serving.errors import StancewiseError, describe, disk_is_full
 from serving.statement import Statement
 
 FORMATS = (".jsonl", ".csv", ".parquet")
@@ -215,6 +216,7 @@ def whole(path: Path) -> Iterator[Path]:
 
     Raises:
         StancewiseError: the folder does not exist.
+        OSError: the disk is full; with the path's name.
     """
     if not path.parent.is_dir():
         raise StancewiseError(f"{path}: the folder {path.parent} does not exist")
@@ -222,5 +224,9 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if not disk_is_full(error):
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.absolute())) from None
     finally:
         temporary.unlink(missing_ok=True)

@@ -2,15 +2,17 @@
 
 import difflib
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from serving.errors import StancewiseError
 from serving.inputs import Template
-from serving.labels import Head
+from serving.labels import HEADS, Head
+from serving.store.names import alias_name, model_name
 
 
 class Section(BaseModel):
@@ -25,6 +27,32 @@ Source = Literal[
 _OWN = ("statements", "table", "reports", "asked")  # read from a file of the user's
 
 
+_WHOLE = re.compile(r"[+-]?\d+(\.0*)?")
+
+
+def label_word(value: Any) -> str:
+    """A label as a map knows it, however YAML, CSV or Parquet write numbers and booleans; "" where there is none."""
+    if value is None or value != value:  # noqa: PLR0124 (NaN)
+        return ""
+    word = str(value).strip()
+    if word.lower() in ("true", "false"):
+        return word.lower()
+    return str(int(word.partition(".")[0])) if _WHOLE.fullmatch(word) else word
+
+
+def _by_word(given: Any) -> Any:
+    if not isinstance(given, dict):
+        return given
+    words: dict[str, Any] = {}
+    for label, ours in given.items():
+        if words.setdefault(label_word(label), ours) != ours:
+            raise ValueError(f"{label!r} stands here twice, with two meanings; keep one")
+    return words
+
+
+Labels = Annotated[dict[str, str | None], BeforeValidator(_by_word)]
+
+
 class DataSet(Section):
     """One set of labelled rows: our own format, a table with a column map, or a public set."""
 
@@ -36,7 +64,9 @@ class DataSet(Section):
     hub: str | None = Field(default=None, description="Hugging Face Hub id of a public set, instead of `path`")
     revision: str | None = Field(default=None, description="Hub commit; required with `hub`")
     columns: dict[str, str] = Field(default={}, description="of a table: our field -> its column")
-    labels: dict[Head, dict[str, str]] = Field(default={}, description="of a table: head -> its label -> ours")
+    labels: dict[Head, Labels] = Field(
+        default={}, description="of a table: head -> its label -> ours; null: a row with it has no label"
+    )
     scheme: str | None = Field(default=None, max_length=40, description="annotation scheme, told to the model")
     weight: float = Field(default=1.0, gt=0, description="factor on the loss of each row")
     rows: Annotated[int, Field(gt=0)] | None = Field(default=None, description="at most so many, whole groups, drawn")
@@ -59,6 +89,11 @@ class DataSet(Section):
             raise ValueError("give either path or hub")
         if self.source != "table" and (self.columns or self.labels):
             raise ValueError("columns and labels belong to source: table")
+        for head, labels in self.labels.items():
+            for label, ours in labels.items():
+                if ours not in (None, *HEADS[head]):
+                    wanted = f"write ITS LABEL: one of {', '.join(HEADS[head])}, or null for no label"
+                    raise ValueError(f"labels.{head}.{label}: {ours!r} is no {head} of ours; {wanted}")
         return self
 
     def __str__(self) -> str:
@@ -192,11 +227,14 @@ class Abstain(Section):
     accuracy: float = Field(default=0.8, gt=0, le=1, description="wanted of the labels it does give, on validation")
 
 
+RegistryName = Annotated[str, AfterValidator(model_name)]
+
+
 class Register(Section):
     """Where the finished model goes in the MLflow registry."""
 
-    name: str = "stance"
-    alias: str | None = None
+    name: RegistryName = "stance"
+    alias: Annotated[str, AfterValidator(alias_name)] | None = None
 
 
 class Reading(Section):
@@ -287,6 +325,27 @@ class ReaderConfig(Section):
 C = TypeVar("C", bound=Section)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose keys are text as they are written: `no`, `0` and `null` are words of a map, not values."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key.value!r} stands here twice; keep one", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+            key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(text: str) -> Any:
+    return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+
+
 def load_config(path: Path, kind: type[C], overrides: list[str] | None = None) -> C:
     """Read a YAML config and apply `key.subkey=value` overrides (values are YAML).
 
@@ -295,7 +354,7 @@ def load_config(path: Path, kind: type[C], overrides: list[str] | None = None) -
     """
     try:
         text = path.read_text(encoding="utf-8")
-        values = yaml.safe_load(text)
+        values = _read_yaml(text)
     except FileNotFoundError:
         raise StancewiseError(f"{path}: no such config; see configs/") from None
     except UnicodeDecodeError as error:
@@ -328,7 +387,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise StancewiseError(f"--set {override}: {parent} is a single value, it has no {last}")
     try:
-        values[last] = yaml.safe_load(value)
+        values[last] = _read_yaml(value)
     except yaml.YAMLError:
         raise StancewiseError(f"--set {override}: the value is not YAML") from None
 
@@ -347,7 +406,14 @@ def _problem(path: Path, root: yaml.Node | None, kind: type[BaseModel], error: A
         return f"{place}: this key is missing"
     message = error["msg"].removeprefix("Value error, ")
     value = error["input"]
-    return f"{place}: {message[0].lower()}{message[1:]}" + (f", not {value!r}" if not isinstance(value, dict) else "")
+    shown = f", not {value!r}" if not isinstance(value, dict) else ""
+    quoted = "; put it in quotation marks" if error["type"] == "string_type" and _is_plain(value) else ""
+    return f"{place}: {message[0].lower()}{message[1:]}{shown}{quoted}"
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether YAML read a number, a date or yes/no where a word was meant."""
+    return value is not None and not isinstance(value, dict | list)
 
 
 def _line(node: yaml.Node | None, location: list[Any]) -> int | None:

@@ -88,7 +88,8 @@ def register(run_id: str, name: str, alias: str | None = None, move_alias: bool 
         StancewiseError: the run has no model.
     """
     client = mlflow.MlflowClient()
-    versions = client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+    # Not by name: a quotation mark in it would end the filter's string.
+    versions = [one for one in client.search_model_versions(f"run_id = '{run_id}'") if one.name == name]
     number = versions[0].version if versions else _new_version(run_id, name)
     if not versions:
         client.update_registered_model(name, NAME_DESCRIPTION)

@@ -1,3 +1,4 @@
+import pickle
 import subprocess
 import sys
 
@@ -52,6 +53,39 @@ def test_the_threshold_decides_who_abstains(classifier):
 def test_a_blank_text_abstains(classifier, text):
     [prediction] = classifier.predict([Statement(text=text, target="the accord")])
     assert prediction.abstained
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["Oslo hailed the accord."], r"item 0 is no Statement but str; give a list such as \[Statement\(text="),
+        ([*statements(1), {"text": "Oslo hailed it."}], r"item 1 is no Statement but dict"),
+        ([None], r"item 0 is no Statement but NoneType"),
+        ("Oslo hailed the accord.", r"a list of Statement is needed, not str"),
+        (Statement(text="Oslo hailed it."), r"a list of Statement is needed, not Statement"),
+        ({"text": "Oslo hailed it."}, r"a list of Statement is needed, not dict"),
+        (None, r"a list of Statement is needed, not NoneType"),
+    ],
+)
+@pytest.mark.parametrize("ask", ["predict", "explain"])
+def test_what_is_no_statement_is_refused_without_its_text(classifier, ask, given, message):
+    with pytest.raises(StancewiseError, match=message) as error:
+        getattr(classifier, ask)(given)
+    assert "Oslo" not in str(error.value)
+
+
+def test_a_pickled_classifier_is_loaded_from_its_folder(champion, monkeypatch, tmp_path):
+    monkeypatch.chdir(champion.parent)
+    loaded = StanceClassifier.load(champion.name, device="cpu")
+    content = pickle.dumps(loaded)
+    assert len(content) < 1000
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(content).predict(statements(3)) == loaded.predict(statements(3))
+
+
+def test_a_classifier_without_a_folder_cannot_be_pickled(classifier):
+    with pytest.raises(TypeError, match="loaded from a folder"):
+        pickle.dumps(StanceClassifier(classifier.settings, classifier.runtime))
 
 
 def test_nothing_in_nothing_out(classifier):

@@ -36,7 +36,16 @@ def load(tmp_path, text, *overrides):
         ("batch: {rows: 4, tokens: 5}\n", r"my\.yaml:7: batch: give either rows or tokens"),
         ("seeds: [1, x]\n", r"my\.yaml:7: seeds\.1: .*integer"),
         ("heads: [stance, mood]\n", r"my\.yaml:7: heads\.1: "),
+        ("register: {alias: V12}\n", r"my\.yaml:7: register\.alias: version alias name 'V12' is reserved; choose"),
+        ("register: {alias: LATEST}\n", r"my\.yaml:7: register\.alias: 'latest' alias name .* is reserved"),
+        ("register: {alias: a b}\n", r"my\.yaml:7: register\.alias: .*underscores \(_\), and dashes"),
+        ("register: {alias: ''}\n", r"my\.yaml:7: register\.alias: .*cannot be empty"),
+        ("register:\n  alias: a\n  name: a/b\n", r"my\.yaml:9: register\.name: .*cannot contain '/' or ':'"),
+        ("register: {name: 'models:a'}\n", r"my\.yaml:7: register\.name: .*cannot contain '/' or ':'"),
+        ("register: {name: a@b}\n", r"my\.yaml:7: register\.name: .*'@' stands before an alias"),
         ("epochs: [\n", r"my\.yaml:8: not YAML"),
+        ("epochs: 1\nepochs: 2\n", r"my\.yaml:8: not YAML: the key 'epochs' stands here twice; keep one"),
+        ("experiment: 2024\n", r"my\.yaml:7: experiment: .*string, not 2024; put it in quotation marks"),
     ],
 )
 def test_a_mistake_names_file_line_key_and_remedy(tmp_path, change, message):
@@ -73,10 +82,53 @@ def test_overrides_are_typed_like_the_file(tmp_path):
     assert config.batch.tokens == 2048
 
 
+def table_labels(tmp_path, labels, *overrides):
+    table = f"  train: {{source: table, path: a.csv, labels: {{stance: {labels}}}}}\n"
+    config = load(tmp_path, GOOD.replace("  train: a.jsonl\n", table), *overrides)
+    return config.data.train[0].labels["stance"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "read"),
+    [
+        ("{yes: support, no: criticism, off: null}", {"yes": "support", "no": "criticism", "off": None}),
+        ("{-1: criticism, 0: neutrality, +1: support}", {"-1": "criticism", "0": "neutrality", "1": "support"}),
+        ("{true: support, False: criticism, null: ~}", {"true": "support", "false": "criticism", "null": None}),
+        ("{'3': support, 2.0: support, 1.5: criticism}", {"3": "support", "2": "support", "1.5": "criticism"}),
+        ("{&a x: support, 2024-01-02: neutrality}", {"x": "support", "2024-01-02": "neutrality"}),
+    ],
+)
+def test_words_of_a_label_map_are_words(tmp_path, labels, read):
+    assert table_labels(tmp_path, labels) == read
+    set_on_the_command_line = f"data.train={{source: table, path: a.csv, labels: {{stance: {labels}}}}}"
+    assert load(tmp_path, GOOD, set_on_the_command_line).data.train[0].labels["stance"] == read
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("{pro: suport}", r"my\.yaml:3: .*labels\.stance\.pro: 'suport' is no stance of ours; .*support, neutrality"),
+        ("{support: pro}", r"labels\.stance\.support: 'pro' is no stance of ours; write ITS LABEL: one of"),
+        ("{pro: positive}", r"'positive' is no stance of ours"),
+        ("{1: support, 1.0: criticism}", r"'1\.0' stands here twice, with two meanings"),
+        ("{on: support, on: support}", r"my\.yaml:3: .*the key 'on' stands here twice"),
+        ("{pro: yes}", r"labels\.stance\.pro: input should be a valid string, not True"),
+    ],
+)
+def test_a_label_map_that_cannot_be_meant(tmp_path, labels, message):
+    with pytest.raises(StancewiseError, match=message):
+        table_labels(tmp_path, labels)
+
+
 @pytest.mark.parametrize("override", ["epochs", "=3", "name.first=x", "epochs=[", "epochz=3"])
 def test_a_wrong_override_is_an_error(tmp_path, override):
     with pytest.raises(StancewiseError):
         load(tmp_path, GOOD, override)
+
+
+@pytest.mark.parametrize("name", ["stance", "stance-2.1 (draft)", "l'opinion", "latest"])
+def test_names_that_the_registry_takes_are_taken(tmp_path, name):
+    assert load(tmp_path, GOOD, f"register={json.dumps({'name': name, 'alias': 'v2-b'})}").register_as.name == name
 
 
 def test_a_missing_or_empty_config_is_an_error(tmp_path):

@@ -17,6 +17,7 @@ from training.benchmark.peers import Given, Peer, lexicon, run_classification, s
 from training.evaluation.calibrate import fit_temperature
 from training.evaluation.metrics import Floats, macro_f1_score
 from training.experiments import track
+from training.experiments.before import check_labels
 from training.experiments.run import Finished, baseline_run, fine_tune
 
 
@@ -56,6 +57,7 @@ def _parent(name: str) -> str | None:
 def _run(grid: Grid, contender: Contender, seed: int, console: Console) -> Cell:
     if contender.kind == "recipe":
         config, corpora = recipe_config(grid.benchmark, contender), grid.read_by(contender)
+        check_labels(config, corpora, console)
         return _ours(grid, contender, seed, fine_tune(config, seed, corpora, console, True, keep_model=False))
     if contender.kind == "tfidf":
         baseline = tfidf_config(grid.benchmark, contender)

@@ -58,6 +58,7 @@ class Corpus:
     provenance: Provenance | None = None
     weight: float = 1.0
     members: tuple["Corpus", ...] = ()  # the sets this one was joined from
+    unlabelled: int = 0  # rows of the file that have no label and were left out
 
     @property
     def name(self) -> str:

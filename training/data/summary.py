@@ -21,6 +21,8 @@ def summary(corpora: dict[str, list[Corpus]]) -> Table:
             groups = len(set(corpus.groups().tolist()))
             labels = "\n".join(f"{head} {_counts(corpus, head)}" for head in HEADS if corpus.labels(head).max() >= 0)
             table.add_row(escape(_name(corpus)), f"{len(corpus.rows):,}", f"{groups:,}", labels)
+            if corpus.unlabelled:
+                table.add_row("left out: no label", f"{corpus.unlabelled:,}")
     return table
 
 

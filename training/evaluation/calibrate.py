@@ -8,7 +8,7 @@ from serving.labels import LOGITS, UNLABELLED, Head
 from training.data.corpus import Corpus
 from training.evaluation.metrics import Floats, Ints
 
-_LEAST_ROWS = 20  # an accuracy over fewer rows is no ground for a threshold
+LEAST_ROWS = 20  # an accuracy over fewer rows is no ground for a threshold
 
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
@@ -44,7 +44,7 @@ def abstention_threshold(probabilities: Floats, labels: Ints, accuracy: float) -
     correct = probabilities[chosen].argmax(axis=1) == labels[chosen]
     order = np.argsort(-confidence, kind="stable")
     reached = correct[order].cumsum() / np.arange(1, len(order) + 1) >= accuracy
-    reached[: _LEAST_ROWS - 1] = False
+    reached[: LEAST_ROWS - 1] = False
     if reached[-1]:
         return 0.0
     return float(confidence[order][np.flatnonzero(reached)[-1]]) if reached.any() else 1.0

@@ -8,6 +8,7 @@ from mlflow.entities import Run
 from serving.errors import StancewiseError
 from serving.store import run_files
 from serving.store.folder import ModelSettings, read_settings
+from serving.store.names import alias_name
 from serving.store.package import register
 from serving.store.versions import find_model, is_registered, split
 
@@ -39,6 +40,11 @@ def tracked_encoder(uri: str, alias: str | None, refusal: str) -> Tracked:
     name = split(uri)[0] if is_registered(uri) else None
     if alias == CHAMPION:
         raise StancewiseError(f"--output-alias {alias}: python -m training promote decides that; use another alias")
+    if alias:
+        try:
+            alias_name(alias)
+        except ValueError as error:
+            raise StancewiseError(f"--output-alias {alias}: {error}") from None
     if alias and not name:
         raise StancewiseError(f"--output-alias {alias}: {uri} names no registered model; give models:/NAME@ALIAS")
     if not uri.startswith(("models:/", "runs:/")):

@@ -12,12 +12,12 @@ from serving.labels import HEADS, UNLABELLED
 from serving.store.run_files import METRICS_TABLE, log_tables, read_predictions
 from training.config import TrainConfig
 from training.data.corpus import Corpus, join
-from training.data.parts import read_data
 from training.evaluation import plots
 from training.evaluation.evaluate import Evaluation, HeadResult, report
 from training.evaluation.metrics import Floats, Ints, figures_table, head_metrics, mlflow_metrics
 from training.experiments import track
-from training.experiments.run import fine_tune
+from training.experiments.before import check_recipe, read_experiment
+from training.experiments.run import WORK, fine_tune
 
 HELD_OUT = "held_out"  # what a fold calls the rows it is measured on
 PART = "out_of_fold"  # what the parent calls all of them together
@@ -36,8 +36,8 @@ def cross_validate(config: TrainConfig, folds: int, console: Console, reuse: boo
     if len(config.seeds) > 1:
         raise StancewiseError(f"--folds: one seed at a time; add --set seeds=[{config.seeds[0]}]")
     [seed] = config.seeds
-    track.open_experiment(config.experiment)
-    corpora = read_data(config.data, console)
+    corpora = read_experiment(config, console)
+    check_recipe(config, WORK)
     sets = [one for part in ("train", "validation") for one in (corpora[part].members or (corpora[part],))]
     pool = join(sets)
     if len({row.id for row in pool.rows}) < len(pool.rows):

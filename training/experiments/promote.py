@@ -26,7 +26,7 @@ from serving.errors import StancewiseError
 from serving.store.package import register
 from serving.store.run_files import find_run, read_config
 from serving.tables import read_rows
-from training.config import Section
+from training.config import RegistryName, Section
 from training.evaluation.compare import compare, read_sides
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -37,7 +37,7 @@ _LOCK_MINUTES = 15  # a promotion that takes longer was killed
 class PromotionConfig(Section):
     """The gate."""
 
-    model: str = Field(default="stance", description="name in the registry")
+    model: RegistryName = Field(default="stance", description="name in the registry")
     part: str = Field(default="test", description="both are compared on these rows")
     least_difference: float = Field(default=-0.005, description="lower end of the interval of macro-F1, on every head")
     most_ece: float = Field(default=0.05, gt=0, le=1, description="expected calibration error, on every head")

@@ -28,6 +28,7 @@ from training.data.sources.taught import read_answers, text_id, texts_of
 from training.evaluation.positions import figures, shown, tally
 from training.experiments import track
 from training.experiments.derive import Tracked, card_with, kept_tags, register_made, tracked_encoder
+from training.fitting.encoders import check_length, load_bare
 from training.fitting.pairs import Example, fit_reader, of_report, of_statements, of_taught
 from training.fitting.progress import ProgressCallback
 
@@ -53,6 +54,7 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
         raise StancewiseError("no English pipeline for spaCy is installed; install it with: pip install '.[article]'")
     source = tracked_encoder(uri, alias, "takes no reader")
     track.open_experiment(config.experiment)
+    check_length(config.max_length, *load_bare(config.encoder))
     start = time.perf_counter()
     validation = read_reports(config.data.validation)
     with console.status("reading the reports and parsing them"):

@@ -17,7 +17,7 @@ from rich.console import Console
 from transformers import TrainerCallback
 
 from serving.classifier import StanceClassifier
-from serving.errors import StancewiseError
+from serving.errors import StancewiseError, disk_is_full
 from serving.labels import UNLABELLED, Head
 from serving.runtime.base import all_logits
 from serving.runtime.load import load_runtime
@@ -42,6 +42,7 @@ from training.evaluation.card import model_card
 from training.evaluation.evaluate import Evaluation, evaluate, report
 from training.evaluation.metrics import figures_table, mean_macro_f1, mlflow_metrics
 from training.experiments import track
+from training.experiments.before import check_recipe, read_experiment
 from training.fitting import processes
 from training.fitting.baseline import fit_baseline
 from training.fitting.batches import pieces_of
@@ -49,6 +50,7 @@ from training.fitting.fit import Workspace, fit, last_checkpoint
 from training.fitting.progress import ProgressCallback
 
 WORK = Path("runs")  # checkpoints of unfinished runs, one folder per run id
+_FULL = 1 << 20  # bytes free on a disk that is full
 CALIBRATION_ROWS = 300  # training rows kept for int8, at most: as many as NNCF reads by itself
 CHECKED_ROWS = 1000  # validation rows kept for int8, at most
 
@@ -85,10 +87,11 @@ def train(config: TrainConfig, console: Console, reuse: bool = False) -> list[Fi
         StancewiseError: a mistake in config or data, a store that does not answer, or a process that ended.
     """
     pieces_of(config.batch)
-    track.open_experiment(config.experiment)
-    corpora = read_data(config.data, console)
+    corpora = read_experiment(config, console)
     finished = _reusable(config, corpora, console) if reuse else {}
     missing = [seed for seed in config.seeds if seed not in finished]
+    if missing:
+        check_recipe(config, WORK)
     if len(config.seeds) == 1 or not missing:
         finished |= {seed: fine_tune(config, seed, corpora, console) for seed in missing}
     else:
@@ -140,6 +143,7 @@ def resume(run_id: str, console: Console) -> Finished:
         raise StancewiseError(f"run {run_id}: only fine-tuning runs can be resumed; run the baseline again")
     if run.info.status == "FINISHED":
         raise StancewiseError(f"run {run_id} is finished; there is nothing to resume")
+    track.refuse_deleted(run, "or train again")
     config = TrainConfig.model_validate(values)
     seed = int(run.data.params["seed"])
     corpora = read_data(config.data, console)
@@ -174,7 +178,8 @@ def _fine_tune(job: Job, config: TrainConfig, seed: int, resume: bool) -> Finish
         soft_wrap=True,
     )
     mlflow.set_tag("processes", processes.count())
-    with processes.connected(job.run_id):
+    again = f"go on with: python -m training train --resume {job.run_id}"
+    with processes.connected(job.run_id), _full_disk_said(job, again):
         finished = _finish(job, build, ModelForm("encoder", config.max_length, config.device), tracking.send_all)
     mlflow.log_figure(plots.loss_curves(progress.train, progress.validation), "plots/loss.png")
     return finished
@@ -188,8 +193,7 @@ def baseline(config: BaselineConfig, console: Console, reuse: bool = False) -> F
     Raises:
         StancewiseError: a mistake in the data, or a store that does not answer.
     """
-    track.open_experiment(config.experiment)
-    corpora = read_data(config.data, console)
+    corpora = read_experiment(config, console)
     if reuse and (run_id := track.find_finished(config.experiment, track.fingerprint(config, 0, corpora))):
         console.print(f"{config.name}: nothing to do, run {run_id} has this config and data", soft_wrap=True)
         return Finished(run_id, None)
@@ -216,7 +220,8 @@ def baseline_run(
     with mlflow.start_run(run_name=config.name, nested=nested, log_system_metrics=True) as run:
         track.log_setup(config, 0, corpora, track.fingerprint(config, 0, corpora))
         job = Job(config, corpora, console, run.info.run_id, keep_model)
-        return _finish(job, build, ModelForm("tfidf", 1, "cpu"))
+        with _full_disk_said(job, "run the command again"):
+            return _finish(job, build, ModelForm("tfidf", 1, "cpu"))
 
 
 @dataclass(frozen=True)
@@ -296,6 +301,21 @@ def _interruptible(job: Job, form: ModelForm) -> Iterator[None]:
         if form.kind == "encoder":
             job.console.print(f"stopped; resume it with: python -m training train --resume {job.run_id}")
         raise
+
+
+@contextmanager
+def _full_disk_said(job: Job, again: str) -> Iterator[None]:
+    """PyTorch says of a full disk only that a position in its file is unexpected."""
+    try:
+        yield
+    except StancewiseError:
+        raise
+    except Exception as error:
+        there = WORK if WORK.is_dir() else Path.cwd()
+        if not disk_is_full(error) and shutil.disk_usage(there).free > _FULL:
+            raise
+        place = getattr(error, "filename", None) or (WORK / job.run_id).absolute()
+        raise StancewiseError(f"{place}: the disk is full; make room, then {again}") from error
 
 
 def _log_rows_to_optimize(corpora: dict[str, Corpus]) -> None:

@@ -26,8 +26,8 @@ from serving.errors import StancewiseError
 from serving.tables import whole
 from training.config import Section, TrainConfig, load_config
 from training.data.corpus import Corpus
-from training.data.parts import read_data
 from training.experiments import track
+from training.experiments.before import check_recipe, read_experiment
 from training.experiments.run import WORK, fine_tune
 from training.fitting.fit import SELECTION_METRIC
 
@@ -125,9 +125,11 @@ def sweep(config: SweepConfig, console: Console) -> Path:
     base = load_config(config.base, TrainConfig)
     for values in _corners(config):
         _trial_config(config, base, values)
-    track.open_experiment(base.experiment)
-    corpora = read_data(base.data.model_copy(update={"test": None}), console)
+    untested = base.model_copy(update={"data": base.data.model_copy(update={"test": None})})
+    corpora = read_experiment(untested, console)
+    check_recipe(base, WORK)
     study, parent = _open_study(config, base, corpora)
+    track.refuse_deleted(mlflow.get_run(parent), "or start another sweep with the key seed")
     one = Sweep(config, base, corpora, study, console)
     finished = len(study.get_trials(deepcopy=False, states=_DONE))
     console.print(

@@ -15,7 +15,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 from filelock import FileLock
-from mlflow.entities import Metric
+from mlflow.entities import Experiment, LifecycleStage, Metric, Run
 from mlflow.exceptions import MlflowException
 from rich.console import Console
 from rich.markup import escape
@@ -35,7 +35,7 @@ def open_experiment(name: str) -> None:
     """Select the experiment, so that an unreachable store is an error before any work.
 
     Raises:
-        StancewiseError: the tracking store does not answer.
+        StancewiseError: the tracking store does not answer, or the experiment was deleted or has a name it refuses.
     """
     store = mlflow.get_tracking_uri()
     try:
@@ -44,14 +44,40 @@ def open_experiment(name: str) -> None:
             with suppress(urllib.error.HTTPError):
                 urllib.request.urlopen(f"{store.rstrip('/')}/health", timeout=10).close()  # noqa: S310
         with _created_once(store):
+            if there := mlflow.get_experiment_by_name(name):
+                _refuse_deleted(there, "or name another one with the key experiment")
             experiment = mlflow.set_experiment(name)
         if EXPERIMENT_KIND not in experiment.tags:
             mlflow.set_experiment_tags({EXPERIMENT_KIND: "custom_model_development"})
     except (MlflowException, OSError) as error:
         cause = str(error).splitlines()[0]
+        if getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE":
+            raise StancewiseError(f"experiment: {cause}; choose another name") from None
         raise refused(error) or StancewiseError(
             f"MLflow store {store}: {cause}; start it, or set MLFLOW_TRACKING_URI"
         ) from None
+
+
+def refuse_deleted(run: Run, other: str) -> None:
+    """Raise StancewiseError if nothing can be logged to the run or beside it, because it or its experiment was deleted.
+
+    Args:
+        run: to go on with.
+        other: what else the user can do, such as "or train again".
+    """
+    _refuse_deleted(mlflow.get_experiment(run.info.experiment_id), other)
+    if run.info.lifecycle_stage == LifecycleStage.DELETED:
+        restore = f"mlflow runs restore --run-id {run.info.run_id}"
+        raise StancewiseError(f"run {run.info.run_id} was deleted; restore it ({restore}), {other}")
+
+
+def _refuse_deleted(experiment: Experiment, other: str) -> None:
+    if experiment.lifecycle_stage == LifecycleStage.DELETED:
+        restore = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
+        raise StancewiseError(
+            f"MLflow store {mlflow.get_tracking_uri()}: the experiment {experiment.name!r} was deleted; "
+            f"restore it ({restore}), {other}"
+        )
 
 
 @contextmanager

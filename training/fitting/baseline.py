@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from serving.errors import StancewiseError
 from serving.labels import HEADS, LOGITS, UNLABELLED
 from serving.runtime.tfidf import ngrams, save_tfidf
 from training.config import BaselineConfig
@@ -17,19 +18,27 @@ _ABSENT = -30.0  # logit of a label that never occurred in training
 
 
 def fit_baseline(config: BaselineConfig, train: Corpus, validation: Corpus, work: Path) -> Path:
-    """Fit one logistic regression per head on shared n-grams, the penalty chosen on validation; returns the folder."""
+    """Fit one logistic regression per head on shared n-grams, the penalty chosen on validation; returns the folder.
+
+    Raises:
+        StancewiseError: the texts have no n-gram in common.
+    """
     vectorizer = TfidfVectorizer(
         analyzer=partial(ngrams, template=config.template), sublinear_tf=True, min_df=config.min_documents
     )
-    features = vectorizer.fit_transform(train.statements())
+    try:
+        features = vectorizer.fit_transform(train.statements())
+    except ValueError:
+        raise StancewiseError(
+            f"min_documents: no n-gram stands in {config.min_documents} of the {len(train.rows):,} training texts; "
+            "lower it, or add rows"
+        ) from None
     held_out = vectorizer.transform(validation.statements())
     weights = np.zeros((features.shape[1], 6))
     bias = np.zeros(6)
     for head in config.heads:
         labels, truth = train.labels(head), validation.labels(head)
         rows, known = labels != UNLABELLED, truth != UNLABELLED
-        if not rows.any():
-            continue
         candidates = []
         for inverse_penalty in config.inverse_penalty:
             model = LogisticRegression(C=inverse_penalty, max_iter=2000).fit(features[rows], labels[rows])

@@ -66,6 +66,32 @@ def _pretrained(source: EncoderSource, kind: Any, **settings: Any) -> tuple[Any,
     return tokenizer, model
 
 
+def most_tokens(tokenizer: Any, model: Any) -> int:
+    """The longest input that an encoder can read, in tokens: the least of what tokenizer, config and weights say.
+
+    RoBERTa and its kin number positions from `padding_idx` + 1: of 514 positions 512 are for tokens.
+    """
+    limits = [tokenizer.model_max_length]
+    tables = [
+        module
+        for name, module in model.named_modules()
+        if name.rpartition(".")[2] == "position_embeddings" and isinstance(module, torch.nn.Embedding)
+    ]
+    for table in tables:
+        reserved = 0 if table.padding_idx is None else table.padding_idx + 1
+        limits.append(table.num_embeddings - reserved)
+    said = getattr(model.config, "max_position_embeddings", None) or 0
+    if not tables and said > 0:  # XLNet, without a limit, says -1
+        limits.append(said)
+    return int(min(limits))
+
+
+def check_length(max_length: int, tokenizer: Any, model: Any) -> None:
+    """Raise StancewiseError if the encoder cannot read so many tokens."""
+    if max_length > (longest := most_tokens(tokenizer, model)):
+        raise StancewiseError(f"max_length: {max_length} is more than the {longest} tokens this encoder can read")
+
+
 def locate(source: EncoderSource) -> tuple[str, str | None]:
     """Where to load from: a folder, or a Hub id with its revision; the embedded weights are checked by digest.
 

@@ -32,7 +32,7 @@ from training.data.unlabelled_pairs import with_unrelated
 from training.evaluation.metrics import macro_f1_score
 from training.fitting import processes
 from training.fitting.batches import LengthBatches, Pieces, pieces_of
-from training.fitting.encoders import add_lora, load_encoder
+from training.fitting.encoders import add_lora, check_length, load_encoder
 from training.fitting.loss import MaskedLoss, target_masses
 
 SELECTION_METRIC = "macro_f1"  # mean of the heads' macro-F1 on validation: chooses the checkpoint
@@ -195,11 +195,7 @@ def prepared(config: TrainConfig) -> tuple[Any, Any]:
         StancewiseError: the encoder cannot be loaded, or cannot do what the config asks.
     """
     tokenizer, model = load_encoder(config.encoder, config.template)
-    longest = min(tokenizer.model_max_length, model.config.max_position_embeddings)
-    if config.max_length > longest:
-        raise StancewiseError(
-            f"max_length: {config.max_length} is more than the {longest} tokens this encoder can read"
-        )
+    check_length(config.max_length, tokenizer, model)
     if config.gradient_checkpointing and not model.supports_gradient_checkpointing:
         raise StancewiseError("gradient_checkpointing: this encoder cannot do it; leave the key out")
     return tokenizer, add_lora(model, tokenizer, config.lora) if config.lora is not None else model

@@ -22,6 +22,7 @@ from serving.store import run_files
 from serving.store.folder import INT8_FOLDER, write_settings
 from serving.store.package import log_model
 from training.evaluation.metrics import figures_table
+from training.experiments import track
 from training.experiments.derive import Tracked, card_with, kept_tags, register_made, tracked_encoder
 from training.int8.measure import Report, costs, labelled_rows, machine, measure
 from training.int8.quantise import Rows, quantise
@@ -75,6 +76,7 @@ def _read_source(uri: str, alias: str | None) -> Source:
     if (tracked.folder / INT8_FOLDER).is_dir():
         raise StancewiseError(f"{uri}: holds an int8 model already; name the version that it was made from")
     run = tracked.run
+    track.refuse_deleted(run, "or train again")  # the new run stands beside it
     calibration = [Statement.model_validate(row) for row in _read_rows(run, run_files.TRAIN_ROWS)]
     validation = labelled_rows(pd.DataFrame(_read_rows(run, run_files.VALIDATION_ROWS)), tracked.settings.heads, "{}")
     return Source(tracked.folder, tracked.settings, run, tracked.name, calibration, validation)

@@ -5,6 +5,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -608,6 +609,82 @@ def test_numbers_as_labels(tmp_path):
     assert row.stance == "support"
 
 
+def sides(path: Path, labels: dict, *cells: object):
+    rows = [{"text": f"Text {number}.", "target": "it", "side": cell} for number, cell in enumerate(cells)]
+    return read_own(write_own(path, rows), {"stance": "side"}, {"stance": labels})
+
+
+@pytest.mark.parametrize(
+    ("kind", "word", "cell"),
+    [
+        *((kind, "-1", "-1") for kind in ("csv", "jsonl", "parquet")),
+        *((kind, "-1", -1.0) for kind in ("jsonl", "parquet")),
+        ("jsonl", "+2", 2),
+        ("csv", "3", "3.0"),  # what pandas makes of whole numbers beside an empty cell
+        ("parquet", "True", True),
+        ("jsonl", "no", "no"),
+        ("csv", "TRUE", "true"),
+    ],
+)
+def test_numbers_and_booleans_are_labels_however_they_are_written(kind, word, cell, tmp_path):
+    [row] = sides(tmp_path / f"mine.{kind}", {word: "criticism"}, cell).rows
+    assert row.stance == "criticism"
+
+
+@each_kind
+def test_a_label_that_means_nothing_leaves_its_row_out_and_the_summary_counts_it(kind, tmp_path):
+    corpus = sides(tmp_path / f"mine.{kind}", {"for": "support", "can't say": None}, "for", "can't say", "can't say")
+    assert [row.text for row in corpus.rows] == ["Text 0."]
+    out = StringIO()
+    Console(file=out, width=100).print(summary({"train": [corpus]}))
+    assert re.search(r"left out: no label +2\b", out.getvalue())
+
+
+def test_a_map_may_give_a_missing_word_a_meaning(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("text,target,side\nOne.,it,\nTwo.,it,NA\nThree.,it,for\n", encoding="utf-8")
+    labels = {"stance": {"": "neutrality", "NA": "criticism", "for": "support"}}
+    corpus = read_own(path, {"stance": "side"}, labels)
+    assert [row.stance for row in corpus.rows] == ["neutrality", "criticism", "support"]
+
+
+def test_a_vote_that_means_nothing_does_not_count(tmp_path):
+    rows = [{"text": "Yes.", "stance": "y", "stance_votes": ["y", "y", "?"]}]
+    path = write_own(tmp_path / "mine.jsonl", rows)
+    [row] = read_own(path, {}, {"stance": {"y": "support", "?": None}}).rows
+    assert row.stance_votes == ("support", "support")
+
+
+@each_kind
+def test_all_unknown_labels_of_a_table_are_said_at_once(kind, tmp_path):
+    with pytest.raises(StancewiseError) as error:
+        sides(tmp_path / f"mine.{kind}", {"for": "support"}, "for", "meh", "against", "meh", "1")
+    first = 2 if kind == "csv" else 1
+    lines = str(error.value).splitlines()
+    assert [line.rpartition("/")[2] for line in lines[:3]] == [
+        f"mine.{kind}:{first + 1}: stance: label 'meh' is not in the map (rows with it: 2)",
+        f"mine.{kind}:{first + 2}: stance: label 'against' is not in the map (rows with it: 1)",
+        f"mine.{kind}:{first + 4}: stance: label '1' is not in the map (rows with it: 1)",
+    ]
+    assert lines[3].startswith("stance: known: for; add the label to labels.stance in the config (null: ")
+
+
+def test_a_column_of_texts_as_labels_is_cut_short(tmp_path):
+    with pytest.raises(StancewiseError) as error:
+        sides(tmp_path / "mine.csv", {"for": "support"}, *(f"{'long ' * 20}{number}" for number in range(50)))
+    assert len(str(error.value).splitlines()) == 22
+    assert "... and 30 more labels" in str(error.value)
+    assert "long" not in str(error.value)
+
+
+def test_a_map_for_a_head_that_has_no_column(tmp_path):
+    path = write_own(tmp_path / "mine.csv", [{"text": "Yes.", "stance": "y", "mood": "p"}])
+    labels = {"stance": {"y": "support"}, "sentiment": {"p": "positive"}}
+    with pytest.raises(StancewiseError, match=r"mine.csv:1: labels.sentiment is given, but no column 'sentiment'"):
+        read_own(path, {}, labels)
+    assert read_own(path, {"sentiment": "mood"}, labels).rows[0].sentiment == "positive"
+
+
 @each_kind
 @pytest.mark.parametrize(
     ("columns", "message"),
@@ -630,7 +707,7 @@ def test_columns_that_do_not_fit(kind, columns, message, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"Mood": "sour"}, "sentiment: label 'sour' is not in the map; known: pos, neg, 0; add it to labels.sentiment"),
+        ({"Mood": "sour"}, "sentiment: label 'sour' is not in the map"),
         ({"from": 1.5}, "target_start: must be a whole number of characters; correct it"),
         ({"to": 99}, "target: offsets 0:99 are outside the text of 26 characters; correct them"),
         ({"from": 1, "to": 6}, "target: the text at 1:6 is not the target named; correct the offsets"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from serving.errors import StancewiseError
 from training.config import DataSet, TrainConfig
 from training.data.corpus import Corpus, LabelledStatement
 from training.experiments import track
@@ -50,3 +51,30 @@ def test_runs_whose_sets_differ_have_other_parameters(key):
 
 def test_every_key_of_a_set_is_tried():
     assert VARIED.keys() == DataSet.model_fields.keys()
+
+
+def test_a_deleted_experiment_is_to_be_restored_or_another_named():
+    client = mlflow.MlflowClient()
+    number = client.create_experiment("gone")
+    run = client.create_run(number)
+    track.open_experiment("gone")
+    track.refuse_deleted(run, "or")
+    client.delete_experiment(number)
+    restore = rf"'gone' was deleted; restore it \(mlflow experiments restore --experiment-id {number}\)"
+    with pytest.raises(StancewiseError, match=rf"{restore}, or name another one with the key experiment"):
+        track.open_experiment("gone")
+    with pytest.raises(StancewiseError, match=rf"{restore}, or train again"):
+        track.refuse_deleted(client.get_run(run.info.run_id), "or train again")
+
+
+def test_a_deleted_run_is_to_be_restored():
+    client = mlflow.MlflowClient()
+    run = client.create_run(client.create_experiment("kept"))
+    client.delete_run(run.info.run_id)
+    with pytest.raises(StancewiseError, match=rf"run {run.info.run_id} was deleted; restore it \(mlflow runs restore"):
+        track.refuse_deleted(client.get_run(run.info.run_id), "or train again")
+
+
+def test_an_experiment_name_that_is_too_long_is_named_by_its_key():
+    with pytest.raises(StancewiseError, match=r"experiment: .*exceeds the maximum length .*; choose another name"):
+        track.open_experiment("x" * 600)

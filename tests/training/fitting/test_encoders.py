@@ -1,9 +1,10 @@
 import importlib.util
+from types import SimpleNamespace
 
 import mlflow
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
 from serving import StancewiseError
 from serving.labels import LOGIT_NAMES
@@ -71,3 +72,28 @@ def test_a_tracked_model_is_gone_on_from_with_its_head_and_marks(project):
 def test_a_folder_without_a_model_is_an_error(tmp_path):
     with pytest.raises(StancewiseError, match=r"encoder\.folder: .* has no config\.json"):
         encoders.load_encoder(EncoderSource(folder=tmp_path), "marked")
+
+
+SMALL = {"vocab_size": 30, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+
+
+@pytest.mark.parametrize(
+    ("kind", "positions", "longest"),
+    [("roberta", 66, 64), ("xlm-roberta", 40, 38), ("camembert", 34, 32), ("mpnet", 34, 32), ("bert", 66, 66)],
+)
+def test_the_longest_input_is_what_the_positions_allow(kind, positions, longest):
+    model = AutoModel.from_config(AutoConfig.for_model(kind, **SMALL, max_position_embeddings=positions)).eval()
+    silent = SimpleNamespace(model_max_length=10**30)  # a tokenizer whose files do not say
+    assert encoders.most_tokens(silent, model) == longest
+    assert encoders.most_tokens(SimpleNamespace(model_max_length=20), model) == 20
+    encoders.check_length(longest, silent, model)
+    with pytest.raises(StancewiseError, match=rf"max_length: {longest + 1} is more than the {longest} tokens"):
+        encoders.check_length(longest + 1, silent, model)
+    model(torch.full((1, longest), 7))
+    with pytest.raises((IndexError, RuntimeError)):
+        model(torch.full((1, longest + 1), 7))
+
+
+def test_an_encoder_without_a_table_of_positions_is_limited_by_its_config_or_tokenizer():
+    model = AutoModel.from_config(AutoConfig.for_model("xlnet", vocab_size=30, d_model=8, n_layer=1, n_head=2))
+    assert encoders.most_tokens(SimpleNamespace(model_max_length=10**30), model) == 10**30

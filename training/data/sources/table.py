@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from serving.errors import StancewiseError
-from serving.labels import HEADS
 from serving.tables import read_rows, table_format
 from training.config import DataSet
 from training.data.corpus import Corpus, LabelledStatement
+from training.data.sources.label_map import LabelMap
 from training.data.sources.lines import Record, labelled, read_text, shown
 
 _FIELDS = tuple(LabelledStatement.model_fields)
+_LABELS = {"stance", "sentiment", "stance_votes"}
 _OFFSETS = ("speaker_start", "speaker_end", "target_start", "target_end")
 
 
@@ -34,9 +35,12 @@ def read_table(wanted: DataSet) -> Corpus:
             )
         records.append(Record(path, row.line, number, row.values))
     columns = _columns(wanted, dict.fromkeys(name for record in records for name in record.values))
+    label_map = LabelMap(wanted)
+    labels = [_labels(record, columns, label_map) for record in records]
+    label_map.refuse_unknown()
     rows, lines = [], []
-    for record in records:
-        statement = labelled(record, _values(record, columns, wanted))
+    for record, given in zip(records, labels, strict=True):
+        statement = labelled(record, _values(record, columns) | given)
         if statement.stance or statement.sentiment or wanted.teacher:
             rows.append(statement)
             lines.append(record.line)
@@ -44,7 +48,7 @@ def read_table(wanted: DataSet) -> Corpus:
         raise StancewiseError(
             f"{path}: no row with a stance or a sentiment; name their columns under columns, or a teacher"
         )
-    return Corpus(path, rows, lines)
+    return Corpus(path, rows, lines, unlabelled=len(records) - len(rows))
 
 
 def _columns(wanted: DataSet, present: Iterable[str]) -> dict[str, str]:
@@ -60,6 +64,13 @@ def _columns(wanted: DataSet, present: Iterable[str]) -> dict[str, str]:
             missing = f"no column {column!r} (columns.{field})"
             raise StancewiseError(f"{wanted.path}:1: {missing}{_near(column, present)}; its columns: {names}")
     columns = {field: field for field in _FIELDS if field in present} | wanted.columns
+    for head in wanted.labels:
+        if columns.keys().isdisjoint((head, f"{head}_votes")):
+            names = ", ".join(shown(name) for name in present)
+            raise StancewiseError(
+                f"{wanted.path}:1: labels.{head} is given, but no column {head!r}; name it under columns.{head}; "
+                f"its columns: {names}"
+            )
     if "text" not in columns:
         names = ", ".join(shown(name) for name in present)
         raise StancewiseError(f"{wanted.path}:1: no column 'text'; name it under columns.text; its columns: {names}")
@@ -71,20 +82,26 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {shown(near[0])}?" if near else ""
 
 
-def _values(record: Record, columns: dict[str, str], wanted: DataSet) -> dict[str, Any]:
-    cells = {field: _cell(record.values.get(column)) for field, column in columns.items()}
+def _values(record: Record, columns: dict[str, str]) -> dict[str, Any]:
+    """The cells of a row, but for its labels."""
+    cells = {field: _cell(record.values.get(column)) for field, column in columns.items() if field not in _LABELS}
     for field in _OFFSETS:
         if cells.get(field) is not None:
             cells[field] = _offset(record, field, cells[field])
-    maps: dict[str, dict[str, str]] = {head: dict(zip(own, own, strict=True)) for head, own in HEADS.items()}
-    for head, labels in (maps | dict(wanted.labels)).items():
-        if cells.get(head) is not None:
-            cells[head] = _label(record, head, cells[head], labels)
-        if isinstance(cells.get(f"{head}_votes"), list):
-            cells[f"{head}_votes"] = [_label(record, f"{head}_votes", vote, labels) for vote in cells[f"{head}_votes"]]
     if cells.get("id") is None:
         cells["id"] = f"{record.source.stem}:{record.line}" if not isinstance(record.source, str) else None
     return {field: _as_text(field, value) for field, value in cells.items()}
+
+
+def _labels(record: Record, columns: dict[str, str], label_map: LabelMap) -> dict[str, Any]:
+    """The labels and votes of a row, in our words."""
+    found: dict[str, Any] = {}
+    for field in _LABELS & columns.keys():
+        value = record.values.get(columns[field])
+        cells = value if isinstance(value, list) else [value]
+        ours = [label_map.ours(field, cell, _cell(cell) is None, record.line) for cell in cells]
+        found[field] = [label for label in ours if label] or None if isinstance(value, list) else ours[0]
+    return found
 
 
 def _cell(value: Any) -> Any:
@@ -103,15 +120,6 @@ def _offset(record: Record, field: str, value: Any) -> int:
     if not whole:
         raise record.error(f"{field}: must be a whole number of characters; correct it or leave the column out")
     return int(number)
-
-
-def _label(record: Record, name: str, value: Any, labels: dict[str, str]) -> str:
-    label = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
-    if label not in labels:
-        head = name.partition("_")[0]
-        fix = f"add it to labels.{head} in the config, or correct the row"
-        raise record.error(f"{name}: label {shown(label)} is not in the map; known: {', '.join(labels)}; {fix}")
-    return labels[label]
 
 
 def _as_text(field: str, value: Any) -> Any:
