@@ -12,6 +12,8 @@ from rich.console import Console
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
+from serving.rows.check import statement_of
+from serving.rows.read import Row
 from serving.scoring.manifest import (
     BAD_ROWS,
     MANIFEST_FILE,
@@ -24,7 +26,6 @@ from serving.scoring.manifest import (
 )
 from serving.statement import QUESTION_COLUMNS, Prediction, Statement
 from serving.store.folder import ModelSettings, read_settings
-from serving.tables import Row, statement_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

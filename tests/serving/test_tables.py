@@ -4,7 +4,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from serving import StancewiseError
-from serving.tables import open_writer, read_json_lines, read_rows
+from serving.rows.read import read_json_lines, read_rows
+from serving.tables import open_writer
 
 ROWS = [
     {"text": 'a "quoted", comma', "speaker": "Oslo", "n": 1},

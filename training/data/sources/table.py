@@ -6,10 +6,11 @@ from typing import Any
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
-from serving.tables import read_rows, table_format
+from serving.rows.check import FIELDS, cell, refuse_nearly
+from serving.rows.read import Row, listed, read_rows, shown
 from training.config import DataSet
-from training.data.corpus import Corpus, LabelledStatement
-from training.data.sources.lines import Record, labelled, read_text, shown
+from training.data.corpus import Corpus, LabelledStatement, identifier
+from training.data.sources.lines import Record, labelled
 
 _FIELDS = tuple(LabelledStatement.model_fields)
 _OFFSETS = ("speaker_start", "speaker_end", "target_start", "target_end")
@@ -23,23 +24,21 @@ def read_table(wanted: DataSet) -> Corpus:
     """
     path = wanted.path
     assert path is not None  # the config sees to it
-    kind = table_format(path)
-    if kind != ".parquet":
-        read_text(path, windows_line_ends=kind == ".csv")  # for its checks: RFC 4180 ends lines the Windows way
-    records = []
-    for number, row in enumerate(read_rows(path)):
+    found = []
+    for row in read_rows(path):
         if row.problem:
             raise StancewiseError(
                 f"{path}:{row.line}: {row.problem}; correct the row, or fetch the file again if it is cut short"
             )
-        records.append(Record(path, row.line, number, row.values))
-    columns = _columns(wanted, dict.fromkeys(name for record in records for name in record.values))
+        found.append(row)
+    columns = _columns(wanted, dict.fromkeys(name for row in found for name in row.values))
     rows, lines = [], []
-    for record in records:
-        statement = labelled(record, _values(record, columns, wanted))
+    for number, row in enumerate(found):
+        record = Record(path, row.line, number, row.values)
+        statement = labelled(record, _values(record, row, columns, wanted))
         if statement.stance or statement.sentiment or wanted.teacher:
             rows.append(statement)
-            lines.append(record.line)
+            lines.append(row.line)
     if not rows:
         raise StancewiseError(
             f"{path}: no row with a stance or a sentiment; name their columns under columns, or a teacher"
@@ -56,13 +55,15 @@ def _columns(wanted: DataSet, present: Iterable[str]) -> dict[str, str]:
                 f"columns: {field!r} is not a known field{_near(field, _FIELDS)}: {', '.join(_FIELDS)}"
             )
         if column not in present:
-            names = ", ".join(shown(name) for name in present)
             missing = f"no column {column!r} (columns.{field})"
-            raise StancewiseError(f"{wanted.path}:1: {missing}{_near(column, present)}; its columns: {names}")
+            raise StancewiseError(f"{wanted.path}:1: {missing}{_near(column, present)}; its columns: {listed(present)}")
+    fields = [field for field in (*FIELDS, *HEADS, "group") if field not in wanted.columns]
+    unmapped = [column for column in present if column not in wanted.columns.values()]
+    refuse_nearly(f"{wanted.path}:1", unmapped, fields, " or name it under columns in the config")
     columns = {field: field for field in _FIELDS if field in present} | wanted.columns
     if "text" not in columns:
-        names = ", ".join(shown(name) for name in present)
-        raise StancewiseError(f"{wanted.path}:1: no column 'text'; name it under columns.text; its columns: {names}")
+        fix = "name it under columns.text"
+        raise StancewiseError(f"{wanted.path}:1: no column 'text'; {fix}; its columns: {listed(present)}")
     return columns
 
 
@@ -71,8 +72,12 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {shown(near[0])}?" if near else ""
 
 
-def _values(record: Record, columns: dict[str, str], wanted: DataSet) -> dict[str, Any]:
-    cells = {field: _cell(record.values.get(column)) for field, column in columns.items()}
+def _values(record: Record, row: Row, columns: dict[str, str], wanted: DataSet) -> dict[str, Any]:
+    cells = {field: cell(row, column) for field, column in columns.items()}
+    for head, own in wanted.labels.items():
+        column = columns.get(head, "")
+        if column in row.missing and row.values[column] in own:
+            cells[head] = row.values[column]  # NA is a label where the map says so
     for field in _OFFSETS:
         if cells.get(field) is not None:
             cells[field] = _offset(record, field, cells[field])
@@ -85,12 +90,6 @@ def _values(record: Record, columns: dict[str, str], wanted: DataSet) -> dict[st
     if cells.get("id") is None:
         cells["id"] = f"{record.source.stem}:{record.line}" if not isinstance(record.source, str) else None
     return {field: _as_text(field, value) for field, value in cells.items()}
-
-
-def _cell(value: Any) -> Any:
-    """None for an empty cell: blank in CSV, null or NaN in Parquet."""
-    blank = value is None or value != value or (isinstance(value, str) and not value.strip())  # noqa: PLR0124 (NaN)
-    return None if blank else value
 
 
 def _offset(record: Record, field: str, value: Any) -> int:
@@ -115,6 +114,6 @@ def _label(record: Record, name: str, value: Any, labels: dict[str, str]) -> str
 
 
 def _as_text(field: str, value: Any) -> Any:
-    """Numbers in a text column (an id, a group) as text."""
+    """Numbers in a column of texts as text, as in a CSV."""
     numeric = isinstance(value, int | float) and field not in _OFFSETS
-    return str(value) if numeric else value
+    return identifier(value) if numeric else value
