@@ -74,10 +74,10 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 def _values(record: Record, row: Row, columns: dict[str, str], wanted: DataSet) -> dict[str, Any]:
     cells = {field: cell(row, column) for field, column in columns.items()}
-    for head, own in wanted.labels.items():
-        column = columns.get(head, "")
+    for one, own in wanted.labels.items():
+        column = columns.get(one, "")
         if column in row.missing and row.values[column] in own:
-            cells[head] = row.values[column]  # NA is a label where the map says so
+            cells[one] = row.values[column]  # NA is a label where the map says so
     for field in _OFFSETS:
         if cells.get(field) is not None:
             cells[field] = _offset(record, field, cells[field])
