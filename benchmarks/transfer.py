@@ -39,7 +39,8 @@ from serving.cli import run
 from serving.errors import StancewiseError
 from serving.inputs import find_mention
 from serving.labels import HEADS
-from serving.tables import open_writer, read_rows
+from serving.rows.read import read_rows
+from serving.tables import open_writer
 from training.config import DataSet
 from training.data.checksums import read_parquet, update_parquet
 from training.data.corpus import Corpus, LabelledStatement, draw, read_corpus

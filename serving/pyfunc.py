@@ -4,10 +4,11 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from pydantic import ValidationError
 
 from serving.classifier import StanceClassifier
-from serving.errors import StancewiseError, describe
+from serving.errors import StancewiseError
+from serving.rows.check import refuse_nearly, statement_of
+from serving.rows.read import Row
 from serving.statement import QUESTION_COLUMNS, Prediction, Statement
 
 
@@ -22,8 +23,10 @@ class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         """One row per row of `model_input`: stance, sentiment, both with probabilities, and abstained.
 
         Raises:
-            StancewiseError: a row without text or with a name that is too long, by its number from 0.
+            StancewiseError: a row without text or with a name that is too long, by its number from 0; a column that is
+                nearly one of the three.
         """
+        refuse_nearly("the DataFrame", map(str, model_input.columns), QUESTION_COLUMNS)
         columns = [column for column in QUESTION_COLUMNS if column in model_input]
         rows = model_input[columns].astype(object).where(model_input[columns].notna(), None)
         statements = [_statement(number, row) for number, row in enumerate(rows.to_dict("records"))]
@@ -32,10 +35,10 @@ class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
 
 def _statement(number: int, row: dict[Any, Any]) -> Statement:
-    try:
-        return Statement.model_validate(row)
-    except ValidationError as error:
-        raise StancewiseError(f"row {number}: {describe(error)}") from None
+    result = statement_of(Row(number, row))
+    if isinstance(result, str):
+        raise StancewiseError(f"row {number}: {result}")
+    return result
 
 
 mlflow.models.set_model(StanceModel())

@@ -1,11 +1,15 @@
 """What goes in and what comes out: statements and predictions."""
 
+import re
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 QUESTION_COLUMNS = ("text", "speaker", "target")  # of a table without offsets, such as the MLflow model reads
 NAME_CHARACTERS = 500  # longest holder or target accepted; a longer one is a text, not a mention
+
+_VISIBLE = re.compile(r"[^\s\x00-\x1f\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
 
 
 def _unicode(text: str) -> str:
@@ -18,8 +22,15 @@ def _blank_to_none(name: str | None) -> str | None:
     return _unicode(name).strip() or None if name else None
 
 
+def _not_blank(text: str) -> str:
+    if not _VISIBLE.search(text):
+        raise PydanticCustomError("blank", "empty")
+    return text
+
+
 Name = Annotated[str | None, Field(max_length=NAME_CHARACTERS), AfterValidator(_blank_to_none)]
 Text = Annotated[str, AfterValidator(_unicode)]
+VisibleText = Annotated[Text, AfterValidator(_not_blank)]
 Offset = Annotated[int | None, Field(ge=0)]
 
 
@@ -33,7 +44,7 @@ class Statement(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    text: Text
+    text: VisibleText
     speaker: Name = None
     target: Name = None
     speaker_start: Offset = None

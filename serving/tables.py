@@ -1,124 +1,18 @@
-"""Rows in and rows out, a piece at a time (JSON Lines, CSV, Parquet by extension); files that appear whole."""
+"""Rows out, a piece at a time (JSON Lines, CSV, Parquet by extension); files that appear whole."""
 
 import csv
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, BinaryIO, Protocol
 
-from pydantic import ValidationError
+from serving.errors import StancewiseError, disk_is_full
+from serving.rows.read import table_format
 
-from serving.errors import StancewiseError, describe, disk_is_full
-from serving.statement import Statement
-
-FORMATS = (".jsonl", ".csv", ".parquet")
-_PARQUET_ROWS = 1024  # rows read or written at once
-
-
-@dataclass(frozen=True)
-class Row:
-    """One input row: its line (JSON Lines, CSV: in the file; Parquet: the row), its values or what is wrong."""
-
-    line: int
-    values: dict[str, Any]
-    problem: str | None = None
-
-
-def statement_of(row: Row) -> Statement | str:
-    """The row's statement, or what is wrong with it (never the text itself)."""
-    if row.problem:
-        return row.problem
-    # An empty CSV cell is a missing value, also where a number is due.
-    # A column named scheme is the user's own affair; the scheme is chosen from Python.
-    known = Statement.model_fields.keys() - {"scheme"}
-    fields = {k: v for k, v in row.values.items() if k in known and (v != "" or k == "text")}
-    try:
-        return Statement.model_validate(fields)
-    except ValidationError as error:
-        return describe(error)
-
-
-def table_format(path: Path) -> str:
-    """The extension, one of FORMATS.
-
-    Raises:
-        StancewiseError: another extension.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise StancewiseError(f"{path}: unknown extension {path.suffix!r}; use one of {', '.join(FORMATS)}")
-    return path.suffix.lower()
-
-
-def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, without holding the file in memory; a row that cannot be read carries its problem.
-
-    Raises:
-        StancewiseError: the file is missing, has an unknown extension or is no Parquet file.
-    """
-    kind = table_format(path)
-    if not path.is_file():
-        raise StancewiseError(f"{path}: no such file")
-    if kind == ".parquet":
-        yield from _read_parquet(path)
-        return
-    # Bytes that are not UTF-8 become lone surrogates, which the statement's own check refuses row by row.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="" if kind == ".csv" else None) as lines:
-        yield from _read_csv(lines) if kind == ".csv" else read_json_lines(lines)
-
-
-def read_json_lines(lines: Iterable[str]) -> Iterator[Row]:
-    """JSON objects, one a line; blank lines are skipped."""
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError as error:
-            yield Row(number, {}, f"not JSON: {error.msg} at column {error.colno}")
-            continue
-        if isinstance(values, dict):
-            yield Row(number, values)
-        else:
-            yield Row(number, {}, f"a JSON object is needed, not {type(values).__name__}")
-
-
-def _read_csv(lines: IO[str]) -> Iterator[Row]:
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.DictReader(lines, strict=True)
-    columns = reader.fieldnames or ()  # reads the header, so that line numbers begin behind it
-    while True:
-        line = reader.line_num + 1
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Row(line, {}, f"not CSV: {error}")
-            continue
-        if None in values or None in values.values():
-            found = "more" if None in values else "fewer"
-            yield Row(line, {}, f"{found} fields than the header's {len(columns)}")
-        else:
-            yield Row(line, dict(values))
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            line = 0
-            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-                for values in batch.to_pylist():
-                    line += 1
-                    yield Row(line, values)
-    except pa.ArrowInvalid as error:
-        raise StancewiseError(f"{path}: not a Parquet file ({error})") from None
+_PARQUET_ROWS = 1024  # rows in a piece
 
 
 class RowWriter(Protocol):
@@ -158,12 +52,17 @@ class CsvWriter:
 
 
 class ParquetWriter:
-    """Parquet whose column types are those of the first 1,024 rows."""
+    """Parquet with every column that a row has, null in rows without it; a column of mixed values is text, as JSON.
+
+    Rows are written in pieces. A piece with columns or types that the file has no place for begins a file of its own,
+    and the files are joined at the end.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: list[dict[str, Any]] = []
         self.writer: Any = None
+        self.finished: list[BinaryIO] = []  # files before the one that is written, without a name
 
     def write(self, row: dict[str, Any]) -> None:
         """Add one row."""
@@ -173,22 +72,114 @@ class ParquetWriter:
 
     def flush(self) -> None:
         """Write the rows at hand."""
+        table = _table(self.rows)
+        self.rows = []
+        if self.writer is not None:
+            joined = _joined([self.writer.schema, table.schema])
+            if joined != self.writer.schema:
+                self._finish()
+                self.finished.append(self.path.open("rb"))
+                self.path.unlink()
+        self._add(table)
+
+    def _add(self, table: Any) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        try:
-            table = pa.Table.from_pylist(self.rows, schema=self.writer.schema if self.writer else None)
-        except pa.ArrowException as error:
-            raise StancewiseError(f"{self.path}: a column changes its type ({error}); write .jsonl instead") from None
         if self.writer is None:
             self.writer = pq.ParquetWriter(self.path, table.schema)
-        self.writer.write_table(table)
-        self.rows = []
+        try:
+            self.writer.write_table(_as(table, self.writer.schema))
+        except pa.ArrowException as error:
+            raise StancewiseError(f"{self.path}: a column does not fit into Parquet ({error}); write .jsonl") from None
+
+    def _finish(self) -> None:
+        self.writer.close()
+        self.writer = None
 
     def close(self) -> None:
         """Write what is left and the file's footer."""
-        self.flush()
-        self.writer.close()
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if self.rows or self.writer is None:
+            self.flush()
+        self._finish()
+        if not self.finished:
+            return
+        self.finished.append(self.path.open("rb"))
+        self.path.unlink()
+        files = [pq.ParquetFile(file) for file in self.finished]
+        schema = _joined([file.schema_arrow for file in files])
+        for file in files:
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                self._add(_as(pa.Table.from_batches([batch]), schema))
+        self._finish()
+        for opened in self.finished:
+            opened.close()
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Any:
+    """Rows as a `pyarrow.Table` with the columns of all of them."""
+    import pyarrow as pa
+
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({as_text(name): _column([row.get(name) for row in rows]) for name in names})
+
+
+def _column(values: Sequence[Any]) -> Any:
+    import pyarrow as pa
+
+    try:
+        column = pa.array(values)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+        return pa.array([as_text(value) for value in values], pa.string())
+    # Parquet has no objects without keys.
+    return pa.array([as_text(value) for value in values], pa.string()) if _keyless(column.type) else column
+
+
+def _keyless(kind: Any) -> bool:
+    inner = [kind.field(place).type for place in range(kind.num_fields)]
+    return (str(kind) == "struct<>") or any(map(_keyless, inner))
+
+
+def _joined(schemas: Sequence[Any]) -> Any:
+    """One schema for all: of a column's types the one that holds them all, or text."""
+    import pyarrow as pa
+
+    kinds: dict[str, Any] = {}
+    for field in (field for schema in schemas for field in schema):
+        alone = pa.schema([pa.field(field.name, field.type)])
+        try:
+            found = pa.unify_schemas([kinds.get(field.name, alone), alone], promote_options="permissive")
+        except pa.ArrowException:
+            found = pa.schema([pa.field(field.name, pa.string())])
+        kinds[field.name] = found
+    return pa.unify_schemas(list(kinds.values())) if kinds else pa.schema([])
+
+
+def _as(table: Any, schema: Any) -> Any:
+    """The table with the columns and types of a schema that holds its own."""
+    import pyarrow as pa
+
+    columns = []
+    for field in schema:
+        if field.name not in table.column_names:
+            columns.append(pa.nulls(table.num_rows, field.type))
+        elif table[field.name].type == field.type:
+            columns.append(table[field.name])
+        else:
+            values = table[field.name].to_pylist()
+            columns.append(pa.array(map(as_text, values) if pa.types.is_string(field.type) else values, field.type))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def as_text(value: Any) -> str | None:
+    """A value in a column of texts: what is no text stands there as JSON, a lone surrogate as its escape."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager

@@ -1,9 +1,8 @@
 """The `predict` command: one statement, or a table in and the same rows with their labels out, a piece at a time."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from io import TextIOWrapper
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from serving.classifier import StanceClassifier
 from serving.cli import EXIT_BAD_ROWS, DeviceOption, ModelOption, RuntimeOption, errors
 from serving.errors import StancewiseError
+from serving.rows.check import checked, statement_of
+from serving.rows.read import Row, read_rows, read_standard_input, table_format
 from serving.statement import Prediction, Statement
-from serving.tables import Row, RowWriter, open_writer, read_json_lines, read_rows, statement_of, table_format
+from serving.tables import RowWriter, open_writer
 from serving.terminal import show
 
 CHUNK = 256  # rows labelled at once: enough to sort by length, few enough to stream
@@ -93,11 +94,12 @@ def label_rows(
         errors: for the progress bar and the count.
 
     Raises:
-        StancewiseError: a column of the input has the name of one that is added.
+        StancewiseError: as `checked`; a column of the input has the name of one that is added.
     """
     done = bad = 0
     with ExitStack() as stack:
-        rows = read_rows(input) if input else read_json_lines(_standard_input())
+        place, header = (str(input), input.suffix.lower() != ".jsonl") if input else ("standard input", False)
+        rows = checked(read_rows(input) if input else read_standard_input(), place, partial(_tell, errors), header)
         writer = stack.enter_context(open_writer(output))
         bar = stack.enter_context(progress(errors))
         task = bar.add_task("labelling", total=_count(input) if input and bar.disable is False else None)
@@ -115,7 +117,7 @@ def label_rows(
                 side = stack.enter_context(open_writer(bad_rows))
             side.write({"line": row.line, "reason": result})
             bad += 1
-    errors.print(f"{done:,} rows labelled" + (f", {bad:,} could not be: see {bad_rows}" if bad else ""))
+    _tell(errors, f"{done:,} rows labelled" + (f", {bad:,} could not be: see {bad_rows}" if bad else ""))
     return bad
 
 
@@ -151,9 +153,8 @@ def _alone(classifier: StanceClassifier, statement: Statement | str) -> Predicti
         return str(error)
 
 
-def _standard_input() -> Iterable[str]:
-    # As for files: bytes that are not UTF-8 make their row a bad one, not the whole stream.
-    return TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape")
+def _tell(errors: Console, text: str) -> None:
+    errors.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 def _count(path: Path) -> int | None:

@@ -23,12 +23,14 @@ from rich.text import Text
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.labels import Logits
+from serving.rows.check import statement_of
+from serving.rows.read import Row
 from serving.runtime.base import BATCH_TOKENS, CHUNK, Runtime, RuntimeName, token_batches
 from serving.scoring.manifest import BAD_ROWS, MANIFEST_FILE, Manifest, Shard, Work, model_digest, parse_manifest
 from serving.scoring.remembered import Remembered, key
 from serving.scoring.source import all_rows, files_fingerprint, find_files, passed_on, survey, to_table
 from serving.statement import Statement
-from serving.tables import Row, statement_of, whole
+from serving.tables import whole
 
 BAD_ROWS_FILE = f"{BAD_ROWS}.jsonl"
 _LOCK, _REMEMBERED = "_lock", "_remembered.sqlite"
@@ -129,6 +131,8 @@ def _begin(
         leftover.unlink()
     if not (partial / MANIFEST_FILE).exists():
         found = survey(files)
+        if found.lacking:
+            errors.print(f"--input: {found.lacking}", soft_wrap=True, markup=False, highlight=False)
         manifest = Manifest(work=work, runtime=runtime, shard_rows=shard_rows, total=found.rows)
         _write_manifest(partial, manifest)
         return found.columns, manifest

@@ -1,6 +1,5 @@
 """The files to score: which they are, what columns they have, their rows as Arrow tables."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +10,22 @@ import pyarrow.parquet as pq
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
+from serving.rows.check import Columns
+from serving.rows.read import FORMATS, Row, read_rows, table_format
 from serving.scoring.manifest import fingerprint
 from serving.statement import Prediction
-from serving.tables import FORMATS, Row, read_rows, table_format
+from serving.tables import as_text
 
 _INT64 = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What a look over the whole input finds: the columns that are passed on, and the number of rows."""
+    """What a look over the whole input finds before a row is scored."""
 
     columns: pa.Schema
     rows: int
+    lacking: str | None = None  # which of speaker and target are not there, and what is taken instead
 
 
 def find_files(path: Path) -> list[Path]:
@@ -63,7 +65,7 @@ def survey(files: Sequence[Path]) -> Survey:
 
     Raises:
         StancewiseError: a column has different types in two Parquet files, or the name of one that is added, or a
-            name that is not Unicode.
+            name that is not Unicode or nearly that of a field; no row has a text.
     """
     found = _survey_parquet(files) if files[0].suffix.lower() == ".parquet" else _survey_text(files)
     if taken := sorted(set(found.columns.names) & set(Prediction.COLUMNS)):
@@ -72,31 +74,38 @@ def survey(files: Sequence[Path]) -> Survey:
 
 
 def _survey_parquet(files: Sequence[Path]) -> Survey:
-    schemas, rows = [], 0
+    schemas, rows, seen = [], 0, Columns()
     for path in files:
         try:
             with pq.ParquetFile(path) as file:
                 schemas.append(file.schema_arrow.remove_metadata())
                 rows += file.metadata.num_rows
+                seen.see(str(path), dict.fromkeys(file.schema_arrow.names))
             columns = pa.unify_schemas(schemas, promote_options="permissive")
         except pa.ArrowInvalid as error:
             raise StancewiseError(f"{path}: not a Parquet file ({error})") from None
         except pa.ArrowTypeError as error:
             raise StancewiseError(f"{path}: a column has another type than in the files before ({error})") from None
-    return Survey(columns, rows)
+    seen.require_text(str(path))
+    return Survey(columns, rows, seen.lacking())
 
 
 def _survey_text(files: Sequence[Path]) -> Survey:
     kinds: dict[str, set[type]] = {}
-    rows = 0
-    for _, row in all_rows(files):
+    rows, seen = 0, Columns()
+    header = files[0].suffix.lower() == ".csv"
+    for file, row in all_rows(files):
         rows += 1
+        if not row.problem:
+            seen.see(file if header else f"{file}:{row.line}", row.values)
         for name, value in row.values.items():
             kinds.setdefault(name, set()).add(_kind(value))
-    if any(name != _clean(name) for name in kinds):
+    if any(name != as_text(name) for name in kinds):
         raise StancewiseError("--input: a column's name is not Unicode text; save the file as UTF-8")
+    if kinds:
+        seen.require_text(f"--input: {', '.join(file.name for file in files[:3])}")
     fields = [(name, _column_type(found - {type(None)})) for name, found in kinds.items()]
-    return Survey(pa.schema(fields), rows)
+    return Survey(pa.schema(fields), rows, seen.lacking() if kinds else None)
 
 
 def _kind(value: Any) -> type:
@@ -135,11 +144,4 @@ def to_table(rows: Sequence[dict[str, Any]], answers: Sequence[Prediction], colu
 
 
 def _cell(value: Any, kind: pa.DataType) -> Any:
-    if value is None or not pa.types.is_string(kind):
-        return value
-    return _clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
-
-
-def _clean(text: str) -> str:
-    # Parquet has no lone surrogates: in a column that is only passed on they become their escapes.
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    return as_text(value) if pa.types.is_string(kind) else value

@@ -12,6 +12,8 @@ from rich.console import Console
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
+from serving.rows.check import Columns, statement_of
+from serving.rows.read import Row
 from serving.scoring.manifest import (
     BAD_ROWS,
     MANIFEST_FILE,
@@ -24,7 +26,6 @@ from serving.scoring.manifest import (
 )
 from serving.statement import QUESTION_COLUMNS, Prediction, Statement
 from serving.store.folder import ModelSettings, read_settings
-from serving.tables import Row, statement_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -139,7 +140,7 @@ def _score(
     if folders.exists(output):
         return _already(folders, work, output, errors)
     rows = spark.read.parquet(input)
-    _check_columns(rows, input)
+    _check_columns(rows, input, errors)
     total = _count(rows)
     partial = f"{output}.partial"
     checked, answered = _answered(spark, rows, folder)
@@ -172,13 +173,20 @@ def _already(folders: Folders, work: Work, output: str, errors: Console) -> int:
 
 def _tell(text: str, manifest: Manifest, output: str, errors: Console) -> None:
     bad = f"; {manifest.bad:,} could not be: see {output}/{BAD_ROWS}" if manifest.bad else ""
-    errors.print(text + bad, soft_wrap=True, markup=False, highlight=False)
+    _say(text + bad, errors)
 
 
-def _check_columns(rows: "DataFrame", input: str) -> None:
+def _say(text: str, errors: Console) -> None:
+    errors.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def _check_columns(rows: "DataFrame", input: str, errors: Console) -> None:
     kinds = dict(rows.dtypes)
-    if "text" not in kinds:
-        raise StancewiseError(f"{input}: column text is missing")
+    columns = Columns()
+    columns.see(input, kinds)
+    columns.require_text(input)
+    if lacking := columns.lacking():
+        _say(f"{input}: {lacking}", errors)
     for name in QUESTION_COLUMNS:
         if kinds.get(name, "string") != "string":
             raise StancewiseError(f"{input}: column {name} is {kinds[name]}, not string; cast it")

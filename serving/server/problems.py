@@ -1,15 +1,22 @@
 """Everything that can go wrong with a request, and the one map from it to a status."""
 
+import codecs
 import math
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from serving.errors import StancewiseError
+from serving.rows.check import nearly
+from serving.rows.content import LOOKED_AT, other_than_text
 
+T = TypeVar("T")
+
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 CLIENT_GONE = 499  # what proxies log for a client that did not wait
 
 
@@ -109,14 +116,53 @@ class ErrorBody(BaseModel):
     details: list[Detail] = []
 
 
+def parsed(kind: TypeAdapter[T], body: bytes) -> T:
+    """A body of JSON as what a protocol asks for; a byte order mark before it is no part of it.
+
+    Raises:
+        BadShape: it is no JSON, or another shape.
+    """
+    body = body.removeprefix(codecs.BOM_UTF8)
+    try:
+        return kind.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+        if first["type"] != "json_invalid":
+            raise bad_shape(error) from None
+        problem = _no_json(body) or first["msg"]
+        raise BadShape(f"body: {problem}", [Detail(path="body", problem=problem)]) from None
+
+
+def _no_json(body: bytes) -> str | None:
+    """What a body is that does not even begin as an object or a list does."""
+    send = "send JSON as UTF-8, not compressed"
+    if not body.strip():
+        return f"empty; {send}"
+    if found := other_than_text(body[:LOOKED_AT]):
+        return f"{found[0]}, not JSON; {send}"
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 at byte {error.start}; {send}"
+    if body.lstrip()[:1] not in (b"{", b"["):
+        table = "a table goes through: python -m serving predict --input TABLE.csv"
+        return f"CSV, a form or other plain text, not JSON; {send}; {table}"
+    return None
+
+
 def bad_shape(error: ValidationError, within: str = "") -> BadShape:
-    """Every wrong field by its path, without any of its content."""
+    """Every wrong field by its path and every unknown one by its name, without any content."""
     details = []
     for one in error.errors(include_input=False, include_context=False, include_url=False):
-        known = one["type"] != "extra_forbidden"
-        # The name of an unknown field is the user's own text.
-        path = ".".join(str(part) for part in (*([within] if within else []), *one["loc"][: None if known else -1]))
-        problem = one["msg"] if known else "has a field that is not known"
+        parts, problem = [str(part) for part in one["loc"]], one["msg"]
+        if one["type"] == "extra_forbidden":
+            name = parts.pop()
+            meant = nearly(name)
+            problem = "has a field that is not known"
+            # A key of another form may be the user's own text.
+            problem += f": {name!r}" if _KEY.fullmatch(name) else ""
+            problem += f"; did you mean {meant!r}?" if meant else ""
+        path = ".".join([within, *parts] if within else parts)
         details.append(Detail(path=path or "body", problem=problem))
     first = details[0]
     return BadShape(f"{first.path}: {first.problem}", details[:20])

@@ -10,10 +10,11 @@ import mlflow
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import Object, Property
+from mlflow.types.schema import AnyType, Object, Property
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
+from serving.statement import QUESTION_COLUMNS
 from serving.store.folder import INT8_FOLDER, ModelSettings
 from serving.store.run_files import CARD_FILE, read_text
 
@@ -44,8 +45,9 @@ EXAMPLE = pd.DataFrame(
 
 def signature() -> ModelSignature:
     """Columns in and out of the MLflow model."""
-    inputs = [ColSpec(DataType.string, "text")]
-    inputs += [ColSpec(DataType.string, name, required=False) for name in ("speaker", "target")]
+    # Of any type: pandas has floats where a column is empty, and MLflow would refuse these and categories, with the
+    # texts in its message. The model checks what it gets.
+    inputs = [ColSpec(AnyType(), name, required=name == "text") for name in QUESTION_COLUMNS]
     outputs = []
     for head, labels in HEADS.items():
         probabilities = Object([Property(label, DataType.double) for label in labels])

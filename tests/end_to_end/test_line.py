@@ -132,7 +132,7 @@ HARD = [
     {"text": "'quoted'", "speaker": None, "target": None},
     {"text": "Oslo hailed the accord.", "speaker": "Oslo", "target": "the accord"},
     {"text": "word " * 3000 + "Oslo hailed the accord.", "speaker": "Oslo", "target": "the accord"},
-    {"text": "", "speaker": None, "target": "the accord"},
+    {"text": "?", "speaker": None, "target": "the accord"},
     {"text": "🚢🔥 what a deal 👏", "speaker": None, "target": "deal"},
     {"text": "رحّب الوزير بالاتفاق الجديد", "speaker": "الوزير", "target": "الاتفاق"},
     {"text": "nul\0inside the accord", "speaker": None, "target": "the accord"},
@@ -146,11 +146,30 @@ def test_pyfunc_names_the_row_that_has_no_text_and_not_what_stands_in_it(project
 
     mlflow.set_tracking_uri(project.store)
     model = mlflow.pyfunc.load_model("models:/stance@baseline")
-    with pytest.raises(Exception, match="row 1: text: Input should be a valid string") as raised:
+    with pytest.raises(Exception, match="row 1: text: empty") as raised:
         model.predict(pd.DataFrame({"text": ["a", None], "speaker": ["Oslo", "secret"]}))
     assert "secret" not in str(raised.value)
+    with pytest.raises(Exception, match="row 0: target: Input should be a valid string"):
+        model.predict(pd.DataFrame({"text": ["a"], "target": [2024]}))
     empty = model.predict(pd.DataFrame({"text": []}, dtype=str))
     assert next(iter(empty.columns)) == "stance"
+
+
+def test_pyfunc_takes_the_columns_that_pandas_makes(project):
+    import pandas as pd
+
+    mlflow.set_tracking_uri(project.store)
+    model = mlflow.pyfunc.load_model("models:/stance@baseline")
+    rows = [("Oslo hailed the accord.", None, "the accord"), ("Rome left.", None, None)]
+    plain = pd.DataFrame(rows, columns=["text", "speaker", "target"], dtype=object)
+    wanted = model.predict(plain)["stance_probabilities"].tolist()
+    for changed in (
+        plain.assign(speaker=float("nan")),
+        plain.assign(speaker=pd.NA, target=plain["target"].astype("string")),
+        plain.astype("category"),
+        plain.drop(columns="speaker").set_axis([7, 9]),
+    ):
+        assert model.predict(changed)["stance_probabilities"].tolist() == wanted
 
 
 @pytest.mark.parametrize("alias", ["champion", "baseline"])
@@ -174,7 +193,6 @@ def test_pyfunc_in_a_fresh_process_without_pickle(project, tmp_path, alias):
         assert answer["stance"] in ("support", "neutrality", "criticism")
         assert sum(answer["stance_probabilities"].values()) == pytest.approx(1)
         assert sum(answer["sentiment_probabilities"].values()) == pytest.approx(1)
-    assert answers[4]["abstained"] is True, "a blank text always abstains"
 
 
 def test_quotes_count_and_a_long_text_keeps_its_target(classifier):

@@ -3,8 +3,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from serving import StancewiseError
-from serving.tables import open_writer, read_json_lines, read_rows
+from serving.rows.read import read_rows
+from serving.tables import open_writer
 
 ROWS = [
     {"text": 'a "quoted", comma', "speaker": "Oslo", "n": 1},
@@ -34,39 +34,6 @@ def test_a_failure_leaves_nothing_behind(tmp_path, extension):
     assert path.read_text() == "the old file"
 
 
-def test_json_lines_name_the_line_of_what_cannot_be_read():
-    rows = list(read_json_lines(['{"text": "a"}\n', "\n", "{broken\n", "[1]\n"]))
-    assert [(row.line, row.problem is None) for row in rows] == [(1, True), (3, False), (4, False)]
-    assert "not JSON" in rows[1].problem
-    assert "list" in rows[2].problem
-
-
-def test_csv_rows_with_other_fields_than_the_header_are_named(tmp_path):
-    path = tmp_path / "rows.csv"
-    path.write_text('text,speaker\n"a\nb",x\nonly\none,two,three\n', encoding="utf-8")
-    rows = list(read_rows(path))
-    assert [row.line for row in rows] == [2, 4, 5]
-    assert rows[0].values == {"text": "a\nb", "speaker": "x"}
-    assert "fewer fields" in rows[1].problem
-    assert "more fields" in rows[2].problem
-
-
-def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
-    path = tmp_path / "rows.csv"
-    path.write_bytes(b"\xef\xbb\xbftext\nhello\n")
-    assert [row.values for row in read_rows(path)] == [{"text": "hello"}]
-
-
-def test_unknown_missing_and_false_files_are_errors(tmp_path):
-    with pytest.raises(StancewiseError, match=r"unknown extension '\.xlsx'"):
-        list(read_rows(tmp_path / "rows.xlsx"))
-    with pytest.raises(StancewiseError, match="no such file"):
-        list(read_rows(tmp_path / "rows.jsonl"))
-    (tmp_path / "rows.parquet").write_text("no parquet")
-    with pytest.raises(StancewiseError, match="not a Parquet file"):
-        list(read_rows(tmp_path / "rows.parquet"))
-
-
 def test_probabilities_are_json_in_csv_and_structs_in_parquet(tmp_path):
     row = {"text": "a", "stance_probabilities": {"support": 0.5, "neutrality": 0.25, "criticism": 0.25}}
     for extension in (".csv", ".parquet"):
@@ -77,9 +44,36 @@ def test_probabilities_are_json_in_csv_and_structs_in_parquet(tmp_path):
     assert pq.read_table(tmp_path / "out.parquet").to_pylist() == [row]
 
 
-def test_a_column_that_changes_its_type_is_an_error_in_parquet(tmp_path):
-    path = tmp_path / "out.parquet"
-    with pytest.raises(StancewiseError, match="changes its type"), open_writer(path) as writer:
-        for i in range(1025):
-            writer.write({"n": i if i < 1024 else "text"})
-    assert not path.exists()
+def written(path, rows):
+    with open_writer(path) as writer:
+        for row in rows:
+            writer.write(row)
+    return pq.read_table(path).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        ([{"n": 1}, {"n": 2, "note": "late"}], [{"n": 1, "note": None}, {"n": 2, "note": "late"}]),
+        ([{"n": 1}, {}, {"n": 2.5}], [{"n": 1.0}, {"n": None}, {"n": 2.5}]),
+        ([{"n": 1}, {"n": "two"}, {"n": [3]}], [{"n": "1"}, {"n": "two"}, {"n": "[3]"}]),
+        ([{"n": {"a": 1}}, {"n": {"b": "x"}}], [{"n": {"a": 1, "b": None}}, {"n": {"a": None, "b": "x"}}]),
+        ([{"n": {}}, {"n": {}}], [{"n": "{}"}, {"n": "{}"}]),
+        ([{"n": 2**70}, {"n": 1}], [{"n": str(2**70)}, {"n": "1"}]),
+        ([{"n": "\ud83d half"}, {"n": "whole"}], [{"n": "\\ud83d half"}, {"n": "whole"}]),
+    ],
+)
+@pytest.mark.parametrize("apart", [1, 1500])
+def test_parquet_keeps_every_column_and_every_value(tmp_path, rows, wanted, apart):
+    found = written(tmp_path / "out.parquet", [{"i": i} | row for row in rows for i in range(apart)])
+    without = dict.fromkeys(wanted[0])
+    assert found == [{"i": i} | without | row for row in wanted for i in range(apart)]
+    assert [file.name for file in tmp_path.iterdir()] == ["out.parquet"]
+
+
+def test_a_failure_after_a_change_of_columns_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), open_writer(tmp_path / "out.parquet") as writer:
+        for i in range(3000):
+            writer.write({"n": i} if i < 1500 else {"late": i})
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from serving.errors import StancewiseError, describe
 from serving.inputs import find_mention
 from serving.labels import HEADS
-from serving.tables import read_rows
+from serving.rows.check import values_of
+from serving.rows.read import read_rows
 from training.data.corpus import Corpus, LabelledStatement
 from training.data.leaks import find_leaks
 from training.data.similar import NEAR_DUPLICATE, similar_texts
@@ -85,14 +86,12 @@ def _read_all(paths: list[Path]) -> tuple[list[Corpus], list[Problem]]:
 
 def _read(path: Path) -> tuple[Corpus, list[Problem]]:
     file, problems = Corpus(path, []), []
-    if path.read_bytes()[:3] == b"\xef\xbb\xbf":
-        problems.append(Problem(path, 1, "starts with a byte order mark; save as UTF-8 without it"))
     for row in read_rows(path):
         if row.problem:
             problems.append(Problem(path, row.line, row.problem))
             continue
         try:
-            file.rows.append(LabelledStatement.model_validate(row.values))
+            file.rows.append(LabelledStatement.model_validate(values_of(row, row.values)))
             file.lines.append(row.line)
         except ValidationError as error:
             problems.append(Problem(path, row.line, describe(error)))
@@ -112,8 +111,6 @@ def _placed(files: list[Corpus]) -> Iterator[tuple[Corpus, int, LabelledStatemen
 
 
 def _row_problems(row: LabelledStatement) -> Iterator[str]:
-    if not row.text.strip():
-        yield "text: empty"
     if len(row.text) > LONGEST_TEXT:
         yield f"text: {len(row.text):,} characters, at most {LONGEST_TEXT:,}; cut it into statements"
     odd = sorted({c for c in row.text if c == "\ufffd" or (unicodedata.category(c) == "Cc" and c not in "\t\n")})

@@ -1,22 +1,44 @@
 """Labelled statements on disk: one JSON object a line."""
 
 import hashlib
+import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from serving.errors import StancewiseError, describe
 from serving.labels import HEADS, label_indices
+from serving.rows.check import values_of
+from serving.rows.read import read_rows
 from serving.statement import Statement
-from serving.tables import read_rows
 
+_WHOLE_NUMBER = re.compile(r"[+-]?\d+(?:\.0+|(?:\.\d+)?[eE]\+\d{2})")  # as pandas and R write floats
+
+
+def identifier(value: Any) -> Any:
+    """An id or group as text; 7, 7.0 and "7.0" are one: a column of numbers with a gap becomes floats in pandas."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        value = repr(value) if math.isfinite(value) else None
+    elif isinstance(value, int):
+        value = str(value)
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        number = Decimal(value)
+        return str(int(number)) if number == int(number) else value
+    return value
+
+
+Identifier = Annotated[str, BeforeValidator(identifier)]
 Stance = Literal["support", "neutrality", "criticism"]
 Sentiment = Literal["positive", "neutral", "negative"]
 
@@ -24,13 +46,13 @@ Sentiment = Literal["positive", "neutral", "negative"]
 class LabelledStatement(Statement):
     """A statement with its labels; a head without a label is None and teaches nothing."""
 
-    id: str
+    id: Identifier
     stance: Stance | None = None
     sentiment: Sentiment | None = None
     stance_votes: tuple[Stance, ...] | None = None  # one per annotator; training then aims at their shares
     taught: dict[str, tuple[float, float, float]] | None = None  # head -> probabilities of a teacher model
     domain: str | None = None
-    group: str | None = None
+    group: Annotated[str | None, BeforeValidator(identifier)] = None
     note: str | None = None
 
     def statement(self) -> Statement:
@@ -150,9 +172,8 @@ def read_corpus(path: Path) -> Corpus:
     for row in read_rows(path):
         if row.problem:
             raise StancewiseError(f"{path}:{row.line}: {row.problem}")
-        known = {key: value for key, value in row.values.items() if key in LabelledStatement.model_fields}
         try:
-            rows.append(LabelledStatement.model_validate(known))
+            rows.append(LabelledStatement.model_validate(values_of(row, LabelledStatement.model_fields)))
         except ValidationError as error:
             raise StancewiseError(f"{path}:{row.line}: {describe(error)}") from None
         lines.append(row.line)

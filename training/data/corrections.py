@@ -5,8 +5,9 @@ from pathlib import Path
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
-from serving.tables import read_rows
-from training.data.corpus import Corpus
+from serving.rows.check import cell
+from serving.rows.read import read_rows
+from training.data.corpus import Corpus, identifier
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def read_corrections(path: Path) -> list[Correction]:
             raise StancewiseError(f"{place}: {row.problem}")
         if missing := [name for name in ("id", "head", "corrected") if name not in row.values]:
             raise StancewiseError(f"{place}: no column {missing[0]}; id, head and corrected are needed")
-        label = str(row.values["corrected"] or "").strip()
+        label = str(cell(row, "corrected") or "").strip()
         if not label:
             continue
         head = str(row.values["head"])
@@ -42,7 +43,7 @@ def read_corrections(path: Path) -> list[Correction]:
             raise StancewiseError(
                 f"{place}: corrected {label!r} is not a {head} label; the labels are {', '.join(HEADS[head])}"
             )
-        found.append(Correction(place, str(row.values["id"]), head, label))
+        found.append(Correction(place, str(identifier(row.values["id"])), head, label))
     return found
 
 

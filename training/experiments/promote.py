@@ -23,9 +23,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from serving.errors import StancewiseError
+from serving.rows.read import read_rows
 from serving.store.package import register
 from serving.store.run_files import find_run, read_config
-from serving.tables import read_rows
 from training.config import RegistryName, Section
 from training.evaluation.compare import compare, read_sides
 

@@ -15,7 +15,6 @@ from pydantic import (
     Field,
     StringConstraints,
     TypeAdapter,
-    ValidationError,
     model_validator,
 )
 from starlette.responses import Response, StreamingResponse
@@ -40,8 +39,8 @@ from serving.server.problems import (
     NoParser,
     Problem,
     TooLarge,
-    bad_shape,
     documented,
+    parsed,
     respond,
 )
 from serving.server.routes.v1 import EXAMPLE, ModelName, model_name
@@ -191,7 +190,7 @@ async def article(request: Request) -> Response:
 async def explain(request: Request) -> Response:
     """The effect of leaving out each word; the model is asked about as many versions as the text has words, and two."""
     engine = engine_of(request)
-    query = _parsed(EXPLAIN_QUERY, request.state.body)
+    query = parsed(EXPLAIN_QUERY, request.state.body)
     words, asked = versions(query)
     request.state.fields = {"statements": len(asked)}
     answers, _ = await while_connected(request, engine.answer_in_pieces(asked))
@@ -217,18 +216,11 @@ def parse_article(body: bytes, most: int) -> ArticleQuery:
         TooLarge: the text is too long.
         StancewiseError: the text is empty or no text.
     """
-    query: ArticleQuery = _parsed(ARTICLE_QUERY, body)
+    query = parsed(ARTICLE_QUERY, body)
     if len(query.text) > most:
         raise TooLarge(f"the text has {len(query.text):,} characters; send at most {most:,} at once")
     check_text(query.text)
     return query
-
-
-def _parsed(kind: TypeAdapter[Any], body: bytes) -> Any:
-    try:
-        return kind.validate_json(body)
-    except ValidationError as error:
-        raise bad_shape(error) from None
 
 
 async def _label(request: Request, engine: Engine, query: ArticleQuery, tell: Tell) -> bytes:

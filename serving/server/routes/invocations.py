@@ -1,6 +1,5 @@
 """MLflow's scoring protocol: /ping, /version and /invocations, as `mlflow models serve` answers them."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,8 +7,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.responses import PlainTextResponse, Response
 
+from serving.rows.check import refuse_nearly, values_of
+from serving.rows.read import Row
 from serving.server.engine import engine_of
-from serving.server.problems import REFUSALS, BadShape, bad_shape, documented
+from serving.server.problems import REFUSALS, BadShape, bad_shape, documented, parsed
 from serving.statement import QUESTION_COLUMNS, Prediction, Statement
 
 router = APIRouter()
@@ -99,13 +100,12 @@ def parse_statements(body: bytes) -> list[Statement]:
 
     Raises:
         BadShape: it is none of the protocol's forms, or a row is no statement.
+        StancewiseError: a column is nearly a field.
     """
-    try:
-        invocation = INVOCATION.validate_json(body)
-    except ValidationError as error:
-        raise bad_shape(error) from None
-    form, records = _records(invocation)
-    rows = [{key: _missing(value) for key, value in row.items() if key in QUESTION_COLUMNS} for row in records]
+    form, records = _records(parsed(INVOCATION, body))
+    for number, record in enumerate(records):
+        refuse_nearly(f"{form}.{number}", record, QUESTION_COLUMNS)
+    rows = [values_of(Row(number, record), QUESTION_COLUMNS) for number, record in enumerate(records)]
     try:
         return STATEMENTS.validate_python(rows)
     except ValidationError as error:
@@ -140,8 +140,3 @@ def _columns(form: str, columns: dict[str, Any]) -> list[dict[str, Any]]:
     if len(lists) != len(columns) or len({len(value) for value in lists.values()}) != 1:
         raise BadShape(f"{form}: all columns need lists of the same length")
     return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
-
-
-def _missing(value: Any) -> Any:
-    """None for pandas' missing number."""
-    return None if isinstance(value, float) and math.isnan(value) else value

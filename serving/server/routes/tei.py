@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.responses import Response
 
 from serving.server.engine import engine_of
-from serving.server.problems import REFUSALS, BadShape, bad_shape
+from serving.server.problems import REFUSALS, BadShape, bad_shape, parsed
 from serving.statement import Prediction, Statement
 
 router = APIRouter()
@@ -78,10 +78,7 @@ def parse_query(body: bytes) -> tuple[Query, list[Statement], bool]:
     Raises:
         BadShape: the body is no such query.
     """
-    try:
-        query = QUERY.validate_json(body)
-    except ValidationError as error:
-        raise bad_shape(error) from None
+    query = parsed(QUERY, body)
     if query.raw_scores or (query.parameters and query.parameters.function_to_apply not in (None, "softmax")):
         raise BadShape("raw_scores: only calibrated probabilities are served; leave it out")
     inputs = query.inputs

@@ -1,16 +1,17 @@
 """Our own protocol: /v1/predict and /v1/model."""
 
+import codecs
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import Response
 
 from serving.labels import HEADS, Head
 from serving.server.engine import engine_of
 from serving.server.models import Served
-from serving.server.problems import REFUSALS, BadShape, bad_shape, documented
+from serving.server.problems import REFUSALS, BadShape, documented, parsed
 from serving.statement import Prediction, Statement
 
 router = APIRouter()
@@ -124,12 +125,9 @@ def parse_statements(body: bytes) -> Sequence[Statement]:
     Raises:
         BadShape: it is neither.
     """
-    try:
-        if body.lstrip()[:1] != b"[":
-            return [STATEMENT.validate_json(body)]
-        statements = STATEMENTS.validate_json(body)
-    except ValidationError as error:
-        raise bad_shape(error) from None
+    if body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] != b"[":
+        return [parsed(STATEMENT, body)]
+    statements = parsed(STATEMENTS, body)
     if not statements:
         raise BadShape("body: an empty list; send at least one statement")
     return statements

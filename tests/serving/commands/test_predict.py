@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from serving.commands import predict
-from serving.tables import Row
+from serving.rows.read import Row
 from tests.conftest import read_lines, write_lines
 
 MODEL = ("--model", "models:/stance@champion")
@@ -25,7 +25,7 @@ def test_a_file_keeps_its_columns_and_gains_the_labels(project, tmp_path, extens
     source = write_lines(tmp_path / "rows.jsonl", rows)
     output = tmp_path / f"out{extension}"
     project.run("serving", "predict", *MODEL, "--input", str(source), "--output", str(output))
-    from serving.tables import read_rows
+    from serving.rows.read import read_rows
 
     found = [row.values for row in read_rows(output)]
     assert list(found[0]) == ["text", "speaker", "source", *ADDED]

@@ -29,7 +29,7 @@ def test_the_weighting_is_that_of_scikit_learn(tmp_path, template):
         template=template,
         max_length=1,
     )
-    unseen = [*texts, Statement(text=""), Statement(text="qqqqq zzzzz")]
+    unseen = [*texts, Statement(text="?"), Statement(text="qqqqq zzzzz")]
     expected = vectorizer.transform(unseen) @ weights + bias
     np.testing.assert_allclose(all_logits(TfidfRuntime(tmp_path, settings), unseen), expected, atol=1e-9)
 

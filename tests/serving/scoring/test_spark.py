@@ -180,7 +180,7 @@ def test_when_spark_gives_up_there_is_no_output(project, source, tmp_path):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"words": ["x"]}, "column text is missing"),
+        ({"words": ["x"]}, "no column 'text'; rename the column of the texts to 'text'; its columns: 'words'"),
         ({"text": [1]}, "column text is bigint, not string"),
         ({"text": ["x"], "target_start": [1]}, "column target_start is not read"),
         ({"text": ["x"], "Stance": ["x"]}, "column 'Stance' is there already"),

@@ -71,7 +71,9 @@ def test_every_form_of_mlflow_s_data(server, expected):
         ({"inputs": {"text": ["a", "b"], "target": ["c"]}}, "inputs: all columns need lists of the same length"),
         ({"dataframe_split": {"columns": ["text"], "data": [["a", "b"]]}}, "every row needs 1 values"),
         ({"dataframe_records": [{"text": "a"}, {"target": "b"}]}, "dataframe_records.1.text: Field required"),
-        ({"signature": 1}, "body: has a field that is not known"),
+        ({"signature": 1}, "body: has a field that is not known: 'signature'"),
+        ({"dataframe_records": [{"text": "a", "Target": "b"}]}, "dataframe_records.0: columns that would not be read"),
+        ({"inputs": {"text": ["a"], "holder": ["b"]}}, "'holder' as 'speaker'"),
     ],
 )
 def test_what_mlflow_s_protocol_does_not_know(server, body, path):

@@ -16,6 +16,7 @@ from rich.console import Console
 from serving.errors import StancewiseError
 from tests.conftest import write_lines
 from training.config import DataSet
+from training.data.corpus import identifier
 from training.data.sources import PUBLIC, read_set
 from training.data.summary import summary
 
@@ -722,23 +723,64 @@ def test_rows_that_do_not_fit(kind, change, message, tmp_path):
     assert "cheered" not in str(error.value)
 
 
-@pytest.mark.parametrize("how", ["missing", "mark", "windows", "latin"])
+@pytest.mark.parametrize("how", ["mark", "windows"])
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_a_table_that_is_not_plain_utf8(kind, how, tmp_path):
+def test_a_table_as_spreadsheets_save_it(kind, how, tmp_path):
+    path = write_own(tmp_path / f"mine.{kind}", TABLE)
+    rows = read_own(path).rows
+    path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n"))
+    damage(path, how)
+    assert read_own(path).rows == rows
+
+
+@pytest.mark.parametrize(("how", "message"), [("missing", ": no such file"), ("latin", r":\d: not UTF-8: byte 0xE9")])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_table_that_cannot_be_read(kind, how, message, tmp_path):
     path = write_own(tmp_path / f"mine.{kind}", TABLE)
     damage(path, how)
-    if (kind, how) == ("csv", "windows"):
-        path.write_bytes(path.read_bytes().replace(b"\r\r\n", b"\r\n"))
-        assert len(read_own(path).rows) == 3  # RFC 4180
-        return
-    message = {
-        "missing": "cannot be read",
-        "mark": ":1: starts with a byte",
-        "windows": ":1: Windows",
-        "latin": "UTF-8",
-    }
-    with pytest.raises(StancewiseError, match=rf"mine.{kind}.*{message[how]}"):
+    with pytest.raises(StancewiseError, match=rf"mine.{kind}{message}"):
         read_own(path)
+
+
+def test_missing_words_of_a_csv_are_no_labels_names_or_groups(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        'text,speaker,stance,sentiment,group\n"a",NA,NA,positive,NA\n"b","NA",support,NaN,1\n"c",x,NULL,NA,2\n',
+        encoding="utf-8",
+    )
+    first, second = read_own(path, {}, {}).rows  # the third has no label left
+    assert (first.speaker, first.stance, first.sentiment, first.group) == (None, None, "positive", None)
+    assert (second.speaker, second.stance, second.sentiment, second.group) == ("NA", "support", None, "1")
+    mapped = {"stance": {"NA": "neutrality", "support": "support"}}
+    assert read_own(path, {}, mapped).rows[0].stance == "neutrality"
+
+
+@pytest.mark.parametrize("column", ["Target", "holder", "Stance", "GROUP"])
+def test_a_column_that_is_nearly_a_field_is_named_or_mapped(column, tmp_path):
+    rows = [{"text": "Yes.", "sentiment": "positive", column: "x"}]
+    path = write_own(tmp_path / "mine.jsonl", rows)
+    with pytest.raises(StancewiseError, match=rf"mine.jsonl:1: .*{column}.* or name it under columns"):
+        read_own(path, {}, {})
+    assert read_own(path, {"note": column}, {}).rows[0].note == "x"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("7", "7.0"), ("7", 7.0), (7, "7.00"), ("100000", "1e+05"), (100000, "1E+05"), ("-3", "-3.0")]
+)
+def test_a_group_that_became_a_float_is_the_same_group(one, other, tmp_path):
+    groups = []
+    for place, group in enumerate((one, other)):
+        row = {"id": str(place), "text": "Yes.", "stance": "support", "group": group}
+        csv, lines = tmp_path / f"{place}.csv", write_lines(tmp_path / f"{place}.jsonl", [row])
+        pd.DataFrame([row]).to_csv(csv, index=False)
+        corpora = [read_own(csv, {}, {}), read_own(lines, {}, {}), read_set(DataSet(path=lines))]
+        groups += [corpus.rows[0].group for corpus in corpora]
+    assert len(set(groups)) == 1, groups
+
+
+@pytest.mark.parametrize("value", ["7.5", "7.0.0", "1e5", "12e4ab", "v1.0", "007", ""])
+def test_other_identifiers_stay_as_they_are(value):
+    assert identifier(value) == value
 
 
 @pytest.mark.parametrize(

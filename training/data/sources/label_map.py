@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
+from serving.rows.read import shown
 from training.config import DataSet, label_word
-from training.data.sources.lines import shown
 
 _SHOWN = 20  # unknown labels; a column of texts has as many as rows
 

@@ -10,10 +10,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from serving.errors import StancewiseError, describe
-from serving.tables import read_json_lines
+from serving.rows.read import read_json_lines, shown
 from training.data.corpus import LabelledStatement
-
-_LONGEST_SHOWN = 40  # characters of a label or column; a longer one may be a text that stands in the wrong place
 
 T = TypeVar("T")
 
@@ -53,13 +51,8 @@ class Record:
         return labels[value]
 
 
-def shown(value: str) -> str:
-    """A label or a column's name for a message; nothing so long that it could be a text."""
-    return repr(value) if len(value) <= _LONGEST_SHOWN else f"(of {len(value)} characters)"
-
-
-def read_text(path: Path, windows_line_ends: bool = False) -> str:
-    """A UTF-8 file.
+def read_text(path: Path) -> str:
+    """A UTF-8 file as its authors publish it.
 
     Raises:
         StancewiseError: it is missing, starts with a byte order mark, has Windows line ends or is not UTF-8.
@@ -71,7 +64,7 @@ def read_text(path: Path, windows_line_ends: bool = False) -> str:
     if content.startswith(b"\xef\xbb\xbf"):
         raise StancewiseError(f"{path}:1: starts with a byte order mark; save as UTF-8 without it")
     place = content.find(b"\r\n")
-    if place >= 0 and not windows_line_ends:
+    if place >= 0:
         fix = "save with Unix line ends (git: core.autocrlf=false)"
         raise StancewiseError(f"{path}:{_line(content, place)}: Windows line ends; {fix}")
     try:

@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from serving.errors import StancewiseError
-from serving.tables import read_rows, table_format
+from serving.labels import HEADS
+from serving.rows.check import FIELDS, cell, refuse_nearly
+from serving.rows.read import Row, listed, read_rows, shown
 from training.config import DataSet
-from training.data.corpus import Corpus, LabelledStatement
+from training.data.corpus import Corpus, LabelledStatement, identifier
 from training.data.sources.label_map import LabelMap
-from training.data.sources.lines import Record, labelled, read_text, shown
+from training.data.sources.lines import Record, labelled
 
 _FIELDS = tuple(LabelledStatement.model_fields)
 _LABELS = {"stance", "sentiment", "stance_votes"}
@@ -24,31 +26,29 @@ def read_table(wanted: DataSet) -> Corpus:
     """
     path = wanted.path
     assert path is not None  # the config sees to it
-    kind = table_format(path)
-    if kind != ".parquet":
-        read_text(path, windows_line_ends=kind == ".csv")  # for its checks: RFC 4180 ends lines the Windows way
-    records = []
-    for number, row in enumerate(read_rows(path)):
+    found = []
+    for row in read_rows(path):
         if row.problem:
             raise StancewiseError(
                 f"{path}:{row.line}: {row.problem}; correct the row, or fetch the file again if it is cut short"
             )
-        records.append(Record(path, row.line, number, row.values))
-    columns = _columns(wanted, dict.fromkeys(name for record in records for name in record.values))
+        found.append(row)
+    columns = _columns(wanted, dict.fromkeys(name for row in found for name in row.values))
     label_map = LabelMap(wanted)
-    labels = [_labels(record, columns, label_map) for record in records]
+    labels = [_labels(row, columns, label_map) for row in found]
     label_map.refuse_unknown()
     rows, lines = [], []
-    for record, given in zip(records, labels, strict=True):
-        statement = labelled(record, _values(record, columns) | given)
+    for number, (row, given) in enumerate(zip(found, labels, strict=True)):
+        record = Record(path, row.line, number, row.values)
+        statement = labelled(record, _values(record, row, columns) | given)
         if statement.stance or statement.sentiment or wanted.teacher:
             rows.append(statement)
-            lines.append(record.line)
+            lines.append(row.line)
     if not rows:
         raise StancewiseError(
             f"{path}: no row with a stance or a sentiment; name their columns under columns, or a teacher"
         )
-    return Corpus(path, rows, lines, unlabelled=len(records) - len(rows))
+    return Corpus(path, rows, lines, unlabelled=len(found) - len(rows))
 
 
 def _columns(wanted: DataSet, present: Iterable[str]) -> dict[str, str]:
@@ -60,9 +60,11 @@ def _columns(wanted: DataSet, present: Iterable[str]) -> dict[str, str]:
                 f"columns: {field!r} is not a known field{_near(field, _FIELDS)}: {', '.join(_FIELDS)}"
             )
         if column not in present:
-            names = ", ".join(shown(name) for name in present)
             missing = f"no column {column!r} (columns.{field})"
-            raise StancewiseError(f"{wanted.path}:1: {missing}{_near(column, present)}; its columns: {names}")
+            raise StancewiseError(f"{wanted.path}:1: {missing}{_near(column, present)}; its columns: {listed(present)}")
+    fields = [field for field in (*FIELDS, *HEADS, "group") if field not in wanted.columns]
+    unmapped = [column for column in present if column not in wanted.columns.values()]
+    refuse_nearly(f"{wanted.path}:1", unmapped, fields, " or name it under columns in the config")
     columns = {field: field for field in _FIELDS if field in present} | wanted.columns
     for head in wanted.labels:
         if columns.keys().isdisjoint((head, f"{head}_votes")):
@@ -72,8 +74,8 @@ def _columns(wanted: DataSet, present: Iterable[str]) -> dict[str, str]:
                 f"its columns: {names}"
             )
     if "text" not in columns:
-        names = ", ".join(shown(name) for name in present)
-        raise StancewiseError(f"{wanted.path}:1: no column 'text'; name it under columns.text; its columns: {names}")
+        fix = "name it under columns.text"
+        raise StancewiseError(f"{wanted.path}:1: no column 'text'; {fix}; its columns: {listed(present)}")
     return columns
 
 
@@ -82,9 +84,9 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {shown(near[0])}?" if near else ""
 
 
-def _values(record: Record, columns: dict[str, str]) -> dict[str, Any]:
+def _values(record: Record, row: Row, columns: dict[str, str]) -> dict[str, Any]:
     """The cells of a row, but for its labels."""
-    cells = {field: _cell(record.values.get(column)) for field, column in columns.items() if field not in _LABELS}
+    cells = {field: cell(row, column) for field, column in columns.items() if field not in _LABELS}
     for field in _OFFSETS:
         if cells.get(field) is not None:
             cells[field] = _offset(record, field, cells[field])
@@ -93,21 +95,16 @@ def _values(record: Record, columns: dict[str, str]) -> dict[str, Any]:
     return {field: _as_text(field, value) for field, value in cells.items()}
 
 
-def _labels(record: Record, columns: dict[str, str], label_map: LabelMap) -> dict[str, Any]:
+def _labels(row: Row, columns: dict[str, str], label_map: LabelMap) -> dict[str, Any]:
     """The labels and votes of a row, in our words."""
     found: dict[str, Any] = {}
     for field in _LABELS & columns.keys():
-        value = record.values.get(columns[field])
+        value = row.values.get(columns[field])
+        missing = cell(row, columns[field]) is None
         cells = value if isinstance(value, list) else [value]
-        ours = [label_map.ours(field, cell, _cell(cell) is None, record.line) for cell in cells]
+        ours = [label_map.ours(field, one, missing or one is None, row.line) for one in cells]
         found[field] = [label for label in ours if label] or None if isinstance(value, list) else ours[0]
     return found
-
-
-def _cell(value: Any) -> Any:
-    """None for an empty cell: blank in CSV, null or NaN in Parquet."""
-    blank = value is None or value != value or (isinstance(value, str) and not value.strip())  # noqa: PLR0124 (NaN)
-    return None if blank else value
 
 
 def _offset(record: Record, field: str, value: Any) -> int:
@@ -123,6 +120,6 @@ def _offset(record: Record, field: str, value: Any) -> int:
 
 
 def _as_text(field: str, value: Any) -> Any:
-    """Numbers in a text column (an id, a group) as text."""
+    """Numbers in a column of texts as text, as in a CSV."""
     numeric = isinstance(value, int | float) and field not in _OFFSETS
-    return str(value) if numeric else value
+    return identifier(value) if numeric else value

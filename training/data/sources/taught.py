@@ -16,9 +16,9 @@ from serving.article.reading.pairs import Candidates, Paragraph, candidates
 from serving.article.reading.parse import load_pipeline
 from serving.article.text.blocks import find_blocks, parsable
 from serving.errors import StancewiseError
+from serving.rows.read import read_rows
 from serving.runtime.pairs import ANSWERS
 from serving.runtime.reader import PairReader
-from serving.tables import read_rows
 
 if TYPE_CHECKING:
     from spacy.tokens import Token

@@ -18,10 +18,11 @@ from rich.progress import track
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.labels import HEADS
+from serving.rows.check import statement_of
+from serving.rows.read import Row, read_rows
 from serving.statement import Statement
-from serving.tables import Row, read_rows, statement_of
 from training.data.checksums import check
-from training.data.corpus import Corpus
+from training.data.corpus import Corpus, identifier
 
 _CHUNK = 256  # rows between two movements of the progress bar
 
@@ -80,7 +81,7 @@ def _id(row: Row, place: str) -> str:
     if row.problem or row.values.keys().isdisjoint(("text", "id")):
         raise StancewiseError(f"{place}: {row.problem or 'no text and no id; make it with predict or teach'}")
     if "text" not in row.values:
-        return str(row.values["id"])
+        return str(identifier(row.values["id"]))
     statement = statement_of(row)
     if isinstance(statement, str):
         raise StancewiseError(f"{place}: {statement}")
