@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
-from serving.errors import StancewiseError
+from serving.errors import StancewiseError, message
 
 CLIENT_GONE = 499  # what proxies log for a client that did not wait
 
@@ -116,7 +116,7 @@ def bad_shape(error: ValidationError, within: str = "") -> BadShape:
         known = one["type"] != "extra_forbidden"
         # The name of an unknown field is the user's own text.
         path = ".".join(str(part) for part in (*([within] if within else []), *one["loc"][: None if known else -1]))
-        problem = one["msg"] if known else "has a field that is not known"
+        problem = message(one["msg"]) if known else "has a field that is not known"
         details.append(Detail(path=path or "body", problem=problem))
     first = details[0]
     return BadShape(f"{first.path}: {first.problem}", details[:20])

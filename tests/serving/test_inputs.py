@@ -152,3 +152,50 @@ def test_tokens_are_those_of_transformers(tokenizer, text, pair):
     expected = tokenizer(text, pair, return_token_type_ids=True)
     assert row.ids == expected["input_ids"]
     assert row.types == expected["token_type_ids"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "found"),
+    [
+        ("Oslo hailed the miners’ plan.", "the miners' plan", "the miners’ plan"),
+        ("Oslo hailed the miners' plan.", "the miners’ plan", "the miners' plan"),
+        ("Oslo hailed the tax‑cut bill.", "tax-cut bill", "tax‑cut bill"),
+        ("Oslo–Rome talks failed.", "Oslo-Rome talks", "Oslo–Rome talks"),
+        ("Oslo hailed the\u00a0\u200bplan.", "the plan", "the\u00a0\u200bplan"),
+        ("Oslo hailed the tri\u00adumph.", "triumph", "tri\u00adumph"),
+        ("Zoe\u0308 Ask left.", "Zoë Ask", "Zoe\u0308 Ask"),
+        ("Zoë Ask left.", "Zoe\u0308 Ask", "Zoë Ask"),
+        ("Fish &amp; Sons left.", "Fish & Sons", "Fish &amp; Sons"),
+        ("Ｏｓｌｏ left.", "Oslo", "Ｏｓｌｏ"),
+        ("Zoe\u0308 met Zoe.", "Zoe", "Zoe"),
+    ],
+)
+def test_a_name_is_found_however_it_is_written(text, name, found):
+    start, end = find_mention(text, name)
+    assert text[start:end] == found
+    assert (start, end) == (text.index(found, 5 if name == "Zoe" else 0), end)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "problem"),
+    [
+        ({"target_start": 19, "target_end": 27}, "the text at 19:27 is not the target named"),  # UTF-16 units
+        ({"target_start": 18, "target_end": 26}, "the text at 18:26 is not"),  # counted from 1
+        ({"target_start": 170, "target_end": 178}, "offsets 170:178 are outside the text of 56 characters"),
+        ({"target_start": 25, "target_end": 17}, "offsets 25:17 are outside"),
+        ({"target_start": 17}, "give target, target_start and target_end, or no offsets"),
+        ({"target_end": 25}, "give target, target_start and target_end, or no offsets"),
+        ({"speaker_start": 2, "speaker_end": 6}, "give speaker, speaker_start and speaker_end, or no offsets"),
+    ],
+)
+def test_offsets_that_are_not_on_the_mention_are_refused(offsets, problem):
+    text = "😀😀Oslo praised the\u2009quay-ban, but Rome hates the quay-tax."
+    at = text.index("quay-ban")
+    moved = {key: value + at - 17 if value < 100 else value for key, value in offsets.items()}
+    given = Statement(text=text, target="quay\u2011ban", target_start=at, target_end=at + 8)
+    assert text[given.target_start : given.target_end] == "quay-ban"
+    with pytest.raises(ValidationError) as caught:
+        Statement(text=text, target="quay-ban", **moved)
+    said = describe(caught.value)
+    assert problem.split(":")[0].split(" 1")[0][:20] in said
+    assert "quay-ban" not in said
