@@ -18,7 +18,6 @@ _ENTITY = re.compile(r"&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za
 _MOST_TIMES = 3  # that a page may have been escaped
 _INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff"
 _COMPATIBLE = "\ufb00-\ufb06\uff01-\uff5e\U0001d400-\U0001d7ff"  # ligatures, full width, bold letters of posts
-_ACCENTS = "\u0300-\u036f"  # behind a letter that has no form of its own with them
 _HYPHENS = "\u2010\u2011\ufe63"
 _APOSTROPHES = "`´ʹʻʼʽˈ‛′＇ꞌ"
 _ODD = re.compile(
@@ -83,7 +82,7 @@ def pattern_of(names: Sequence[str], whole: bool = True) -> "re.Pattern[str]":
     """
     words = (alike(spelled(name).text).split() or name.split() for name in sorted(names, key=len, reverse=True))
     parts = "|".join(r"\s+".join(map(re.escape, one)) for one in words if one)
-    return re.compile(rf"(?<!\w)(?:{parts})(?![\w{_ACCENTS}])" if whole else parts, re.IGNORECASE)
+    return re.compile(rf"(?<!\w)(?:{parts})(?!\w)" if whole else parts, re.IGNORECASE)
 
 
 def _unescaped(entity: str) -> str:

@@ -1,9 +1,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from transformers import AutoTokenizer
 
 from serving import StancewiseError, Statement
+from serving.errors import describe
 from serving.inputs import MARKS, InputEncoder, Rendered, find_mention
 
 
@@ -179,23 +181,20 @@ def test_a_name_is_found_however_it_is_written(text, name, found):
 @pytest.mark.parametrize(
     ("offsets", "problem"),
     [
-        ({"target_start": 19, "target_end": 27}, "the text at 19:27 is not the target named"),  # UTF-16 units
-        ({"target_start": 18, "target_end": 26}, "the text at 18:26 is not"),  # counted from 1
-        ({"target_start": 170, "target_end": 178}, "offsets 170:178 are outside the text of 56 characters"),
-        ({"target_start": 25, "target_end": 17}, "offsets 25:17 are outside"),
-        ({"target_start": 17}, "give target, target_start and target_end, or no offsets"),
-        ({"target_end": 25}, "give target, target_start and target_end, or no offsets"),
+        ({"target_start": 22, "target_end": 30}, "target: the text at 22:30 is not the target named"),  # UTF-16 units
+        ({"target_start": 21, "target_end": 29}, "target: the text at 21:29 is not the target named"),  # from 1
+        ({"target_start": 170, "target_end": 178}, "target: offsets 170:178 are outside the text of 60 characters"),
+        ({"target_start": 28, "target_end": 20}, "target: offsets 28:20 are outside the text"),
+        ({"target_start": 20}, "give target, target_start and target_end, or no offsets"),
+        ({"target_end": 28}, "give target, target_start and target_end, or no offsets"),
         ({"speaker_start": 2, "speaker_end": 6}, "give speaker, speaker_start and speaker_end, or no offsets"),
     ],
 )
 def test_offsets_that_are_not_on_the_mention_are_refused(offsets, problem):
-    text = "😀😀Oslo praised the\u2009quay-ban, but Rome hates the quay-tax."
-    at = text.index("quay-ban")
-    moved = {key: value + at - 17 if value < 100 else value for key, value in offsets.items()}
-    given = Statement(text=text, target="quay\u2011ban", target_start=at, target_end=at + 8)
-    assert text[given.target_start : given.target_end] == "quay-ban"
+    text = "😀😀 Oslo praised the quay-ban, but Rome hates the quay-taxes."
+    right = Statement(text=text, target="quay\u2011ban", target_start=20, target_end=28)
+    assert text[right.target_start : right.target_end] == "quay-ban"
     with pytest.raises(ValidationError) as caught:
-        Statement(text=text, target="quay-ban", **moved)
-    said = describe(caught.value)
-    assert problem.split(":")[0].split(" 1")[0][:20] in said
-    assert "quay-ban" not in said
+        Statement(text=text, target="quay-ban", **offsets)
+    assert problem in describe(caught.value)
+    assert "quay-ban" not in describe(caught.value)
