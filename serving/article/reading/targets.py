@@ -61,8 +61,9 @@ def targets(tokens: Sequence["Token"], given: Given | None, names: Names) -> Ite
 
 
 def _is_called(name: str, pattern: "re.Pattern[str]") -> bool:
-    """Whether a name is one of the user's, who may have given it with an article."""
-    return any(pattern.fullmatch(alike(one)) for one in (name, f"the {name}"))
+    """Whether a name is one of the user's, with or without an article."""
+    bare = re.sub(r"^the\s+", "", alike(name), flags=re.IGNORECASE)
+    return any(pattern.fullmatch(one) for one in (bare, f"the {bare}"))
 
 
 def mention(token: "Token") -> Offsets:
