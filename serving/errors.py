@@ -15,7 +15,16 @@ class StancewiseError(Exception):
 
 def describe(error: ValidationError) -> str:
     """What is wrong, field by field, without repeating a value: it may be a user's text."""
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    problems = []
+    for one in error.errors():
+        place = ".".join(map(str, one["loc"]))  # none: the row as a whole, whose message names the field
+        problems.append(f"{place}: {message(one['msg'])}" if place else message(one["msg"]))
+    return "; ".join(problems)
+
+
+def message(said: str) -> str:
+    """What a check of ours says, without what pydantic puts before it."""
+    return said.removeprefix("Value error, ")
 
 
 def disk_is_full(error: BaseException) -> bool:

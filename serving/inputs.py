@@ -8,15 +8,18 @@ Templates:
 - `blind`: the text alone; the control that shows what holder and target are worth.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from serving.errors import StancewiseError
+from serving.names.spelling import alike, pattern_of, spelled
 from serving.statement import Statement
 
 if TYPE_CHECKING:
+    import re
+
     from tokenizers import Encoding, Tokenizer
 
 Template = Literal["marked", "pair", "blind"]
@@ -50,18 +53,27 @@ class Tokens:
         return len(self.ids)
 
 
+@lru_cache(4096)
+def _whole(name: str) -> "re.Pattern[str]":
+    return pattern_of([name])
+
+
 def find_mention(text: str, name: str) -> Offsets | None:
-    """Character span of the first mention of `name` in `text`, case and white space aside; whole words first."""
-    pattern = r"\s+".join(re.escape(word) for word in name.split())
-    match = re.search(rf"(?<!\w){pattern}(?!\w)", text, re.IGNORECASE) or re.search(pattern, text, re.IGNORECASE)
-    return match.span() if match else None
+    """Character span of the first mention of `name` in `text`; whole words first.
+
+    Case, white space, kinds of apostrophes and hyphens, invisible characters and Unicode forms do not matter.
+    """
+    there = spelled(text)
+    plain = alike(there.text)
+    match = _whole(name).search(plain) or pattern_of([name], whole=False).search(plain)
+    return there.original(match.span()) if match else None
 
 
 def mention_span(text: str, name: str | None, start: int | None, end: int | None) -> Offsets | None:
     """Where a statement's holder or target stands in its text: by its offsets, else its first mention."""
     if name is None:
         return None
-    if start is not None and end is not None and start < end <= len(text):
+    if start is not None and end is not None:
         return start, end
     return find_mention(text, name)
 

@@ -1,10 +1,12 @@
 """What goes in and what comes out: statements and predictions."""
 
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from serving.names.spelling import same
 
 QUESTION_COLUMNS = ("text", "speaker", "target")  # of a table without offsets, such as the MLflow model reads
 NAME_CHARACTERS = 500  # longest holder or target accepted; a longer one is a text, not a mention
@@ -38,7 +40,7 @@ class Statement(BaseModel):
     """A text whose holder (`speaker`) takes a stance toward `target`.
 
     `speaker=None` asks for the position of the text's author, `target=None` for the text's main subject.
-    The offsets are characters into `text` and say which mention is meant; without them the first one is.
+    The offsets are characters (code points) into `text` and say which mention is meant; without them the first one is.
     `scheme` names the annotation scheme whose labels are wanted, for a model trained on several; None: its first.
     """
 
@@ -52,6 +54,27 @@ class Statement(BaseModel):
     target_start: Offset = None
     target_end: Offset = None
     scheme: str | None = Field(default=None, max_length=40)
+
+    @model_validator(mode="after")
+    def _on_the_mentions(self) -> Self:
+        """Refuse offsets that are not on the mention named: they would mark another one in silence."""
+        for name in ("speaker", "target"):
+            start, end, mention = (getattr(self, key) for key in (f"{name}_start", f"{name}_end", name))
+            if start is None and end is None:
+                continue
+            if start is None or end is None or mention is None:
+                raise ValueError(f"{name}: give {name}, {name}_start and {name}_end, or no offsets")
+            if not start < end <= len(self.text):
+                raise ValueError(
+                    f"{name}: offsets {start}:{end} are outside the text of {len(self.text)} characters; "
+                    "correct them or leave them out"
+                )
+            if self.text[start:end] != mention and not same(self.text[start:end], mention):
+                raise ValueError(
+                    f"{name}: the text at {start}:{end} is not the {name} named; count characters (an emoji is one) "
+                    "from 0 to behind the last, or leave the offsets out"
+                )
+        return self
 
 
 class HeadPrediction(BaseModel):

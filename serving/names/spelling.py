@@ -8,7 +8,7 @@ import html
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -24,6 +24,7 @@ _ODD = re.compile(
     rf"(?P<gone>[{_INVISIBLE}]+)|[{_COMPATIBLE}]|(?P<hyphen>[{_HYPHENS}])"
     rf"|(?P<apostrophe>(?<=[^\W\d_])[{_APOSTROPHES}](?=[^\W\d_]))"
 )
+_MAY_BE_ODD = re.compile(rf"[{_INVISIBLE}{_COMPATIBLE}{_HYPHENS}{_APOSTROPHES}]")
 _BEYOND_ASCII = re.compile(r".?[^\x00-\x7f]+", re.S)
 _ALIKE = str.maketrans({**dict.fromkeys("’‘ʼ‛′`´", "'"), **dict.fromkeys("–‒−", "-"), **dict.fromkeys("“”„«»″", '"')})
 
@@ -52,8 +53,9 @@ def spelled(text: str) -> Spelled:
         text, edits = _replaced(text, ((one.span(), _unescaped(one[0])) for one in _ENTITY.finditer(text)))
         steps.append(edits)
     if not text.isascii():
-        text, edits = _replaced(text, ((one.span(), _usual(one)) for one in _ODD.finditer(text)))
-        steps.append(edits)
+        if _MAY_BE_ODD.search(text):
+            text, edits = _replaced(text, ((one.span(), _usual(one)) for one in _ODD.finditer(text)))
+            steps.append(edits)
         if not unicodedata.is_normalized("NFC", text):
             text, edits = _replaced(text, _composed(text))
             steps.append(edits)
@@ -63,6 +65,24 @@ def spelled(text: str) -> Spelled:
 def alike(text: str) -> str:
     """A text in the one spelling as it is compared, of the same length: all apostrophes, dashes and marks are one."""
     return text if text.isascii() else text.translate(_ALIKE)
+
+
+def same(name: str, other: str) -> bool:
+    """Whether two names are written alike: case, white space and spelling aside."""
+    one, two = (" ".join(alike(spelled(each).text).split()).casefold() for each in (name, other))
+    return one == two
+
+
+def pattern_of(names: Sequence[str], whole: bool = True) -> "re.Pattern[str]":
+    """What finds any of the names, the longest first, in a text that is spelled and made `alike`.
+
+    Args:
+        names: case and white space do not matter; none is blank.
+        whole: only where no letter stands beside it.
+    """
+    words = (alike(spelled(name).text).split() or name.split() for name in sorted(names, key=len, reverse=True))
+    parts = "|".join(r"\s+".join(map(re.escape, one)) for one in words if one)
+    return re.compile(rf"(?<!\w)(?:{parts})(?!\w)" if whole else parts, re.IGNORECASE)
 
 
 def _unescaped(entity: str) -> str:

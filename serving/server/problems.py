@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.responses import Response
 
-from serving.errors import StancewiseError
+from serving.errors import StancewiseError, message
 from serving.rows.check import nearly
 from serving.rows.content import LOOKED_AT, other_than_text
 
@@ -154,7 +154,7 @@ def bad_shape(error: ValidationError, within: str = "") -> BadShape:
     """Every wrong field by its path and every unknown one by its name, without any content."""
     details = []
     for one in error.errors(include_input=False, include_context=False, include_url=False):
-        parts, problem = [str(part) for part in one["loc"]], one["msg"]
+        parts, problem = [str(part) for part in one["loc"]], message(one["msg"])
         if one["type"] == "extra_forbidden":
             name = parts.pop()
             meant = nearly(name)

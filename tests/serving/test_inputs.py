@@ -1,9 +1,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from transformers import AutoTokenizer
 
 from serving import StancewiseError, Statement
+from serving.errors import describe
 from serving.inputs import MARKS, InputEncoder, Rendered, find_mention
 
 
@@ -152,3 +154,47 @@ def test_tokens_are_those_of_transformers(tokenizer, text, pair):
     expected = tokenizer(text, pair, return_token_type_ids=True)
     assert row.ids == expected["input_ids"]
     assert row.types == expected["token_type_ids"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "found"),
+    [
+        ("Oslo hailed the miners’ plan.", "the miners' plan", "the miners’ plan"),
+        ("Oslo hailed the miners' plan.", "the miners’ plan", "the miners' plan"),
+        ("Oslo hailed the tax‑cut bill.", "tax-cut bill", "tax‑cut bill"),
+        ("Oslo–Rome talks failed.", "Oslo-Rome talks", "Oslo–Rome talks"),
+        ("Oslo hailed the\u00a0\u200bplan.", "the plan", "the\u00a0\u200bplan"),
+        ("Oslo hailed the tri\u00adumph.", "triumph", "tri\u00adumph"),
+        ("Zoe\u0308 Ask left.", "Zoë Ask", "Zoe\u0308 Ask"),
+        ("Zoë Ask left.", "Zoe\u0308 Ask", "Zoë Ask"),
+        ("Fish &amp; Sons left.", "Fish & Sons", "Fish &amp; Sons"),
+        ("Ｏｓｌｏ left.", "Oslo", "Ｏｓｌｏ"),
+        ("Zoe\u0308 met Zoe.", "Zoe", "Zoe"),
+    ],
+)
+def test_a_name_is_found_however_it_is_written(text, name, found):
+    start, end = find_mention(text, name)
+    assert text[start:end] == found
+    assert (start, end) == (text.index(found, 5 if name == "Zoe" else 0), end)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "problem"),
+    [
+        ({"target_start": 22, "target_end": 30}, "target: the text at 22:30 is not the target named"),  # UTF-16 units
+        ({"target_start": 21, "target_end": 29}, "target: the text at 21:29 is not the target named"),  # from 1
+        ({"target_start": 170, "target_end": 178}, "target: offsets 170:178 are outside the text of 60 characters"),
+        ({"target_start": 28, "target_end": 20}, "target: offsets 28:20 are outside the text"),
+        ({"target_start": 20}, "give target, target_start and target_end, or no offsets"),
+        ({"target_end": 28}, "give target, target_start and target_end, or no offsets"),
+        ({"speaker_start": 2, "speaker_end": 6}, "give speaker, speaker_start and speaker_end, or no offsets"),
+    ],
+)
+def test_offsets_that_are_not_on_the_mention_are_refused(offsets, problem):
+    text = "😀😀 Oslo praised the quay-ban, but Rome hates the quay-taxes."
+    right = Statement(text=text, target="quay\u2011ban", target_start=20, target_end=28)
+    assert text[right.target_start : right.target_end] == "quay-ban"
+    with pytest.raises(ValidationError) as caught:
+        Statement(text=text, target="quay-ban", **offsets)
+    assert problem in describe(caught.value)
+    assert "quay-ban" not in describe(caught.value)

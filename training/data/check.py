@@ -9,7 +9,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from serving.errors import StancewiseError, describe
-from serving.inputs import find_mention
 from serving.labels import HEADS
 from serving.rows.check import values_of
 from serving.rows.read import read_rows
@@ -118,16 +117,6 @@ def _row_problems(row: LabelledStatement) -> Iterator[str]:
         yield f"text: {', '.join(f'U+{ord(c):04X}' for c in odd)} in it; the file was decoded wrongly or cut"
     if row.stance is None and row.sentiment is None:
         yield "stance and sentiment are both missing; the row would teach and measure nothing"
-    for name in ("speaker", "target"):
-        start, end, mention = getattr(row, f"{name}_start"), getattr(row, f"{name}_end"), getattr(row, name)
-        if start is None and end is None:
-            continue
-        if start is None or end is None or mention is None:
-            yield f"{name}: give {name}, {name}_start and {name}_end, or no offsets"
-        elif not start < end <= len(row.text):
-            yield f"{name}: offsets {start}:{end} are outside the text of {len(row.text)} characters"
-        elif find_mention(row.text[start:end], mention) != (0, end - start):
-            yield f"{name}: the text at {start}:{end} is not the {name} named"
 
 
 def _repeated_ids(files: list[Corpus]) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from serving.article.statements import Position, Span
 from serving.article.text.blocks import Block
 from serving.article.text.quotations import Quotation, find_quotations, is_statement, with_usual_marks
 from serving.inputs import Offsets
+from serving.names.spelling import alike
 
 LIMITS = (
     "no English pipeline for spaCy is installed: attributions are found by rules on quotations, 'X said' and "
@@ -117,8 +118,8 @@ def _targets(text: str, span: Offsets, given: "Mapping[str, re.Pattern[str]] | N
         return
     if given is not None:
         for name, pattern in given.items():
-            if match := pattern.search(text, *span):
-                yield name, match.span()
+            if match := pattern.search(alike(text[slice(*span)])):
+                yield name, (span[0] + match.start(), span[0] + match.end())
         return
     seen = set()
     for match in _PROPER.finditer(text, *span):

@@ -1,6 +1,5 @@
 """From a text to the positions in it: blocks, quotations, attributions, names and targets put together."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,7 +17,7 @@ from serving.article.text.blocks import Block, find_blocks, names_in, parsable
 from serving.article.text.files import check_text
 from serving.article.text.quotations import Quotation
 from serving.inputs import Offsets
-from serving.names.spelling import Spelled, spelled
+from serving.names.spelling import Spelled, alike, pattern_of, spelled
 from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
 if TYPE_CHECKING:
@@ -153,10 +152,11 @@ def _in_original(position: Position, text: str, original: Spelled) -> Position:
 def _read(
     text: str, given: Mapping[str, Sequence[str]] | None, on_progress: Progress | None, judged: Judged | None
 ) -> Reading:
-    wanted = {name: any_of([name, *aliases]) for name, aliases in given.items()} if given else None
+    wanted = {name: pattern_of([name, *aliases]) for name, aliases in given.items()} if given else None
+    absent = [*_absent(text, wanted or {})]
     blocks = _without_repeated(text, find_blocks(text))
     if pipeline_name() is None:
-        return Reading(text, list(plain.positions(text, blocks, wanted)), [plain.LIMITS])
+        return Reading(text, list(plain.positions(text, blocks, wanted)), [plain.LIMITS, *absent])
     reader = _Reader(text, wanted)
     positions: list[Position] = []
     names = names_in(text, blocks)
@@ -174,7 +174,18 @@ def _read(
             on_progress(block.end, len(text))
     if judged:
         positions += _expressed(waiting, judged)
-    return Reading(text, positions, judged=judged)
+    return Reading(text, positions, absent, judged)
+
+
+def _absent(text: str, wanted: Given) -> Iterator[str]:
+    """A note for each of the user's targets that the text never names."""
+    plain_text = alike(text)
+    for place, pattern in enumerate(wanted.values(), 1):
+        if not pattern.search(plain_text):
+            yield (
+                f"target {place} of {len(wanted)}: neither its name nor another name given for it stands in the text; "
+                "check how the text writes it"
+            )
 
 
 def _expressed(drafted: Sequence[Drafted], judged: Judged) -> Iterator[Position]:
@@ -209,12 +220,6 @@ def _without_repeated(text: str, blocks: Sequence[Block]) -> list[Block]:
             kept.append(block)
         seen.add(words)
     return kept
-
-
-def any_of(names: Sequence[str]) -> "re.Pattern[str]":
-    """A pattern of whole words that finds any of the names, case and white space aside, the longest first."""
-    parts = [r"\s+".join(re.escape(word) for word in name.split()) for name in sorted(names, key=len, reverse=True)]
-    return re.compile(rf"(?<!\w)(?:{'|'.join(part for part in parts if part)})(?!\w)", re.IGNORECASE)
 
 
 class _Reader:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from serving.article.reading.names import NAMED, Names, in_clause, is_first_person
 from serving.inputs import Offsets
+from serving.names.spelling import alike
 
 if TYPE_CHECKING:
     from spacy.tokens import Span as Name
@@ -44,6 +45,7 @@ def targets(tokens: Sequence["Token"], given: Given | None, names: Names) -> Ite
         given: name -> pattern of its aliases; None: whatever can be a target.
         names: of the article; a given target is also found by a pronoun or description that stands for it.
     """
+    text = alike(tokens[0].doc.text) if tokens and given is not None else ""
     for token in tokens:
         if given is None:
             if _is_thing(token):
@@ -52,10 +54,16 @@ def targets(tokens: Sequence["Token"], given: Given | None, names: Names) -> Ite
         start, end = mention(token)
         entity = names.of(token)
         for name, pattern in given.items():
-            found = pattern.search(token.doc.text, start, end)
+            found = pattern.search(text, start, end)
             hit = found and found.start() < token.idx + len(token) <= found.end()
-            if hit or (entity is not None and pattern.fullmatch(entity.name) and _is_thing(token)):
+            if hit or (entity is not None and _is_called(entity.name, pattern) and _is_thing(token)):
                 yield name, token
+
+
+def _is_called(name: str, pattern: "re.Pattern[str]") -> bool:
+    """Whether a name is one of the user's, with or without an article."""
+    bare = re.sub(r"^the\s+", "", alike(name), flags=re.IGNORECASE)
+    return any(pattern.fullmatch(one) for one in (bare, f"the {bare}"))
 
 
 def mention(token: "Token") -> Offsets:

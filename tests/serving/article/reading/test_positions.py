@@ -245,3 +245,20 @@ def test_things_of_different_things_or_owners_are_not_one():
 def test_what_is_first_named_alone_is_the_same_with_what_it_is_of():
     text = "Nora Vik praised the ban. She said that the ban on ferries was a triumph."
     assert "ban" in {one.target for one in find_positions(text).positions if one.target_mention.text != "the ban"}
+
+
+@pytest.mark.parametrize(
+    "target", ["the miners' plan", "The Miners’ Plan", "miners' plan", "the\u00a0miners\u02bc \u200bplan"]
+)
+def test_a_given_target_is_found_however_it_is_written_and_by_it(target):
+    text = "Nora Vik praised the miners’ plan. “It is a triumph,” said Knut Lie."
+    reading = find_positions(text, {target: []})
+    assert {(one.speaker, one.target) for one in reading.positions} >= {("Nora Vik", target), ("Knut Lie", target)}
+    assert reading.notes == []
+
+
+def test_a_given_target_that_the_text_never_names_is_said():
+    reading = find_positions("Nora Vik praised the quay.", {"the quay": [], "the bridge": ["the viaduct"]})
+    [note] = reading.notes
+    assert note.startswith("target 2 of 2: neither its name nor another name")
+    assert "bridge" not in note
