@@ -87,6 +87,11 @@ def speaks(noun: str) -> bool:
     return cues()["holder"].get(noun, 0.0) >= LEAST_HOLDER
 
 
+def says(verb: "Token") -> bool:
+    """Whether the subject of a verb is somebody who says or thinks something: contend, not contain."""
+    return cues()["that"].get(verb.lemma_.lower(), 0.0) >= LEAST_SHARE
+
+
 def _attributes(one: Candidate) -> bool:
     frame = cues().get(one.frame, {})
     return frame.get(one.word, frame.get("*", 0.0)) >= LEAST_SHARE

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from serving.article.reading.grammar import speaks
+from serving.article.reading.grammar import says, speaks
 from serving.article.text.people import is_person
 
 if TYPE_CHECKING:
@@ -211,7 +211,12 @@ class Names:
         if word in _IT:
             return self._latest(lambda one: not one.person and not one.plural)
         if word in _THEY:
-            return self._latest(lambda one: one.plural) or self._latest(lambda one: one.label in ("ORG", "NORP"))
+            several = self._latest(lambda one: one.plural)
+            bodies = self._latest(lambda one: one.label in ("ORG", "NORP"))
+            if token.dep_ == "nsubj" and says(token.head):  # no measures, no votes
+                people = self._latest(lambda one: one.plural and (one.label != "NOUN" or any(map(_acts, one.roles))))
+                return people or bodies or several
+            return several or bodies
         return None
 
     def _described(self, token: "Token") -> Entity | None:
@@ -275,6 +280,11 @@ class Names:
     def _latest(self, fits: Callable[[Entity], bool]) -> Entity | None:
         near = [one for one in self._near if fits(one)]
         return max(near, key=lambda one: (one.subject >= self._sentence - 1, one.subject, one.place), default=None)
+
+
+def _acts(role: str) -> bool:
+    """Whether somebody of this role may take a position."""
+    return speaks(role) or is_person(role)
 
 
 def _modifiers(noun: "Token") -> set[str]:

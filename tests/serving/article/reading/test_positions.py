@@ -262,3 +262,9 @@ def test_a_given_target_that_the_text_never_names_is_said():
     [note] = reading.notes
     assert note.startswith("target 2 of 2: neither its name nor another name")
     assert "bridge" not in note
+
+
+def test_they_who_say_something_are_no_things():
+    text = "Lawmakers sat with the council. The votes fell on Monday. They complained that the tram plan was a waste."
+    assert "Lawmakers" in speakers(text)
+    assert not any("votes" in (speaker or "") for speaker in speakers(text))
