@@ -13,20 +13,8 @@ from tests.conftest import REPOSITORY
 
 # From the ground up; a room imports from its own and from those before it.
 SERVING = (
-    *(
-        "errors",
-        "labels",
-        "statement",
-        "names",
-        "inputs",
-        "tables",
-        "store",
-        "runtime",
-        "explain",
-        "terminal",
-        "article",
-    ),
-    *("classifier", "pyfunc", "scoring", "server", "cli", "commands"),
+    *("errors", "labels", "names", "statement", "inputs", "tables", "store", "runtime", "explain", "terminal"),
+    *("article", "classifier", "pyfunc", "scoring", "server", "cli", "commands"),
 )
 TRAINING = ("config", "data", "evaluation", "fitting", "experiments", "int8", "benchmark", "commands")
 TRAINING_ONLY = {"training", "datasets", "sklearn", "matplotlib", "scipy", "yaml"}
