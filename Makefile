@@ -32,7 +32,7 @@ check: $(VENV)/installed ## Validate the project's statements
 train: $(VENV)/installed ## Fine-tune with configs/quickstart.yaml, whether or not that was done before
 	$(BIN)/python -m training train configs/quickstart.yaml
 
-reader: $(VENV)/installed ## Train the champion to find the positions of articles, as models:/stance@reader (about 15 minutes)
+reader: $(VENV)/installed ## Train the champion to find the positions of articles, as models:/stance@reader (about 35 minutes)
 	$(BIN)/python -m training reader --output-alias reader
 
 baseline: $(VENV)/installed ## Fit the TF-IDF baseline
