@@ -25,7 +25,7 @@ import yaml
 
 from tests.conftest import REPOSITORY, STATEMENTS, Project, read_lines, write_lines
 from tests.end_to_end.stores import answering, free_port
-from training.config import TrainConfig, load_config
+from training.config import ReaderConfig, TrainConfig, load_config
 from training.experiments.sweep import SweepConfig
 
 # docs/team.md has a test of its own, with the servers that it needs: test_team.py.
@@ -183,11 +183,19 @@ def test_commands_stand_in_blocks_that_can_be_run(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_yaml_block_is_a_config(page, tmp_path):
-    quickstart = yaml.safe_load((REPOSITORY / "configs" / "quickstart.yaml").read_text(encoding="utf-8"))
+    quickstart, reader = (
+        yaml.safe_load((REPOSITORY / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
+        for name in ("quickstart", "reader")
+    )
     for block in blocks(page):
         if block.kind == "yaml":
             values = yaml.safe_load(block.text)
-            sweep = "space" in values
+            kind, base = TrainConfig, quickstart
+            if "space" in values:
+                kind, base = SweepConfig, {}
+            elif "taught" in values.get("data", ()):
+                kind, base = ReaderConfig, reader
+                values["data"] = reader["data"] | values["data"]
             path = tmp_path / "config.yaml"
-            path.write_text(yaml.safe_dump(values if sweep else quickstart | values), encoding="utf-8")
-            load_config(path, SweepConfig if sweep else TrainConfig)
+            path.write_text(yaml.safe_dump(base | values), encoding="utf-8")
+            load_config(path, kind)

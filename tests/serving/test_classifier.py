@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import ValidationError
 
 from serving import StanceClassifier, StancewiseError, Statement
 from serving.store.folder import read_settings, write_settings
@@ -50,9 +51,9 @@ def test_the_threshold_decides_who_abstains(classifier):
 
 
 @pytest.mark.parametrize("text", ["", "   \n", "\0\0"])
-def test_a_blank_text_abstains(classifier, text):
-    [prediction] = classifier.predict([Statement(text=text, target="the accord")])
-    assert prediction.abstained
+def test_a_blank_text_is_no_statement(text):
+    with pytest.raises(ValidationError, match="empty"):
+        Statement(text=text, target="the accord")
 
 
 @pytest.mark.parametrize(

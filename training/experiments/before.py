@@ -14,10 +14,12 @@ from training.config import ExperimentConfig, TrainConfig
 from training.data.corpus import Corpus
 from training.data.parts import read_data
 from training.evaluation.calibrate import LEAST_ROWS
-from training.evaluation.metrics import Ints
+from training.evaluation.metrics import Floats
 from training.experiments import track
 from training.fitting.fit import prepared
 from training.fitting.loss import target_masses
+
+CERTAIN = 0.99  # share of a label in what a row teaches: it teaches nothing else
 
 
 def read_experiment(config: ExperimentConfig, console: Console) -> dict[str, Corpus]:
@@ -75,8 +77,9 @@ def check_labels(config: ExperimentConfig, corpora: dict[str, Corpus], console: 
         taught, known = _taught(config, train, head), validation.labels(head) != UNLABELLED
         if not len(taught):
             raise StancewiseError(f"{train.path}: {_none('train', head, config, train)}")
-        if len(np.unique(taught)) == 1:
-            label = HEADS[head][taught[0]]
+        alone = taught.min(axis=0).argmax()
+        if taught[:, alone].min() > CERTAIN:  # a teacher that prefers one label everywhere still says how much
+            label = HEADS[head][alone]
             raise StancewiseError(
                 f"{train.path}: {head}: {label} is the only label of data.train ({len(taught):,} rows), and a model "
                 f"cannot learn from one; add rows with another label, or leave {head} out of heads"
@@ -91,13 +94,15 @@ def check_labels(config: ExperimentConfig, corpora: dict[str, Corpus], console: 
             )
 
 
-def _taught(config: ExperimentConfig, train: Corpus, head: Head) -> Ints:
-    """The label that each row teaches most for a head, shape (rows that teach it,)."""
-    if not isinstance(config, TrainConfig):
+def _taught(config: ExperimentConfig, train: Corpus, head: Head) -> Floats:
+    """What each row teaches for a head, shares of its labels, shape (rows that teach it, labels)."""
+    if isinstance(config, TrainConfig):
+        masses = target_masses(train, (head,), config.loss)[:, LOGITS[head]]
+    else:
         labels = train.labels(head)
-        return labels[labels != UNLABELLED]
-    masses = target_masses(train, (head,), config.loss)[:, LOGITS[head]]
-    return masses.argmax(axis=1)[masses.any(axis=1)]
+        masses = np.eye(len(HEADS[head]))[labels[labels != UNLABELLED]]
+    masses = masses[masses.any(axis=1)]
+    return masses / masses.sum(axis=1, keepdims=True)
 
 
 def _none(part: str, head: Head, config: ExperimentConfig, corpus: Corpus) -> str:

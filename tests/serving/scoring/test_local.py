@@ -125,7 +125,7 @@ def test_duplicates_are_scored_once_within_and_across_shards(baseline, tmp_path)
         {"text": "Oslo hailed Rome.", "target": name, "id": i} for i, name in enumerate(["Rome", "Oslo", None] * 10)
     ]
     rows += [{"text": "Oslo hailed Rome.", "target": " Rome ", "id": 30}, {"text": "Oslo hailed Rome", "id": 31}]
-    rows += [{"text": "Oslo hailed Rome.", "target": "Rome", "target_start": 0, "target_end": 4, "id": 32}]
+    rows += [{"text": "Oslo hailed Rome.", "target": "Rome", "target_start": 12, "target_end": 16, "id": 32}]
     _, said = score(baseline, write_lines(tmp_path / "rows.jsonl", rows), tmp_path / "out", shard_rows=7)
     assert "33 rows labelled in 5 shards, 5 statements scored" in said
     found = scored(tmp_path / "out")

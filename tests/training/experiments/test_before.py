@@ -75,7 +75,8 @@ def test_two_labels_or_a_teacher_are_enough(train):
 
 def test_a_teacher_that_says_one_thing_is_not_enough_and_teaches_no_baseline():
     with pytest.raises(StancewiseError, match=r"stance: neutrality is the only label"):
-        told([{"taught": SURE}] * 5, MANY, heads=["stance"])
+        told([{"taught": {"stance": (0.0, 1.0, 0.0)}}] * 5, MANY, heads=["stance"])
+    assert told([{"taught": SURE}] * 5, MANY, heads=["stance"]) == ""  # it still says how much
     with pytest.raises(StancewiseError, match=r"stance: support is the only label"):
         told([PRO, {"taught": SURE}], MANY, BaselineConfig, heads=["stance"])
 
