@@ -90,7 +90,7 @@ class StanceClassifier:
     def predict(self, statements: Iterable[Statement]) -> list[Prediction]:
         """One prediction per statement, in the order given.
 
-        A row's result does not depend on the other rows. A blank text always abstains.
+        A row's result does not depend on the other rows.
 
         Raises:
             StancewiseError: a target is too long for the model, or something is no `Statement`.
@@ -136,20 +136,19 @@ class StanceClassifier:
 
     def answers(self, rows: Sequence[Statement], logits: Logits) -> list[Prediction]:
         """Calibrated predictions from raw logits of shape (rows, 6)."""
-        blank = [not row.text.strip("\0 \t\r\n") for row in rows]
-        heads = {head: self._head(head, logits[:, LOGITS[head]], blank) for head in self.settings.heads}
+        heads = {head: self._head(head, logits[:, LOGITS[head]]) for head in self.settings.heads}
         nothing: list[HeadPrediction | None] = [None] * len(rows)
         pairs = zip(heads.get("stance", nothing), heads.get("sentiment", nothing), strict=True)
         return [Prediction(stance=stance, sentiment=sentiment) for stance, sentiment in pairs]
 
-    def _head(self, head: Head, logits: Logits, blank: list[bool]) -> list[HeadPrediction | None]:
+    def _head(self, head: Head, logits: Logits) -> list[HeadPrediction | None]:
         labels = HEADS[head]
         least = self.settings.abstain_below[head]
         predictions: list[HeadPrediction | None] = []
-        for row, empty in zip(softmax(logits / self.settings.temperatures[head]), blank, strict=True):
+        for row in softmax(logits / self.settings.temperatures[head]):
             best = int(row.argmax())
             probabilities = dict(zip(labels, row.tolist(), strict=True))
-            abstained = empty or bool(row[best] < least)
+            abstained = bool(row[best] < least)
             predictions.append(HeadPrediction(label=labels[best], probabilities=probabilities, abstained=abstained))
         return predictions
 

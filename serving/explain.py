@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from serving.errors import StancewiseError
 from serving.inputs import Offsets, mention_span
 from serving.labels import Head
+from serving.names.spelling import INVISIBLE
 from serving.statement import HeadPrediction, Prediction, Statement
 
 MOST_WORDS = 400  # of a text: every word is a statement more for the model
 _MARKS = "\u0300-\u036f"  # accents that stand behind their letter
-_UNSEEN = "\u00ad\u200b-\u200d\u2060"  # soft hyphens and the like
-_WORD = re.compile(rf"\w[\w{_MARKS}]*(?:(?:[-‐‑.'’]|[{_UNSEEN}]+)\w[\w{_MARKS}]*)*")
+_WORD = re.compile(rf"\w[\w{_MARKS}]*(?:(?:[-‐‑.'’]|[{INVISIBLE}]+)\w[\w{_MARKS}]*)*")
 _LEAST = 1e-6  # probabilities are kept so far from 0 and 1, so that log-odds stay finite
 
 Predict = Callable[[Sequence[Statement]], Sequence[Prediction]]

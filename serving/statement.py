@@ -6,12 +6,12 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from serving.names.spelling import same
+from serving.names.spelling import INVISIBLE, same
 
 QUESTION_COLUMNS = ("text", "speaker", "target")  # of a table without offsets, such as the MLflow model reads
 NAME_CHARACTERS = 500  # longest holder or target accepted; a longer one is a text, not a mention
 
-_VISIBLE = re.compile(r"[^\s\x00-\x1f\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
+_VISIBLE = re.compile(rf"[^\s\x00-\x1f{INVISIBLE}]")
 
 
 def _unicode(text: str) -> str:

@@ -31,6 +31,11 @@ def show(statements: Iterable[Statement], predictions: Iterable[Prediction], tit
         console.print(rows((width, HEAD_WIDTH, HEAD_WIDTH), cells))
 
 
+def say(text: str, console: Console) -> None:
+    """Print a line as it stands: not wrapped, nothing in it taken for a mark of style."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
 def rows(widths: Sequence[int], cells: Iterable[Sequence[Text | str]]) -> Table:
     """Cells in columns of these widths (characters), two apart; what is longer is wrapped."""
     table = Table(box=None, show_header=False, padding=(0, 0, 0, 2))

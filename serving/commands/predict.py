@@ -18,7 +18,7 @@ from serving.rows.check import checked, statement_of
 from serving.rows.read import Row, read_rows, read_standard_input, table_format
 from serving.statement import Prediction, Statement
 from serving.tables import RowWriter, open_writer
-from serving.terminal import show
+from serving.terminal import say, show
 
 CHUNK = 256  # rows labelled at once: enough to sort by length, few enough to stream
 
@@ -99,7 +99,9 @@ def label_rows(
     done = bad = 0
     with ExitStack() as stack:
         place, header = (str(input), input.suffix.lower() != ".jsonl") if input else ("standard input", False)
-        rows = checked(read_rows(input) if input else read_standard_input(), place, partial(_tell, errors), header)
+        rows = checked(
+            read_rows(input) if input else read_standard_input(), place, partial(say, console=errors), header
+        )
         writer = stack.enter_context(open_writer(output))
         bar = stack.enter_context(progress(errors))
         task = bar.add_task("labelling", total=_count(input) if input and bar.disable is False else None)
@@ -117,7 +119,7 @@ def label_rows(
                 side = stack.enter_context(open_writer(bad_rows))
             side.write({"line": row.line, "reason": result})
             bad += 1
-    _tell(errors, f"{done:,} rows labelled" + (f", {bad:,} could not be: see {bad_rows}" if bad else ""))
+    say(f"{done:,} rows labelled" + (f", {bad:,} could not be: see {bad_rows}" if bad else ""), errors)
     return bad
 
 
@@ -151,10 +153,6 @@ def _alone(classifier: StanceClassifier, statement: Statement | str) -> Predicti
         return classifier.predict([statement])[0]
     except StancewiseError as error:
         return str(error)
-
-
-def _tell(errors: Console, text: str) -> None:
-    errors.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 def _count(path: Path) -> int | None:

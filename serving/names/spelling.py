@@ -16,15 +16,15 @@ Span = tuple[int, int]
 
 _ENTITY = re.compile(r"&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _MOST_TIMES = 3  # that a page may have been escaped
-_INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff"
+INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff"
 _COMPATIBLE = "\ufb00-\ufb06\uff01-\uff5e\U0001d400-\U0001d7ff"  # ligatures, full width, bold letters of posts
 _HYPHENS = "\u2010\u2011\ufe63"
 _APOSTROPHES = "`´ʹʻʼʽˈ‛′＇ꞌ"
 _ODD = re.compile(
-    rf"(?P<gone>[{_INVISIBLE}]+)|[{_COMPATIBLE}]|(?P<hyphen>[{_HYPHENS}])"
+    rf"(?P<gone>[{INVISIBLE}]+)|[{_COMPATIBLE}]|(?P<hyphen>[{_HYPHENS}])"
     rf"|(?P<apostrophe>(?<=[^\W\d_])[{_APOSTROPHES}](?=[^\W\d_]))"
 )
-_MAY_BE_ODD = re.compile(rf"[{_INVISIBLE}{_COMPATIBLE}{_HYPHENS}{_APOSTROPHES}]")
+_MAY_BE_ODD = re.compile(rf"[{INVISIBLE}{_COMPATIBLE}{_HYPHENS}{_APOSTROPHES}]")
 _BEYOND_ASCII = re.compile(r".?[^\x00-\x7f]+", re.S)
 _ALIKE = str.maketrans({**dict.fromkeys("’‘ʼ‛′`´", "'"), **dict.fromkeys("–‒−", "-"), **dict.fromkeys("“”„«»″", '"')})
 

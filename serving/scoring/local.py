@@ -31,6 +31,7 @@ from serving.scoring.remembered import Remembered, key
 from serving.scoring.source import all_rows, files_fingerprint, find_files, passed_on, survey, to_table
 from serving.statement import Statement
 from serving.tables import whole
+from serving.terminal import say
 
 BAD_ROWS_FILE = f"{BAD_ROWS}.jsonl"
 _LOCK, _REMEMBERED = "_lock", "_remembered.sqlite"
@@ -100,7 +101,7 @@ def _already(work: Work, output: Path, errors: Console) -> int:
 
 def _tell(text: str, manifest: Manifest, output: Path, errors: Console) -> None:
     bad = f"; {manifest.bad:,} could not be: see {output / BAD_ROWS_FILE}" if manifest.bad else ""
-    errors.print(text + bad, soft_wrap=True, markup=False, highlight=False)
+    say(text + bad, errors)
 
 
 @contextmanager
@@ -132,7 +133,7 @@ def _begin(
     if not (partial / MANIFEST_FILE).exists():
         found = survey(files)
         if found.lacking:
-            errors.print(f"--input: {found.lacking}", soft_wrap=True, markup=False, highlight=False)
+            say(f"--input: {found.lacking}", errors)
         manifest = Manifest(work=work, runtime=runtime, shard_rows=shard_rows, total=found.rows)
         _write_manifest(partial, manifest)
         return found.columns, manifest

@@ -26,6 +26,7 @@ from serving.scoring.manifest import (
 )
 from serving.statement import QUESTION_COLUMNS, Prediction, Statement
 from serving.store.folder import ModelSettings, read_settings
+from serving.terminal import say
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -173,11 +174,7 @@ def _already(folders: Folders, work: Work, output: str, errors: Console) -> int:
 
 def _tell(text: str, manifest: Manifest, output: str, errors: Console) -> None:
     bad = f"; {manifest.bad:,} could not be: see {output}/{BAD_ROWS}" if manifest.bad else ""
-    _say(text + bad, errors)
-
-
-def _say(text: str, errors: Console) -> None:
-    errors.print(text, soft_wrap=True, markup=False, highlight=False)
+    say(text + bad, errors)
 
 
 def _check_columns(rows: "DataFrame", input: str, errors: Console) -> None:
@@ -186,7 +183,7 @@ def _check_columns(rows: "DataFrame", input: str, errors: Console) -> None:
     columns.see(input, kinds)
     columns.require_text(input)
     if lacking := columns.lacking():
-        _say(f"{input}: {lacking}", errors)
+        say(f"{input}: {lacking}", errors)
     for name in QUESTION_COLUMNS:
         if kinds.get(name, "string") != "string":
             raise StancewiseError(f"{input}: column {name} is {kinds[name]}, not string; cast it")

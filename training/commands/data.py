@@ -67,7 +67,7 @@ def teach(
 
 
 def teach_reader(
-    model: Annotated[str, typer.Argument(help="A model with a reader: " + MODEL_HELP[0].lower() + MODEL_HELP[1:])],
+    model: Annotated[str, typer.Argument(help=f"{MODEL_HELP} It has a reader.")],
     texts: Annotated[Path, typer.Argument(help="Rows with a text (.jsonl, .csv or .parquet); the rest is not read.")],
     output: Annotated[Path, typer.Option(help="The file to write: the pairs that express a position (.jsonl).")],
 ) -> None:

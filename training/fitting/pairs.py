@@ -144,7 +144,8 @@ class PairLoss:
         chances = outputs.float().log_softmax(dim=1)
         any_right = (chances + labels.log()).logsumexp(dim=1)
         taught = (chances * labels).sum(dim=1)
-        return -torch.where(labels.sum(dim=1) > 1.5, any_right, taught).sum() * self.share
+        several = labels.sum(dim=1) > 1.5  # answers that may be right; a teacher's probabilities sum to 1
+        return -torch.where(several, any_right, taught).sum() * self.share
 
     def labelled(self, labels: Tensor) -> Tensor:
         """One number, as the Trainer wants it."""

@@ -28,6 +28,8 @@ def show(articles: Sequence[Article], console: Console, summary: bool = False) -
     """
     if pairs := summarise(articles):
         console.print(_summary(pairs, articles if summary else None))
+        if not summary:
+            console.print()
     elif summary:
         console.print("no statements found")
     for article in () if summary else articles:
@@ -65,14 +67,14 @@ def _summary(pairs: Sequence[Pair], articles: Sequence[Article] | None) -> Rende
         Text(_LEGEND, style="dim"),
         rows(_PAIR_WIDTHS, [[Text(one, style="bold") for one in headings]]),
     ]
-    for pair in sorted(pairs, key=_positions, reverse=True):
+    for pair in sorted(pairs, key=_rank, reverse=True):
         parts.append(rows(_PAIR_WIDTHS, [_pair(pair)]))
         if articles:
             parts += [_sentence(articles[place.article], place.statement) for place in pair.evidence]
-    return Group(*parts, "")
+    return Group(*parts)
 
 
-def _positions(pair: Pair) -> tuple[int, float]:
+def _rank(pair: Pair) -> tuple[int, float]:
     return pair.stances.get("support", 0) + pair.stances.get("criticism", 0), pair.probability or 0
 
 

@@ -89,7 +89,7 @@ def speaks(noun: str) -> bool:
 
 def says(verb: "Token") -> bool:
     """Whether the subject of a verb is somebody who says or thinks something: contend, not contain."""
-    return cues()["that"].get(verb.lemma_.lower(), 0.0) >= LEAST_SHARE
+    return _saying(verb) >= LEAST_SHARE
 
 
 def _attributes(one: Candidate) -> bool:
@@ -154,7 +154,11 @@ def _follows(verb: "Token") -> bool:
 
 def _quotes(verb: "Token") -> bool:
     """Whether the verb is one of saying: what it says may stand in quotation marks, whoever it is said to."""
-    return cues()[_QUOTING].get(verb.lemma_.lower(), 0.0) >= LEAST_SAYING
+    return _saying(verb) >= LEAST_SAYING
+
+
+def _saying(verb: "Token") -> float:
+    return cues()[_QUOTING].get(verb.lemma_.lower(), 0.0)
 
 
 def _predicate(verb: "Token") -> tuple["Token", tuple[str | None, list[list["Token"]]]]:

@@ -68,10 +68,9 @@ def _columns(wanted: DataSet, present: Iterable[str]) -> dict[str, str]:
     columns = {field: field for field in _FIELDS if field in present} | wanted.columns
     for head in wanted.labels:
         if columns.keys().isdisjoint((head, f"{head}_votes")):
-            names = ", ".join(shown(name) for name in present)
             raise StancewiseError(
                 f"{wanted.path}:1: labels.{head} is given, but no column {head!r}; name it under columns.{head}; "
-                f"its columns: {names}"
+                f"its columns: {listed(present)}"
             )
     if "text" not in columns:
         fix = "name it under columns.text"

@@ -16,6 +16,7 @@ from serving.article.reading.pairs import Candidates, Paragraph, candidates
 from serving.article.reading.parse import load_pipeline
 from serving.article.text.blocks import find_blocks, parsable
 from serving.errors import StancewiseError
+from serving.rows.check import cell
 from serving.rows.read import read_rows
 from serving.runtime.pairs import ANSWERS
 from serving.runtime.reader import PairReader
@@ -27,9 +28,8 @@ LEAST = 0.03  # a pair that expresses a position less probably is not kept: most
 _TEXTS = 64  # read between two movements of the progress bar
 
 Answer = tuple[float, float, float, float]  # of `ANSWERS`: probabilities, or 1 for each that may be right
-Heads = tuple[
-    int | None, int
-]  # characters of a text where the head words of holder (None: the author) and target begin
+# Where in a text the head words of holder (None: the author) and target begin.
+Heads = tuple[int | None, int]
 
 
 def pairs_of(text: str) -> Iterator[tuple[int, Paragraph, Candidates]]:
@@ -58,8 +58,8 @@ def texts_of(path: Path) -> list[str]:
     """
     texts: dict[str, None] = {}
     for row in read_rows(path):
-        text = row.values.get("text")
-        if row.problem or not isinstance(text, str) or not text.strip():
+        text = cell(row, "text")
+        if row.problem or not isinstance(text, str):
             raise StancewiseError(f"{path}:{row.line}: {row.problem or 'no text; every row needs one'}")
         texts[text] = None
     return list(texts)
