@@ -2,7 +2,7 @@
 
     python benchmarks/transfer.py
     python benchmarks/transfer.py [--teacher models:/newsmtsc-large@champion ...] [--directed-teacher URI ...]
-        [--pairs-teacher URI ...] [--own-teacher URI ...]
+        [--pairs-teacher URI ...] [--own-teacher URI ...] [--news-teacher URI ...]
 
 Writes three files of rows, which models of 110 M parameters have answered (benchmarks/teachers/). build/transfer.jsonl,
 targets shown as NewsMTSC shows its own: directed sentiment's sentences with either name, PolNeAR's with the people they
@@ -16,7 +16,9 @@ Without a teacher nothing is drawn: the answers say which text each row has, by 
 With a teacher, rows are drawn and answered anew, and both are replaced together; the answers are the mean of all models
 named. Every set is drawn with a seed of its own. Sentences near an evaluation row of NewsMTSC are left out, in
 build/directed.jsonl near one of directed sentiment; the leak check of the config that trains on them finds other sets.
-`--own-teacher` replaces data/pairs.jsonl and data/pairs-taught.jsonl, the pairs of our own texts alone.
+`--own-teacher` replaces data/pairs.jsonl and data/pairs-taught.jsonl, the pairs of our own training texts alone.
+`--news-teacher` replaces data/news/pairs.jsonl and data/news/pairs-taught.jsonl: up to five pairs of each text of
+data/news/texts.jsonl, at most three of them such that the reader finds a position in them (data/news/read.jsonl).
 """
 
 import os
@@ -46,6 +48,7 @@ from training.data.checksums import read_parquet, update_parquet
 from training.data.corpus import Corpus, LabelledStatement, draw, read_corpus
 from training.data.leaks import find_leaks
 from training.data.sources import read_set
+from training.data.sources.taught import heads_at, pairs_of, read_answers, text_id, texts_of
 from training.data.sources.teacher import answers, question_id
 from training.data.unlabelled_pairs import capitalised, overlap
 
@@ -53,7 +56,9 @@ SENTENCES = 6_500  # of directed sentiment
 OTHERS = 10_000  # of PolNeAR, of 40 to 450 characters
 NAMED = ("PERSON", "ORG", "GPE", "NORP")
 BUILD, TEACHERS = Path("build"), Path("benchmarks/teachers")
-OWN, OWN_ANSWERS = Path("data/pairs.jsonl"), Path("data/pairs-taught.jsonl")
+OWN, NEWS = Path("data/pairs.jsonl"), Path("data/news/pairs.jsonl")
+NEWS_TEXTS, NEWS_READ = Path("data/news/texts.jsonl"), Path("data/news/read.jsonl")
+EXPRESSED = 0.3  # least probability, by the reader, of a pair that is drawn as a position
 STATEMENTS, EVERY_PAIR = Path("data/statements/train.jsonl"), Path("data/every-pair/train.jsonl")
 NEWSMTSC = DataSet(source="newsmtsc", part="train")
 DIRECTED = DataSet(source="directed_sentiment", part="train")
@@ -74,6 +79,7 @@ def main(
     directed_teacher: Annotated[list[str] | None, typer.Option(help="The same, for directed sentiment.")] = None,
     pairs_teacher: Annotated[list[str] | None, typer.Option(help="The same, for build/pairs.jsonl.")] = None,
     own_teacher: Annotated[list[str] | None, typer.Option(help="The same, for data/pairs.jsonl.")] = None,
+    news_teacher: Annotated[list[str] | None, typer.Option(help="The same, for data/news/pairs.jsonl.")] = None,
 ) -> None:
     """Write the rows that were answered, or new ones and a model's answers. Public sets: STANCE_BENCHMARKS."""
     console = Console(stderr=True)
@@ -88,10 +94,11 @@ def main(
         if models:
             keep(kept, *labelled(drawn(), models, console))
         write(BUILD / f"{name}.jsonl", answered(kept, texts), console)
-    if own_teacher:
-        rows, given = labelled(draw_own(), own_teacher, console)
-        write(OWN, rows, console)
-        write(OWN_ANSWERS, given, console)
+    for path, models, shipped in ((OWN, own_teacher, draw_own), (NEWS, news_teacher, draw_news)):
+        if models:
+            rows, given = labelled(shipped(), models, console)
+            write(path, rows, console)
+            write(path.with_stem("pairs-taught"), given, console)
 
 
 def labelled(rows: Iterable[Row], models: list[str], console: Console) -> tuple[list[Row], list[Row]]:
@@ -192,6 +199,27 @@ def draw_own() -> Iterator[Row]:
         labelled = {(row.speaker, row.target) for row in rows}
         for holder, target in _pairs(_own_names(text, rows), labelled, rng)[:3]:
             yield _row(text, _mention(text, target), _mention(text, holder), rows[0].group)
+
+
+def draw_news() -> Iterator[Row]:
+    """The rows of data/news/pairs.jsonl: of a text three pairs with a position, one without, and one target alone."""
+    rng = _generator()
+    read = read_answers(NEWS_READ)
+    for text in texts_of(NEWS_TEXTS):
+        expressed: dict[str, Row] = {}
+        others: dict[str, Row] = {}
+        alone: dict[str, Row] = {}
+        for start, _, found in pairs_of(text):
+            for heads, pair in zip(found.heads, found.asked.pairs, strict=True):
+                answer = read[text_id(text)].get(heads_at(start, heads))
+                drawn = others if pair.holder else alone
+                if answer and 1 - answer[0] >= EXPRESSED:
+                    drawn = expressed
+                holder = pair.holder.phrase if pair.holder else None
+                row = _row(found.sentence.text, pair.target.phrase, holder)
+                drawn[row["id"]] = row
+        for rows, most in ((expressed, 3), (others, 1), (alone, 1)):
+            yield from rng.sample(list(rows.values()), min(most, len(rows)))
 
 
 def _evaluation() -> list[Corpus]:

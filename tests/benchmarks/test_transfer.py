@@ -51,6 +51,9 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path, cham
     for name, rows in (("statements", own), ("every-pair", other)):
         (tmp_path / "data" / name).mkdir(parents=True)
         write_lines(tmp_path / f"data/{name}/train.jsonl", rows)
+    (tmp_path / "data/news").mkdir()
+    for name in ("texts", "read"):
+        write_lines(tmp_path / f"data/news/{name}.jsonl", read_lines(REPOSITORY / f"data/news/{name}.jsonl")[:10])
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "STANCE_BENCHMARKS": str(sets)}
     command = [sys.executable, str(REPOSITORY / "benchmarks/transfer.py")]
 
@@ -58,7 +61,7 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path, cham
         arguments = [word for teacher in teachers for word in (f"--{teacher}teacher", str(champion))]
         return ran([*command, *arguments], tmp_path, environment, check=False)
 
-    done = run("", "directed-", "pairs-", "own-")
+    done = run("", "directed-", "pairs-", "own-", "news-")
     assert done.returncode == 0, done.stderr
     drawn = read_lines(tmp_path / "build/transfer.jsonl")
     assert {one["target"] for one in drawn if one["text"] == FAR} == {"Laura Hill", "Anna Weiss"}
@@ -89,6 +92,13 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path, cham
         ).rows
         assert all(sum(one.taught["sentiment"]) == pytest.approx(1, abs=2e-4) for one in rows)
     assert [one["id"] for one in shipped] == [one["id"] for one in read_lines(tmp_path / "data/pairs-taught.jsonl")]
+    news = read_lines(tmp_path / "data/news/pairs.jsonl")
+    assert [one["id"] for one in news] == [one["id"] for one in read_lines(tmp_path / "data/news/pairs-taught.jsonl")]
+    assert any("speaker" in one for one in news)
+    assert any("speaker" not in one for one in news)
+    for one in news:
+        assert one["text"][one["target_start"] : one["target_end"]] == one["target"]
+    assert len({one["id"] for one in news}) == len(news)
 
     # The same rows are found again without a teacher, and nothing but build/ is written.
     written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -98,9 +108,10 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path, cham
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == written
 
     # Draws of one set depend on nothing but the set.
-    done = run("own-")
+    done = run("own-", "news-")
     assert done.returncode == 0, done.stderr
     assert read_lines(tmp_path / "data/pairs.jsonl") == shipped
+    assert read_lines(tmp_path / "data/news/pairs.jsonl") == news
 
     write_lines(tmp_path / "data/every-pair/train.jsonl", [{**one, "text": f"{one['text']} So."} for one in other])
     done = run()

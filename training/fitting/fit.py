@@ -26,12 +26,14 @@ from transformers import (
 from serving.errors import StancewiseError
 from serving.inputs import InputEncoder
 from serving.labels import LOGITS, Head
+from serving.runtime.first_token import first_token_only
 from training.config import Loss, Optimiser, TrainConfig
 from training.data.corpus import Corpus
 from training.data.unlabelled_pairs import with_unrelated
 from training.evaluation.metrics import macro_f1_score
 from training.fitting import processes
 from training.fitting.batches import LengthBatches, Pieces, pieces_of
+from training.fitting.dropout import with_byte_dropout
 from training.fitting.encoders import add_lora, check_length, load_encoder
 from training.fitting.loss import MaskedLoss, target_masses
 
@@ -191,6 +193,8 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
 def prepared(config: TrainConfig) -> tuple[Any, Any]:
     """The config's tokenizer and model, ready to be trained; with adapters if it has lora.
 
+    The model works out what the loss needs and no more, and on a CPU its dropout is the fast one.
+
     Raises:
         StancewiseError: the encoder cannot be loaded, or cannot do what the config asks.
     """
@@ -198,14 +202,21 @@ def prepared(config: TrainConfig) -> tuple[Any, Any]:
     check_length(config.max_length, tokenizer, model)
     if config.gradient_checkpointing and not model.supports_gradient_checkpointing:
         raise StancewiseError("gradient_checkpointing: this encoder cannot do it; leave the key out")
+    first_token_only(model)
+    if _on_cpu(config):
+        with_byte_dropout(model)
     return tokenizer, add_lora(model, tokenizer, config.lora) if config.lora is not None else model
+
+
+def _on_cpu(config: TrainConfig) -> bool:
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise StancewiseError("device: cuda was asked for, but torch finds no GPU; use auto or cpu")
+    return config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
 
 
 def _arguments(config: TrainConfig, seed: int, batches: int, folder: Path) -> TrainingArguments:
     """What the Trainer is told, for so many batches an epoch; checkpoints go to the folder."""
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise StancewiseError("device: cuda was asked for, but torch finds no GPU; use auto or cpu")
-    use_cpu = config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
+    use_cpu = _on_cpu(config)
     steps = math.ceil(batches * config.epochs)
     return arguments_for(
         folder,

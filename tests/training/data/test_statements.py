@@ -77,6 +77,18 @@ def test_the_taught_pairs_stand_on_training_texts_and_nobody_labelled_them():
         assert sum(row["sentiment_probabilities"].values()) == pytest.approx(1, abs=2e-4)
 
 
+def test_the_pairs_of_plain_news_stand_in_its_texts_and_have_answers():
+    texts = {row["text"] for row in read_lines(REPOSITORY / "data/news/texts.jsonl")}
+    pairs, answers = (read_lines(REPOSITORY / "data/news" / name) for name in ("pairs.jsonl", "pairs-taught.jsonl"))
+    assert [row["id"] for row in pairs] == [row["id"] for row in answers]
+    sentences = {row["text"] for row in pairs}
+    assert not [one for one in sentences if not any(one in text for text in texts)]
+    for row in pairs:
+        for name in ("speaker", "target"):
+            if name in row:
+                assert row["text"][row[f"{name}_start"] : row[f"{name}_end"]] == row[name]
+
+
 def test_every_pair_stands_apart_from_the_statements_and_passes_the_check():
     assert [path.stem for path in EVERY_PAIR] == ["train", "validation"]
     assert check([*EVERY_PAIR, *corpus_files(STATEMENTS)]) == []
