@@ -17,8 +17,9 @@ With a teacher, rows are drawn and answered anew, and both are replaced together
 named. Every set is drawn with a seed of its own. Sentences near an evaluation row of NewsMTSC are left out, in
 build/directed.jsonl near one of directed sentiment; the leak check of the config that trains on them finds other sets.
 `--own-teacher` replaces data/pairs.jsonl and data/pairs-taught.jsonl, the pairs of our own training texts alone.
-`--news-teacher` replaces data/news/pairs.jsonl and data/news/pairs-taught.jsonl: up to five pairs of each text of
-data/news/texts.jsonl, at most three of them such that the reader finds a position in them (data/news/read.jsonl).
+`--news-teacher` replaces data/news/pairs.jsonl and data/news/pairs-taught.jsonl: of up to five pairs of each text of
+data/news/texts.jsonl those that teach most, as the teacher sees them. At most three are such that the reader
+finds a position in them (data/news/read.jsonl).
 """
 
 import os
@@ -94,11 +95,10 @@ def main(
         if models:
             keep(kept, *labelled(drawn(), models, console))
         write(BUILD / f"{name}.jsonl", answered(kept, texts), console)
-    for path, models, shipped in ((OWN, own_teacher, draw_own), (NEWS, news_teacher, draw_news)):
-        if models:
-            rows, given = labelled(shipped(), models, console)
-            write(path, rows, console)
-            write(path.with_stem("pairs-taught"), given, console)
+    if own_teacher:
+        ship(OWN, *labelled(draw_own(), own_teacher, console), console)
+    if news_teacher:
+        ship(NEWS, *telling(*labelled(draw_news(), news_teacher, console)), console)
 
 
 def labelled(rows: Iterable[Row], models: list[str], console: Console) -> tuple[list[Row], list[Row]]:
@@ -106,6 +106,38 @@ def labelled(rows: Iterable[Row], models: list[str], console: Console) -> tuple[
     rows = list(rows)
     given = answers([StanceClassifier.load(uri) for uri in models], _corpus(rows), console)
     return rows, list(given)
+
+
+def ship(path: Path, rows: list[Row], given: list[Row], console: Console) -> None:
+    """Write rows, and the answers to them beside it."""
+    write(path, rows, console)
+    write(path.with_stem("pairs-taught"), given, console)
+
+
+def telling(rows: list[Row], given: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Of every sentence two pairs with a position, one without, and a target alone that is portrayed; their answers.
+
+    Most targets are not portrayed, and a model that learns from all of them portrays nobody. So the answers keep the
+    sentiment of those that are portrayed, and of the first pair of a sentence.
+    """
+    asked: defaultdict[tuple[str, str], list[tuple[Row, Row]]] = defaultdict(list)
+    for row, answer in zip(rows, given, strict=True):
+        without = "without" if answer["stance_probabilities"]["neutrality"] >= 0.5 else "position"
+        alone = "alone" if _portrayed(answer) else "plain"
+        asked[row["text"], without if "speaker" in row else alone].append((row, answer))
+    most = {"position": 2, "without": 1, "alone": 1}
+    chosen: list[tuple[Row, Row]] = []
+    for text in dict.fromkeys(row["text"] for row in rows):
+        pairs = [pair for kind, many in most.items() for pair in asked[text, kind][:many]]
+        for place, (row, answer) in enumerate(pairs):
+            left_out = {"sentiment_probabilities"} if place and not _portrayed(answer) else set()
+            chosen.append((row, {key: value for key, value in answer.items() if key not in left_out}))
+    return [row for row, _ in chosen], [answer for _, answer in chosen]
+
+
+def _portrayed(answer: Row) -> bool:
+    portrayed: bool = answer["sentiment_probabilities"]["neutral"] < 0.5
+    return portrayed
 
 
 def write(path: Path, rows: list[Row], console: Console) -> None:
