@@ -115,29 +115,16 @@ def ship(path: Path, rows: list[Row], given: list[Row], console: Console) -> Non
 
 
 def telling(rows: list[Row], given: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Of every sentence two pairs with a position, one without, and a target alone that is portrayed; their answers.
-
-    Most targets are not portrayed, and a model that learns from all of them portrays nobody. So the answers keep the
-    sentiment of those that are portrayed, and of the first pair of a sentence.
-    """
+    """Of every sentence two pairs with a position, one without, and a target alone that is portrayed; their answers."""
     asked: defaultdict[tuple[str, str], list[tuple[Row, Row]]] = defaultdict(list)
     for row, answer in zip(rows, given, strict=True):
         without = "without" if answer["stance_probabilities"]["neutrality"] >= 0.5 else "position"
-        alone = "alone" if _portrayed(answer) else "plain"
+        alone = "plain" if answer["sentiment_probabilities"]["neutral"] >= 0.5 else "alone"
         asked[row["text"], without if "speaker" in row else alone].append((row, answer))
     most = {"position": 2, "without": 1, "alone": 1}
-    chosen: list[tuple[Row, Row]] = []
-    for text in dict.fromkeys(row["text"] for row in rows):
-        pairs = [pair for kind, many in most.items() for pair in asked[text, kind][:many]]
-        for place, (row, answer) in enumerate(pairs):
-            left_out = {"sentiment_probabilities"} if place and not _portrayed(answer) else set()
-            chosen.append((row, {key: value for key, value in answer.items() if key not in left_out}))
+    texts = dict.fromkeys(row["text"] for row in rows)
+    chosen = [pair for text in texts for kind, many in most.items() for pair in asked[text, kind][:many]]
     return [row for row, _ in chosen], [answer for _, answer in chosen]
-
-
-def _portrayed(answer: Row) -> bool:
-    portrayed: bool = answer["sentiment_probabilities"]["neutral"] < 0.5
-    return portrayed
 
 
 def write(path: Path, rows: list[Row], console: Console) -> None:
