@@ -118,10 +118,12 @@ def telling(rows: list[Row], given: list[Row]) -> tuple[list[Row], list[Row]]:
     """Of every sentence two pairs with a position, one without, and a target alone that is portrayed; their answers."""
     asked: defaultdict[tuple[str, str], list[tuple[Row, Row]]] = defaultdict(list)
     for row, answer in zip(rows, given, strict=True):
-        without = "without" if answer["stance_probabilities"]["neutrality"] >= 0.5 else "position"
-        alone = "plain" if answer["sentiment_probabilities"]["neutral"] >= 0.5 else "alone"
-        asked[row["text"], without if "speaker" in row else alone].append((row, answer))
-    most = {"position": 2, "without": 1, "alone": 1}
+        if "speaker" in row:
+            kind = "position" if answer["stance_probabilities"]["neutrality"] < 0.5 else "no position"
+        else:
+            kind = "portrayed" if answer["sentiment_probabilities"]["neutral"] < 0.5 else "not portrayed"
+        asked[row["text"], kind].append((row, answer))
+    most = {"position": 2, "no position": 1, "portrayed": 1}
     texts = dict.fromkeys(row["text"] for row in rows)
     chosen = [pair for text in texts for kind, many in most.items() for pair in asked[text, kind][:many]]
     return [row for row, _ in chosen], [answer for _, answer in chosen]
@@ -225,12 +227,13 @@ def draw_news() -> Iterator[Row]:
     rng = _generator()
     read = read_answers(NEWS_READ)
     for text in texts_of(NEWS_TEXTS):
+        given = read[text_id(text)]
         expressed: dict[str, Row] = {}
         others: dict[str, Row] = {}
         alone: dict[str, Row] = {}
         for start, _, found in pairs_of(text):
             for heads, pair in zip(found.heads, found.asked.pairs, strict=True):
-                answer = read[text_id(text)].get(heads_at(start, heads))
+                answer = given.get(heads_at(start, heads))
                 drawn = others if pair.holder else alone
                 if answer and 1 - answer[0] >= EXPRESSED:
                     drawn = expressed

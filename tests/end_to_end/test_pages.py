@@ -122,9 +122,9 @@ def checkout(tmp_path_factory, project: Project, encoder) -> Path:
         (folder / name).symlink_to(REPOSITORY / name)
     for room in ("statements", "every-pair", "coloured", "quotations", "short", "news"):
         (folder / "data" / room).mkdir(parents=True)
-    for file in STATEMENTS.parent.glob("*/*.jsonl"):
-        if file.stem in ROWS and file.parent.name != "reports":
-            write_lines(folder / "data" / file.parent.name / file.name, read_lines(file)[: ROWS[file.stem]])
+        for file in (STATEMENTS.parent / room).glob("*.jsonl"):
+            if file.stem in ROWS:
+                write_lines(folder / "data" / room / file.name, read_lines(file)[: ROWS[file.stem]])
     for name in ("pairs.jsonl", "pairs-taught.jsonl", "news/pairs.jsonl", "news/pairs-taught.jsonl"):
         write_lines(folder / "data" / name, read_lines(STATEMENTS.parent / name)[:PAIRS])
     (folder / "data" / "articles").symlink_to(STATEMENTS.parent / "articles")

@@ -48,6 +48,7 @@ def test_it_learns_within_the_memory_promised(model):
 def test_the_sample_makes_sense(model, project):
     shown = project.run("training", "sample", "state-visit", "--model", "models:/quick@champion").stdout
     assert "make ui" in shown
+    assert "→" in shown
     right, sure = re.search(r"(\d+) of the (\d+) the model is sure of", shown).groups()
     assert int(right) >= 0.8 * int(sure)
 
