@@ -69,7 +69,12 @@ def encoder(tmp_path_factory) -> Path:
 
 
 def ran(
-    command: list[str], folder: Path, environment: dict[str, str], stdin: str | None = None, check: bool = True
+    command: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    stdin: str | None = None,
+    check: bool = True,
+    most_seconds: int = 300,
 ) -> subprocess.CompletedProcess:
     """A command that was run in a folder; with `check` it has to succeed."""
     done = subprocess.run(
@@ -79,7 +84,7 @@ def ran(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=most_seconds,
         check=False,
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
@@ -93,8 +98,10 @@ class Project:
     folder: Path
     environment: dict[str, str]
 
-    def run(self, *arguments: str, stdin: str | None = None, check: bool = True) -> subprocess.CompletedProcess:
-        return ran([sys.executable, "-m", *arguments], self.folder, self.environment, stdin, check)
+    def run(
+        self, *arguments: str, stdin: str | None = None, check: bool = True, most_seconds: int = 300
+    ) -> subprocess.CompletedProcess:
+        return ran([sys.executable, "-m", *arguments], self.folder, self.environment, stdin, check, most_seconds)
 
     def config(self, name: str, **changes) -> str:
         values = yaml.safe_load((self.folder / "tiny.yaml").read_text(encoding="utf-8")) | {"name": name} | changes

@@ -32,7 +32,7 @@ def model(project):
     for name in ("data", "configs"):
         (project.folder / name).symlink_to(REPOSITORY / name)
     options = ("--set", "experiment=quickstart", "--set", "register={name: quick, alias: champion}")
-    project.run("training", "train", "configs/quickstart.yaml", *options)
+    project.run("training", "train", "configs/quickstart.yaml", *options, most_seconds=1800)
     mlflow.set_tracking_uri(project.store)
     [run] = mlflow.search_runs(experiment_names=["quickstart"], output_format="list")
     return run
