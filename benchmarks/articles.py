@@ -35,6 +35,7 @@ from training.evaluation.positions import Shown, Tally, figures, shown, tally
 
 DATA = Path(__file__).parents[1] / "data"
 REPORTS = DATA / "reports"
+KINDS = {"train": "paragraphs", "news": "short news", "validation": "articles", "test": "articles"}
 RESAMPLES, SEED = 1000, 1
 TAKEN = ("support", "criticism")
 COUNTED = {"support and criticism": TAKEN, "declared neutrality": ("neutrality",)}
@@ -73,12 +74,12 @@ def score(
 @app.command()
 def agree() -> None:
     """Print how far two readers of the same texts agree: the second reader's list judged by the first."""
-    parts = {part: {one.id: one for one in read_part(part)} for part in ("train", "validation", "test")}
+    parts = {part: {one.id: one for one in read_part(part)} for part in KINDS}
     first = {id: one for part in parts.values() for id, one in part.items()}
     texts = {id: one.text for id, one in first.items()}
     counts: dict[str, list[Tally]] = {}
     for second in read_reports(REPORTS / "second-reading.jsonl", texts):
-        kind = "paragraphs" if second.id in parts["train"] else "articles"
+        kind = next(kind for part, kind in KINDS.items() if second.id in parts[part])
         for title, stances in COUNTED.items():
             counts.setdefault(f"{title}, {kind}", []).append(tally(certain(second), first[second.id], stances)[0])
     print_figures(Console(width=150), counts)

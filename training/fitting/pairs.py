@@ -14,7 +14,7 @@ from transformers import TrainerCallback, set_seed
 
 from serving.article.reading.pairs import Paragraph, features, located
 from serving.article.reading.parse import load_pipeline
-from serving.article.text.blocks import parsable
+from serving.article.text.blocks import Block, parsable
 from serving.errors import StancewiseError
 from serving.inputs import Offsets, mention_span, uncut
 from serving.runtime.pair_net import PairNet, save_net
@@ -57,9 +57,9 @@ class Example:
 
 def of_report(report: Report) -> Iterator[Example]:
     """Every pair of every sentence of a report; what nobody listed expresses nothing."""
-    for start, paragraph, found in pairs_of(report.text):
-        span = start + found.sentence.start_char, start + found.sentence.end_char
-        listed = _by_heads(paragraph, start, span, report.positions)
+    for block, paragraph, found in pairs_of(report.text):
+        span = block.start + found.sentence.start_char, block.start + found.sentence.end_char
+        listed = _by_heads(paragraph, block, span, report.positions)
         heads = ((None if holder is None else holder.i, target.i) for holder, target in found.heads)
         answers = tuple(listed.get(pair, NOTHING) for pair in heads)
         if answers:
@@ -68,20 +68,21 @@ def of_report(report: Report) -> Iterator[Example]:
 
 def of_taught(text: str, taught: Mapping[Heads, Answer]) -> Iterator[Example]:
     """Every pair of every sentence of a text that another reader has read; what it does not name expresses nothing."""
-    for start, _, found in pairs_of(text):
-        answers = tuple(taught.get(heads_at(start, pair), NOTHING) for pair in found.heads)
+    for block, _, found in pairs_of(text):
+        answers = tuple(taught.get(heads_at(block.start, pair), NOTHING) for pair in found.heads)
         if answers:
             yield Example(found.asked, answers)
 
 
 def _by_heads(
-    paragraph: Paragraph, start: int, span: Offsets, positions: Sequence[Listed]
+    paragraph: Paragraph, block: Block, span: Offsets, positions: Sequence[Listed]
 ) -> dict[tuple[int | None, int], Answer]:
     """What the listed positions of a sentence express, by the head words of holder and target.
 
     The holder is None for the author, and for a speaker whose words these are and who is named in another sentence.
     """
-    doc = paragraph.doc
+    doc, start = paragraph.doc, block.start
+    owned = block.speaker is not None or paragraph.is_quotation  # by somebody who is named before
     found: dict[tuple[int | None, int], Answer] = {}
     for one in positions:
         if one.target_at is None or not span[0] <= one.target_at[0] < span[1]:
@@ -91,7 +92,7 @@ def _by_heads(
         if target is None or (one.holder_at and holder is None):
             continue
         unnamed = one.holder is not None and one.holder_at is None
-        known = not unnamed or paragraph.from_elsewhere(doc[target]) is not None
+        known = owned or not unnamed or paragraph.from_elsewhere(doc[target]) is not None
         found[holder, target] = one_of(one.stance) if known and not one.optional else UNKNOWN
     return found
 

@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from serving.article.reading.grammar import says, speaks
+from serving.article.reading.grammar import speaks
+from serving.article.reading.pronouns import GENDERS, is_third_person, standing_for
 from serving.article.text.people import is_person
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
 
 NAMED = frozenset({"PERSON", "ORG", "GPE", "NORP", "FAC", "LOC", "EVENT", "LAW", "PRODUCT", "WORK_OF_ART"})
-_HE = {"he": "m", "him": "m", "his": "m", "himself": "m", "she": "f", "her": "f", "hers": "f", "herself": "f"}
-_IT = frozenset({"it", "its", "itself"})
-_THEY = frozenset({"they", "them", "their", "theirs", "themselves"})
 _FIRST = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"})
 _RELATIVE = frozenset({"who", "which", "that", "whom"})
 _TITLES = {"mr": "m", "sir": "m", "lord": "m", "king": "m", "mrs": "f", "ms": "f", "miss": "f", "dame": "f",
@@ -48,6 +46,9 @@ class Entity:
     sentence: int = 0  # of its last mention
     subject: int = -1  # sentence in which it last was a subject
     place: int = 0  # rank of its last mention
+    mentions: int = 0
+    first: int = 0  # sentence of its first mention
+    role: str = ""  # in the clause of its last mention
 
     @property
     def person(self) -> bool:
@@ -126,7 +127,7 @@ class Names:
     def _mention(self, token: "Token", span: "Span | None") -> Entity | None:
         if span is not None:
             return self._at.get(token.i) or self._named(span)
-        if token.pos_ == "PRON" or token.lower_ in _HE:
+        if token.pos_ == "PRON" or token.lower_ in GENDERS:
             return self._pronoun(token)
         if token.pos_ in ("NOUN", "PROPN") and token.dep_ != "compound":
             return self._at.get(token.i) or self._described(token)
@@ -137,6 +138,9 @@ class Names:
         if entity.sentence != self._sentence and entity not in self._near:
             self._near.append(entity)
         entity.place, entity.sentence = self._place, self._sentence
+        entity.mentions += 1
+        entity.first = entity.first or self._sentence
+        entity.role = token.dep_
         if token.dep_ in ("nsubj", "nsubjpass"):
             entity.subject = self._sentence
 
@@ -198,26 +202,12 @@ class Names:
                 self._seen(entity, noun)  # the noun may be the subject: `its chief executive, Lucía Endara, sat`
 
     def _pronoun(self, token: "Token") -> Entity | None:
-        word = token.lower_
-        if gender := _HE.get(word):
-            found = self._latest(lambda one: one.person and one.gender in (None, gender)) or self._latest(
-                lambda one: (
-                    one.label == "ORG" and one.subject >= self._sentence - 1
-                )  # the parser may be wrong of a name
-            )
-            if found:
-                found.gender, found.label = gender, "PERSON" if found.label == "ORG" else found.label
-            return found
-        if word in _IT:
-            return self._latest(lambda one: not one.person and not one.plural)
-        if word in _THEY:
-            several = self._latest(lambda one: one.plural)
-            bodies = self._latest(lambda one: one.label in ("ORG", "NORP"))
-            if token.dep_ == "nsubj" and says(token.head):  # no measures, no votes
-                people = self._latest(lambda one: one.plural and (one.label != "NOUN" or any(map(_acts, one.roles))))
-                return people or bodies or several
-            return several or bodies
-        return None
+        if not is_third_person(token):
+            return None
+        found = standing_for(token, self._near, self._sentence, self._at)
+        if found and (gender := GENDERS.get(token.lower_)):
+            found.gender, found.label = gender, "PERSON" if found.label == "ORG" else found.label
+        return found
 
     def _described(self, token: "Token") -> Entity | None:
         noun = token.lemma_.lower()
@@ -280,11 +270,6 @@ class Names:
     def _latest(self, fits: Callable[[Entity], bool]) -> Entity | None:
         near = [one for one in self._near if fits(one)]
         return max(near, key=lambda one: (one.subject >= self._sentence - 1, one.subject, one.place), default=None)
-
-
-def _acts(role: str) -> bool:
-    """Whether somebody of this role may take a position."""
-    return speaks(role) or is_person(role)
 
 
 def _modifiers(noun: "Token") -> set[str]:

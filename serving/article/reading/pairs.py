@@ -24,8 +24,11 @@ _PRONOUNS = frozenset({
 })  # fmt: skip
 _THINGS = frozenset({"it", "itself", "these", "this", "those"})  # seldom somebody, unless they do something
 _INSIDE = frozenset({"amod", "compound", "intj", "nmod", "npadvmod"})  # nouns that belong to another one
-_DOING = frozenset({"appos", "conj", "nsubj", "nsubjpass", "poss"})
+_DOING = frozenset({"ROOT", "appos", "conj", "nsubj", "nsubjpass", "poss"})
 _BY = frozenset({"by", "for", "from", "of", "to", "with"})
+_ALONE = frozenset(
+    {"conj", "dobj", "nsubj", "nsubjpass", "pobj"}
+)  # where `the eleven` or `the largest` stands for them
 _FAR, _DEEP = 30, 8  # tokens apart, steps in the parse: more tell nothing
 
 
@@ -43,6 +46,16 @@ class Paragraph:
         """What is quoted, said and done in a parsed paragraph."""
         quotations = find_quotations(doc.text)
         return cls(doc, quotations, *attributions(doc, quotations))
+
+    @property
+    def opens_quoted(self) -> bool:
+        """Whether it begins with a quotation."""
+        return bool(self.quotations) and self.quotations[0].start <= 1
+
+    @property
+    def is_quotation(self) -> bool:
+        """Whether all of it is quoted, and nobody in it says so."""
+        return self.opens_quoted and self.quotations[-1].end >= len(self.doc.text) - 1 and not self.said
 
     def innermost(self, place: int) -> Attribution | None:
         """The attribution whose words a character belongs to."""
@@ -106,14 +119,30 @@ def _heads(sentence: "Sentence", names: dict[int, "Sentence"]) -> Iterator["Toke
             if token.i == names[token.i].root.i:
                 yield token
         elif token.ent_type_ not in NOT_THINGS:
-            noun = token.pos_ in ("NOUN", "PROPN") and token.dep_ not in _INSIDE
+            noun = token.pos_ in ("NOUN", "PROPN") and (token.dep_ not in _INSIDE or _is_beside(token))
             pronoun = (
                 token.lower_ in _PRONOUNS
                 and token.pos_ in ("PRON", "DET", "SCONJ")
                 and token.dep_ not in ("det", "mark")
             )
-            if noun or pronoun:
+            if noun or pronoun or _stands_alone(token):
                 yield token
+        elif token.ent_type_ == "CARDINAL" and _stands_alone(token):
+            yield token
+
+
+def _is_beside(token: "Token") -> bool:
+    """Whether a noun stands beside a clause that speaks of it: `..., a sale that Baku condemned`."""
+    return token.dep_ == "npadvmod" and any(one.dep_ in ("det", "relcl", "acl") for one in token.children)
+
+
+def _stands_alone(token: "Token") -> bool:
+    """Whether an adjective or a number stands for somebody or something: `the eleven`, `the largest of the parties`."""
+    return (
+        token.pos_ in ("ADJ", "NUM")
+        and token.dep_ in _ALONE
+        and any(one.dep_ == "det" and one.lower_ in ("the", "these", "those") for one in token.children)
+    )
 
 
 def _may_hold(token: "Token", names: dict[int, "Sentence"]) -> bool:
@@ -122,7 +151,9 @@ def _may_hold(token: "Token", names: dict[int, "Sentence"]) -> bool:
         return label in _ACTORS or (label in _SOMETIMES and token.dep_ == "nsubj")
     if token.pos_ == "PRON" or token.lower_ in _PRONOUNS:
         return token.lower_ not in _THINGS or token.dep_ in ("nsubj", "poss")
-    return speaks(token.lemma_.lower()) or token.dep_ in _DOING or (token.dep_ == "pobj" and token.head.lower_ in _BY)
+    if token.dep_ == "pobj" and token.head.lower_ in _BY:
+        return True
+    return token.dep_ in _DOING or (speaks(token.lemma_.lower()) and not _is_beside(token))
 
 
 def _same(one: "Token", other: "Token", names: dict[int, "Sentence"]) -> bool:

@@ -9,6 +9,7 @@ from serving.article.reading import plain
 from serving.article.reading.attribution import Attribution, covers, innermost, kind_of
 from serving.article.reading.grammar import speaks
 from serving.article.reading.names import Entity, Names, is_first_person
+from serving.article.reading.nouns import CARRIERS
 from serving.article.reading.pairs import Candidates, Paragraph, candidates
 from serving.article.reading.parse import load_pipeline, pipeline_name
 from serving.article.reading.targets import Given, mention, targets
@@ -29,18 +30,6 @@ _NO_NAMES = frozenset({
     "a", "all", "anybody", "anyone", "both", "each", "everybody", "everyone", "few", "he", "her", "him", "his", "it",
     "its", "many", "most", "neither", "nobody", "none", "one", "others", "she", "some", "somebody", "someone", "that",
     "their", "them", "these", "they", "this", "those", "what", "which", "who", "whom", "whose", "you",
-})  # fmt: skip
-# Nouns for what carries a saying: whoever wrote it is the holder, and is seldom named there.
-_NO_HOLDERS = frozenset({
-    "act", "ad", "agenda", "agreement", "amendment", "analysis", "announcement", "article", "attack", "ban", "bill",
-    "book", "case", "clause", "comment", "communique", "constitution", "contract", "cover", "cut", "datum", "deal",
-    "debate", "decision", "document", "draft", "email", "event", "evidence", "figure", "filing", "finding",
-    "headline", "interview", "law", "letter", "mailer", "measure", "memo", "message", "motion", "news", "note",
-    "number", "order", "pact", "paper", "petition", "picture", "plan", "policy", "poll", "post", "poster", "price",
-    "programme", "program", "project", "proposal", "provision", "question", "readout", "record", "remark", "report",
-    "resolution", "result", "review", "rule", "ruling", "scheme", "sentence", "shot", "sign", "speech", "statement",
-    "story", "strike", "study", "survey", "tape", "test", "text", "transcript", "treaty", "tweet", "verdict", "video",
-    "vote", "war", "word",
 })  # fmt: skip
 ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP"})  # whose deeds are positions, whatever the verb
 Progress = Callable[[int, int], None]
@@ -272,7 +261,7 @@ class _Reader:
         self.names.add(doc)
         paragraph = Paragraph.of(doc)
         quotations, said = paragraph.quotations, paragraph.said
-        owner = self._owner(doc, block, quotations, said)
+        owner = self._owner(block, paragraph)
         holders = {one: self._holder(doc, one, said, owner, quotations) for one in (*said, *paragraph.done)}
         direct = [holders[one] for one in said if holders[one].kind in ("direct", "mixed")]
         self.last = direct[-1] if direct else (owner if owner.kind == "direct" else None)
@@ -331,15 +320,13 @@ class _Reader:
         name = entity.name if entity else _words(token.doc, mention(token))
         return None if _tells_nothing(name) else name
 
-    def _owner(self, doc: "Doc", block: Block, quotations: Sequence[Quotation], said: Sequence[Attribution]) -> Holder:
+    def _owner(self, block: Block, paragraph: Paragraph) -> Holder:
         """Who says what no attribution in the block covers."""
         if block.speaker:
             name = " ".join(self.text[slice(*block.speaker)].split())
             entity = self.names.called(name)
             return Holder(entity.name, "turn", entity)
-        quoted = quotations and quotations[0].start <= 1
-        whole = quoted and quotations[-1].end >= len(doc.text) - 1 and not said
-        if self.last and quoted and (self.open or whole):
+        if self.last and paragraph.opens_quoted and (self.open or paragraph.is_quotation):
             return Holder(self.last.name, "direct", self.last.entity)
         return Holder(None, "author")
 
@@ -392,7 +379,7 @@ class _Reader:
         if holder.entity is not None and holder.entity.label in ACTORS:
             return False
         head = _token_at(sentence.doc, one.head) if one else None
-        return head is not None and head.pos_ == "NOUN" and head.lemma_.lower() in _NO_HOLDERS
+        return head is not None and head.pos_ == "NOUN" and head.lemma_.lower() in CARRIERS
 
     def _span(self, span: tuple[int, int], block: Block) -> Span:
         start, end = block.start + span[0], block.start + span[1]

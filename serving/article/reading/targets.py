@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from serving.article.reading.names import NAMED, Names, in_clause, is_first_person
+from serving.article.reading.nouns import EMPTY
 from serving.inputs import Offsets
 from serving.names.spelling import alike
 
@@ -27,14 +28,6 @@ _WHERE = frozenset(
     {"across", "at", "by", "during", "from", "in", "inside", "near", "off", "outside", "since", "through"}
 )
 NOT_THINGS = frozenset({"DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL", "LANGUAGE"})
-# Nouns that stand for a saying, an amount, a time or anybody: no positions are taken on them.
-_EMPTY = frozenset({
-    "answer", "anybody", "anyone", "anything", "case", "chance", "comment", "day", "end", "everybody",
-    "everyone", "everything", "example", "fact", "hour", "hundred", "kind", "lot", "matter", "member",
-    "million", "moment", "month", "number", "one", "part", "past", "percent", "place", "point", "question",
-    "reason", "rest", "side", "sort", "statement", "thing", "thousand", "time", "today", "tomorrow", "view",
-    "way", "week", "word", "year", "yesterday",
-})  # fmt: skip
 
 
 def targets(tokens: Sequence["Token"], given: Given | None, names: Names) -> Iterator[tuple[str | None, "Token"]]:
@@ -98,7 +91,7 @@ def _is_thing(token: "Token") -> bool:
         if token.lower_ in _RELATIVE:
             return token.dep_ == "dobj"
         return token.lower_ in _STAND_INS and token.dep_ in (*_ARGUMENTS, "pobj")
-    if token.pos_ not in ("NOUN", "PROPN") or token.lemma_.lower() in _EMPTY:
+    if token.pos_ not in ("NOUN", "PROPN") or token.lemma_.lower() in EMPTY:
         return False
     return _is_argument(token) and not any(one.lower_ in _VAGUE or one.pos_ == "NUM" for one in token.children)
 

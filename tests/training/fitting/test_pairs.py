@@ -123,8 +123,8 @@ def test_the_loss_leaves_out_what_is_unknown_joins_what_is_either_and_follows_a_
 def test_what_another_reader_says_of_a_text_is_learned():
     said = (0.2, 0.1, 0.0, 0.7)
     [heads] = [
-        heads_at(start, pair)
-        for start, _, found in pairs_of(TEXT)
+        heads_at(block.start, pair)
+        for block, _, found in pairs_of(TEXT)
         for pair in found.heads
         if (str(pair[0]), str(pair[1])) == ("She", "plan")
     ]

@@ -14,7 +14,7 @@ from rich.progress import track
 
 from serving.article.reading.pairs import Candidates, Paragraph, candidates
 from serving.article.reading.parse import load_pipeline
-from serving.article.text.blocks import find_blocks, parsable
+from serving.article.text.blocks import Block, find_blocks, parsable
 from serving.errors import StancewiseError
 from serving.rows.check import cell
 from serving.rows.read import read_rows
@@ -32,8 +32,8 @@ Answer = tuple[float, float, float, float]  # of `ANSWERS`: probabilities, or 1 
 Heads = tuple[int | None, int]
 
 
-def pairs_of(text: str) -> Iterator[tuple[int, Paragraph, Candidates]]:
-    """The pairs of every sentence of a text, with the paragraph they stand in and the character where that begins."""
+def pairs_of(text: str) -> Iterator[tuple[Block, Paragraph, Candidates]]:
+    """The pairs of every sentence of a text, with the block that they stand in, and its paragraph."""
     before = ""
     blocks = find_blocks(text)
     docs = load_pipeline().pipe((parsable(text[one.start : one.end]) for one in blocks), batch_size=16)
@@ -41,7 +41,7 @@ def pairs_of(text: str) -> Iterator[tuple[int, Paragraph, Candidates]]:
         paragraph = Paragraph.of(doc)
         for found in candidates(paragraph, before):
             before = found.sentence.text
-            yield block.start, paragraph, found
+            yield block, paragraph, found
 
 
 def heads_at(start: int, pair: tuple["Token | None", "Token"]) -> Heads:
@@ -76,8 +76,8 @@ def answers(reader: PairReader, texts: Sequence[str], console: Console) -> Itera
         scores = iter(reader.scores([one.asked for several in found for _, _, one in several]))
         for text, several in zip(some, found, strict=True):
             pairs = [
-                [*heads_at(start, pair), *(round(float(share), 2) for share in shares[1:])]
-                for start, _, one in several
+                [*heads_at(block.start, pair), *(round(float(share), 2) for share in shares[1:])]
+                for block, _, one in several
                 for pair, shares in zip(one.heads, next(scores), strict=True)
                 if shares[0] < 1 - LEAST
             ]

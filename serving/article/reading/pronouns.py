@@ -1,0 +1,146 @@
+"""Whom or what a pronoun stands for: every name of the last sentences is scored, by weights that were learned.
+
+A log-linear ranking of the candidates with weights of its own for each kind of pronoun: Denis and Baldridge 2008,
+"Specialized Models and Ranking for Coreference Resolution". `pronouns.json` holds the weights, which
+`benchmarks/pronouns.py learn` learns from the reports of this project.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from serving.article.reading.grammar import says, speaks
+from serving.article.reading.nouns import CARRIERS, EMPTY
+from serving.article.text.people import is_person
+
+if TYPE_CHECKING:
+    from spacy.tokens import Token
+
+    from serving.article.reading.names import Entity
+
+GENDERS = {"he": "m", "him": "m", "his": "m", "himself": "m", "she": "f", "her": "f", "hers": "f", "herself": "f"}
+_IT = frozenset({"it", "its", "itself"})
+_THEY = frozenset({"they", "them", "their", "theirs", "themselves"})
+_SUBJECT = frozenset({"nsubj", "nsubjpass"})
+_ROLES = frozenset({"appos", "attr", "compound", "conj", "dobj", "pobj", "poss"})
+_KINDS = {"LOC": "place", "FAC": "place"}
+_WORKS = frozenset({"EVENT", "LAW", "PRODUCT", "WORK_OF_ART"})
+_FAR = 5  # names that were mentioned since: more tell nothing
+_OFTEN = 3
+
+Weights = Mapping[str, Mapping[str, float]]
+
+
+def is_third_person(token: "Token") -> bool:
+    """He, she, it, they and their forms."""
+    return token.lower_ in GENDERS or token.lower_ in _IT or token.lower_ in _THEY
+
+
+def standing_for(
+    token: "Token", near: Sequence["Entity"], sentence: int, named: Mapping[int, "Entity"]
+) -> "Entity | None":
+    """Who or what a pronoun of the third person stands for; None: nobody it could be is near.
+
+    Args:
+        token: the pronoun.
+        near: what the last sentences mention.
+        sentence: the number of the pronoun's sentence.
+        named: by the place of a word of the paragraph, what it stands for.
+    """
+    ranked = sorted(near, key=lambda one: -one.place)
+    own, common = weights().get(kind_of(token), {}), weights()["any"]
+    fitting = [
+        (sum(own.get(one, 0.0) + common.get(one, 0.0) for one in found), -rank, entity)
+        for rank, entity in enumerate(ranked)
+        if may_be(token, entity)
+        for found in (list(features(token, entity, rank, sentence, named)),)
+    ]
+    return max(fitting, key=lambda one: one[:2])[2] if fitting else None
+
+
+@cache
+def weights() -> Weights:
+    """By kind of pronoun and feature; `any` is added to all."""
+    table: Weights = json.loads(files("serving.article.reading").joinpath("pronouns.json").read_text("utf-8"))
+    return table
+
+
+def kind_of(token: "Token") -> str:
+    """The pronoun and its place in the clause, such as `it object`."""
+    word = token.lower_
+    pronoun = "he" if word in GENDERS else "it" if word in _IT else "they"
+    return f"{pronoun} {'owner' if token.dep_ == 'poss' else 'subject' if token.dep_ in _SUBJECT else 'object'}"
+
+
+def may_be(token: "Token", entity: "Entity") -> bool:
+    """Whether gender and number leave it open."""
+    if gender := GENDERS.get(token.lower_):  # the parser may take a person for a body
+        return (entity.person and entity.gender in (None, gender)) or entity.label == "ORG"
+    if token.lower_ in _IT:
+        return not entity.person and not entity.plural
+    return True
+
+
+def features(
+    token: "Token", entity: "Entity", rank: int, sentence: int, named: Mapping[int, "Entity"]
+) -> Iterator[str]:
+    """What speaks for and against one candidate.
+
+    Args:
+        token: the pronoun.
+        entity: the candidate.
+        rank: how many others were mentioned since.
+        sentence: as in `standing_for`.
+        named: likewise.
+    """
+    kind = _kind(entity)
+    yield kind
+    yield f"sentences back {sentence - entity.sentence}"
+    yield f"others since {min(rank, _FAR)}"
+    yield f"mentions {min(entity.mentions, _OFTEN)}"
+    yield f"was {_role(entity)}"
+    if entity.subject:
+        yield f"subject {min(sentence - entity.subject, 2)} sentences back"
+    if entity.first == 1:
+        yield "of the first sentence"
+    if entity.plural:
+        yield "plural"
+    if entity.gender:
+        yield "gender known"
+    if (clause := _clause(token, entity, named)) is not None:
+        yield clause
+    if token.dep_ in _SUBJECT and says(token.head):
+        yield f"{kind} says"
+    elif token.dep_ in _SUBJECT and token.head.pos_ == "AUX":
+        yield f"{kind} is"
+
+
+def _kind(entity: "Entity") -> str:
+    if entity.label != "NOUN":
+        return "work" if entity.label in _WORKS else _KINDS.get(entity.label, entity.label.lower())
+    if any(role in EMPTY for role in entity.roles):
+        return "empty"
+    if any(map(is_person, entity.roles)):
+        return "human"
+    if any(map(speaks, entity.roles)):
+        return "body"
+    return "act" if any(role in CARRIERS for role in entity.roles) else "thing"
+
+
+def _role(entity: "Entity") -> str:
+    return "subject" if entity.role in _SUBJECT else entity.role if entity.role in _ROLES else "other"
+
+
+def _clause(token: "Token", entity: "Entity", named: Mapping[int, "Entity"]) -> str | None:
+    """How the candidate's clause lies, if it is the subject of the one around the pronoun, or of the next above."""
+    above, own, last = token.head, token.dep_ not in _SUBJECT, ""
+    while True:
+        subject = next((one for one in above.children if one.dep_ in _SUBJECT), None)
+        if subject is not None and subject != token and named.get(subject.i) is entity:
+            return "subject of its clause" if own else f"subject above, by {'conj' if last == 'conj' else 'clause'}"
+        if above.head == above:
+            return None
+        own = own and above.pos_ not in ("VERB", "AUX")
+        last, above = above.dep_, above.head
