@@ -1,4 +1,4 @@
-"""Whom or what pronouns stand for: the article reader's weights, learned from our reports, and how often they are right.
+"""Whom or what pronouns stand for: the article reader's weights, learned from our reports, and how often they hold.
 
     python benchmarks/pronouns.py score
     python benchmarks/pronouns.py learn

@@ -18,8 +18,7 @@ named. Every set is drawn with a seed of its own. Sentences near an evaluation r
 build/directed.jsonl near one of directed sentiment; the leak check of the config that trains on them finds other sets.
 `--own-teacher` replaces data/pairs.jsonl and data/pairs-taught.jsonl, the pairs of our own training texts alone.
 `--news-teacher` replaces data/news/pairs.jsonl and data/news/pairs-taught.jsonl: of up to five pairs of each text of
-data/news/texts.jsonl those that teach most, as the teacher sees them. At most three are such that the reader
-finds a position in them (data/news/read.jsonl).
+data/reports/news.jsonl those that teach most, as the teacher sees them. At most three are listed as positions there.
 """
 
 import os
@@ -49,17 +48,17 @@ from training.data.checksums import read_parquet, update_parquet
 from training.data.corpus import Corpus, LabelledStatement, draw, read_corpus
 from training.data.leaks import find_leaks
 from training.data.sources import read_set
-from training.data.sources.taught import heads_at, pairs_of, read_answers, text_id, texts_of
+from training.data.sources.reports import read_reports
 from training.data.sources.teacher import answers, question_id
 from training.data.unlabelled_pairs import capitalised, overlap
+from training.fitting.pairs import NOTHING, UNKNOWN, of_report
 
 SENTENCES = 6_500  # of directed sentiment
 OTHERS = 10_000  # of PolNeAR, of 40 to 450 characters
 NAMED = ("PERSON", "ORG", "GPE", "NORP")
 BUILD, TEACHERS = Path("build"), Path("benchmarks/teachers")
 OWN, NEWS = Path("data/pairs.jsonl"), Path("data/news/pairs.jsonl")
-NEWS_TEXTS, NEWS_READ = Path("data/news/texts.jsonl"), Path("data/news/read.jsonl")
-EXPRESSED = 0.3  # least probability, by the reader, of a pair that is drawn as a position
+NEWS_REPORTS = Path("data/reports/news.jsonl")
 STATEMENTS, EVERY_PAIR = Path("data/statements/train.jsonl"), Path("data/every-pair/train.jsonl")
 NEWSMTSC = DataSet(source="newsmtsc", part="train")
 DIRECTED = DataSet(source="directed_sentiment", part="train")
@@ -225,21 +224,18 @@ def draw_own() -> Iterator[Row]:
 def draw_news() -> Iterator[Row]:
     """The rows of data/news/pairs.jsonl: of a text three pairs with a position, one without, and one target alone."""
     rng = _generator()
-    read = read_answers(NEWS_READ)
-    for text in texts_of(NEWS_TEXTS):
-        given = read[text_id(text)]
+    for report in read_reports(NEWS_REPORTS):
         expressed: dict[str, Row] = {}
         others: dict[str, Row] = {}
         alone: dict[str, Row] = {}
-        for start, _, found in pairs_of(text):
-            for heads, pair in zip(found.heads, found.asked.pairs, strict=True):
-                answer = given.get(heads_at(start, heads))
-                drawn = others if pair.holder else alone
-                if answer and 1 - answer[0] >= EXPRESSED:
-                    drawn = expressed
+        for example in of_report(report):
+            for pair, answer in zip(example.sentence.pairs, example.answers, strict=True):
                 holder = pair.holder.phrase if pair.holder else None
-                row = _row(found.sentence.text, pair.target.phrase, holder)
-                drawn[row["id"]] = row
+                row = _row(example.sentence.text, pair.target.phrase, holder)
+                if answer == NOTHING:
+                    (others if holder else alone)[row["id"]] = row
+                elif answer != UNKNOWN:
+                    expressed[row["id"]] = row
         for rows, most in ((expressed, 3), (others, 1), (alone, 1)):
             yield from rng.sample(list(rows.values()), min(most, len(rows)))
 

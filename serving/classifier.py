@@ -115,6 +115,7 @@ class StanceClassifier:
         name: str | None = None,
         explain: bool = False,
         on_progress: "OnProgress | None" = None,
+        everything: bool = False,
     ) -> "Article":
         """Find who takes which position toward what in a text, and label each.
 
@@ -125,6 +126,7 @@ class StanceClassifier:
             explain: also which words carried each stance; takes as many times longer as a sentence has words.
             on_progress: told the stage (`reading`, `labelling`, `explaining`), what is done of it, and its total
                 (characters when reading, then statements).
+            everything: also pairs that show no position, or too unsure a one: what is only mentioned.
 
         Raises:
             StancewiseError: the text is empty, too long, no plain text, or a target is blank.
@@ -132,7 +134,7 @@ class StanceClassifier:
         # Who only labels statements need not load what reads an article.
         from serving.article.flow import read_article
 
-        return read_article(self.predict, text, targets, name, explain, on_progress, self.judged)
+        return read_article(self.predict, text, targets, name, explain, on_progress, self.judged, everything)
 
     def answers(self, rows: Sequence[Statement], logits: Logits) -> list[Prediction]:
         """Calibrated predictions from raw logits of shape (rows, 6)."""

@@ -34,18 +34,21 @@ def read_article(
     explained: bool = False,
     on_progress: OnProgress | None = None,
     judged: Judged | None = None,
+    everything: bool = False,
 ) -> Article:
     """See `StanceClassifier.read_article`, which hands in its `predict` and its reader."""
     report = on_progress or (lambda stage, done, total: None)
-    found = find_positions(text, given_targets(targets), lambda done, total: report("reading", done, total), judged)
+    found = find_positions(
+        text, given_targets(targets), lambda done, total: report("reading", done, total), judged, everything
+    )
     reading, asked = questions(found)
     answers = _ask(predict, asked, LABELLED_AT_ONCE, lambda done: report("labelling", done, len(asked)))
     if not explained:
-        return article_of(reading, answers, name)
+        return article_of(reading, answers, name, everything=everything)
     shown = {
         place: stance
         for place, (position, answer) in enumerate(zip(reading.positions, answers, strict=True))
-        if isinstance(answer, Prediction) and (stance := _shown(reading, position, answer))
+        if isinstance(answer, Prediction) and (stance := _shown(reading, position, answer, everything))
     }
     explanations = _ask(
         lambda rows: explain(predict, [row for row, _ in rows], "stance", [label for _, label in rows]),
@@ -53,7 +56,7 @@ def read_article(
         EXPLAINED_AT_ONCE,
         lambda done: report("explaining", done, len(shown)),
     )
-    return article_of(reading, answers, name, dict(zip(shown, explanations, strict=True)))
+    return article_of(reading, answers, name, dict(zip(shown, explanations, strict=True)), everything)
 
 
 def questions(reading: Reading) -> tuple[Reading, list[Statement]]:
@@ -73,6 +76,7 @@ def article_of(
     answers: Sequence[Prediction | StancewiseError],
     name: str | None = None,
     explanations: Mapping[int, Explanation | StancewiseError | None] | None = None,
+    everything: bool = False,
 ) -> Article:
     """The article of a reading.
 
@@ -81,13 +85,14 @@ def article_of(
         answers: one for each of its positions, in order; where there is none, the reason.
         name: of the article.
         explanations: by place of the position.
+        everything: also what shows no position.
     """
     explanations = explanations or {}
     statements = []
     for place, (position, answer) in enumerate(zip(reading.positions, answers, strict=True)):
         if isinstance(answer, StancewiseError):
             continue
-        shown = _shown(reading, position, answer)
+        shown = _shown(reading, position, answer, everything)
         if shown is None:
             continue
         stance, sureness = shown
@@ -108,13 +113,17 @@ def article_of(
 
 
 def _shown(
-    reading: Reading, position: Position, answer: Prediction
+    reading: Reading, position: Position, answer: Prediction, everything: bool
 ) -> tuple[HeadPrediction | None, float | None] | None:
-    """The stance of a position and its sureness (None without a reader); None: it is too unsure to be shown."""
-    if not (reading.judged and position.read and answer.stance):
-        return answer.stance, None
-    stance, sureness = together(position.read, answer.stance)
-    return (stance, sureness) if sureness >= reading.judged.shown_above else None
+    """The stance of a position and its sureness (None without a reader); None: it is not to be shown.
+
+    Without a reader neutrality is no position: a mere mention has the same label as a declared one.
+    """
+    if reading.judged and position.read and answer.stance:
+        stance, sureness = together(position.read, answer.stance)
+        return (stance, sureness) if everything or sureness >= reading.judged.shown_above else None
+    taken = answer.stance is None or not (answer.stance.abstained or answer.stance.label == "neutrality")
+    return (answer.stance, None) if everything or taken else None
 
 
 def together(read: Mapping[str, float], stance: HeadPrediction) -> tuple[HeadPrediction, float]:

@@ -60,6 +60,9 @@ def article(
         bool,
         typer.Option("--sure", help="Only what the model's reader is sure of: on validation, nine in ten were right."),
     ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also pairs that show no position, or too unsure a one.")
+    ] = False,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
 ) -> None:
@@ -78,6 +81,8 @@ def article(
     form = chosen_format(format, output)
     if summary and form == "html":
         raise StancewiseError("--summary: the HTML page has a summary already; leave out --summary")
+    if sure and everything:
+        raise StancewiseError("--sure and --all: give one of them")
     if explain and (summary or form not in ("jsonl", "html")):
         raise StancewiseError("--explain: words are shown by --format jsonl and html, without --summary")
     targets = parse_targets(target or [])
@@ -89,7 +94,7 @@ def article(
         raise StancewiseError(
             f"--sure: {model} has no reader; train one with: python -m training reader --model {model}"
         )
-    articles = label_texts(classifier, texts, targets, explain, errors)
+    articles = label_texts(classifier, texts, targets, explain, everything, errors)
     if sure:
         articles = [_only_sure(one) for one in articles]
     write(articles, form, summary, output)
@@ -135,6 +140,7 @@ def label_texts(
     texts: Sequence[tuple[Path, str]],
     targets: dict[str, list[str]],
     explain: bool,
+    everything: bool,
     errors: Console,
 ) -> list[Article]:
     """The articles with their statements; progress and notes go to `errors`."""
@@ -148,7 +154,7 @@ def label_texts(
             def show(stage: str, done: int, total: int, place: str = place) -> None:
                 bar.update(task, description=f"{stage}{place}", completed=done, total=total)
 
-            articles.append(classifier.read_article(text, targets, str(path), explain, show))
+            articles.append(classifier.read_article(text, targets, str(path), explain, show, everything))
     tell_notes(articles, errors)
     return articles
 

@@ -47,6 +47,7 @@ class Reader:
         targets: Mapping[str, Sequence[str]] | None,
         on_progress: Progress,
         classifier: StanceClassifier,
+        everything: bool = False,
     ) -> tuple[Reading, list[Statement]]:
         """The positions in a text, and what the model is asked about each.
 
@@ -55,6 +56,7 @@ class Reader:
             targets: name -> aliases; None: whatever positions are taken on.
             on_progress: told on the event loop how many characters are read, of how many.
             classifier: whose reader chooses the positions, if it has one.
+            everything: also pairs that hardly express a position.
 
         Raises:
             StancewiseError: the text is empty or no text.
@@ -69,7 +71,7 @@ class Reader:
             loop.call_soon_threadsafe(on_progress, done, total)
 
         def work() -> tuple[Reading, list[Statement]]:
-            return questions(find_positions(text, targets, tell, classifier.judged))
+            return questions(find_positions(text, targets, tell, classifier.judged, everything))
 
         try:
             return await loop.run_in_executor(self.thread, work)

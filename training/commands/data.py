@@ -77,7 +77,7 @@ def teach_reader(
 
     Example:
 
-        python -m training teach-reader models:/stance@large-reader data/news/texts.jsonl --output taught.jsonl
+        python -m training teach-reader models:/stance@large-reader data/reports/news.jsonl --output taught.jsonl
     """
     from serving.runtime.load import load_reader
     from serving.store.versions import find_model

@@ -98,8 +98,13 @@ def _by_heads(
 
 
 def _root(doc: "Doc", at: Offsets, start: int) -> int | None:
+    """The head word of a mention; None: it does not stand in the paragraph."""
     span = doc.char_span(at[0] - start, at[1] - start, alignment_mode="expand") if at[0] >= start else None
-    return span.root.i if span is not None else None
+    if span is None:
+        return None
+    # The parser may tear a phrase apart: in `called the ruling one-sided` it takes `the` to be with `one-sided`.
+    nouns = [token for token in span if token.pos_ in ("NOUN", "PROPN")]
+    return nouns[-1].i if nouns and span.root.pos_ in ("DET", "ADP", "PUNCT") else span.root.i
 
 
 def of_statements(rows: Iterable[LabelledStatement]) -> Iterator[Example]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from serving.article.reading.grammar import speaks
+from serving.article.reading.nouns import CARRIERS
 from serving.article.reading.pronouns import GENDERS, is_third_person, standing_for
 from serving.article.text.people import is_person
 
@@ -189,7 +190,7 @@ class Names:
         if head.dep_ == "nsubj" and head.head.lemma_ == "be":
             near += [child for child in head.head.children if child.dep_ == "attr"]
         for noun in near:
-            if noun.pos_ not in ("NOUN", "PROPN") or noun.ent_type_ in NAMED:
+            if noun.pos_ not in ("NOUN", "PROPN") or noun.ent_type_ in NAMED or not _describes(noun, entity):
                 continue
             role = noun.lemma_.lower()
             entity.roles.setdefault(role, set()).update(_modifiers(noun), (one.lower_ for one in before[:-1]))
@@ -227,8 +228,10 @@ class Names:
             body = entity.label == "ORG" and noun in entity.words and modifiers <= entity.words
             if body or (entity.label != "NOUN" and entity.is_a(noun, modifiers) and entity.may_be_of(noun, _of(token))):
                 return entity
+        if modifiers or _of(token) or any(one.dep_ == "poss" for one in token.children):
+            return None  # `the Left party`, `Genoa's mayor`, `his party`: somebody of their own
         if noun in _BODIES:
-            return self._latest(lambda one: one.label in _NO_PERSONS)
+            return self._latest(lambda one: one.label == "ORG") or self._latest(lambda one: one.label in _NO_PERSONS)
         if noun in _LANDS:
             return self._latest(lambda one: one.label == "GPE")
         return self._newest_person(noun) if noun.endswith(_PEOPLE) and token.tag_ == "NN" else None
@@ -272,13 +275,23 @@ class Names:
         return max(near, key=lambda one: (one.subject >= self._sentence - 1, one.subject, one.place), default=None)
 
 
+def _describes(noun: "Token", entity: Entity) -> bool:
+    """Whether a noun beside a name may be what somebody or something of this kind is."""
+    role = noun.lemma_.lower()
+    if role in CARRIERS or (noun.tag_ in ("NNS", "NNPS") and not entity.plural and entity.label != "ORG"):
+        return entity.label not in ("PERSON", "GPE", "NORP")
+    return entity.label != "PERSON" or is_person(role) or speaks(role) or role.endswith(_PEOPLE)
+
+
 def _modifiers(noun: "Token") -> set[str]:
     return {one.lower_ for one in noun.children if one.dep_ in ("amod", "compound", "nmod")}
 
 
 def _of(noun: "Token") -> set[str]:
-    """Words of what is of it, on it or for it: the mayor of Oslo is not that of Rome."""
-    return {one.lower_ for one in _complement(noun) if one.pos_ in ("ADJ", "NOUN", "NUM", "PROPN")}
+    """Words of what is of it, on it or for it, and of its owner: the mayor of Oslo is not that of Rome, or Rome's."""
+    owners = [one for child in noun.children if child.dep_ == "poss" for one in child.subtree]
+    words = (one for one in [*_complement(noun), *owners] if one.pos_ in ("ADJ", "NOUN", "NUM", "PROPN"))
+    return {one.lower_ for one in words}
 
 
 def _complement(noun: "Token") -> list["Token"]:

@@ -29,6 +29,8 @@ _BY = frozenset({"by", "for", "from", "of", "to", "with"})
 _ALONE = frozenset(
     {"conj", "dobj", "nsubj", "nsubjpass", "pobj"}
 )  # where `the eleven` or `the largest` stands for them
+_CALLING = frozenset({"brand", "call", "consider", "declare", "deem", "dub", "find", "label", "term"})
+_NUMBERS = frozenset({"CARDINAL", "PERCENT"})
 _FAR, _DEEP = 30, 8  # tokens apart, steps in the parse: more tell nothing
 
 
@@ -63,10 +65,9 @@ class Paragraph:
 
     def from_elsewhere(self, target: "Token") -> Attribution | None:
         """The attribution around a word if its holder is named in another sentence, as in a long quotation."""
-        inner = self.innermost(target.idx)
         sentence = target.sent
-        inside = inner is not None and sentence.start_char <= inner.source[0] < sentence.end_char
-        return None if inside else inner
+        others = [one for one in self.said if not sentence.start_char <= one.source[0] < sentence.end_char]
+        return innermost(others, target.idx)
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def _heads(sentence: "Sentence", names: dict[int, "Sentence"]) -> Iterator["Toke
             if token.i == names[token.i].root.i:
                 yield token
         elif token.ent_type_ not in NOT_THINGS:
-            noun = token.pos_ in ("NOUN", "PROPN") and (token.dep_ not in _INSIDE or _is_beside(token))
+            noun = token.pos_ in ("NOUN", "PROPN") and (
+                token.dep_ not in _INSIDE or _is_beside(token) or _is_called(token)
+            )
             pronoun = (
                 token.lower_ in _PRONOUNS
                 and token.pos_ in ("PRON", "DET", "SCONJ")
@@ -127,7 +130,7 @@ def _heads(sentence: "Sentence", names: dict[int, "Sentence"]) -> Iterator["Toke
             )
             if noun or pronoun or _stands_alone(token):
                 yield token
-        elif token.ent_type_ == "CARDINAL" and _stands_alone(token):
+        elif token.ent_type_ in _NUMBERS and _stands_alone(token):
             yield token
 
 
@@ -136,12 +139,22 @@ def _is_beside(token: "Token") -> bool:
     return token.dep_ == "npadvmod" and any(one.dep_ in ("det", "relcl", "acl") for one in token.children)
 
 
+def _is_called(token: "Token") -> bool:
+    """Whether a noun is what is called something: a parser takes `move` of `calls the move visionary` for a part."""
+    judged = token.head
+    return judged.i == token.i + 1 and judged.dep_ in ("dobj", "oprd") and judged.head.lemma_.lower() in _CALLING
+
+
 def _stands_alone(token: "Token") -> bool:
-    """Whether an adjective or a number stands for somebody or something: `the eleven`, `the largest of the parties`."""
+    """Whether an adjective or a number stands for somebody or something: `the eleven`, `most of the parties`."""
     return (
-        token.pos_ in ("ADJ", "NUM")
+        (token.pos_ in ("ADJ", "NUM") or token.ent_type_ in _NUMBERS)
         and token.dep_ in _ALONE
-        and any(one.dep_ == "det" and one.lower_ in ("the", "these", "those") for one in token.children)
+        and any(
+            (one.dep_ == "det" and one.lower_ in ("the", "these", "those"))
+            or (one.dep_ == "prep" and one.lower_ == "of")
+            for one in token.children
+        )
     )
 
 

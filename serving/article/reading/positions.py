@@ -34,6 +34,7 @@ _NO_NAMES = frozenset({
 ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP"})  # whose deeds are positions, whatever the verb
 Progress = Callable[[int, int], None]
 Judge = Callable[[Sequence[PairedSentence]], Sequence[Scores]]
+FAINT = 0.1  # probability that a position is expressed: what is less likely is not even shown as a mention
 JUDGED_AT_ONCE = 64  # sentences that wait for the reader's model: so a long text needs no more memory
 
 
@@ -100,6 +101,7 @@ def find_positions(
     given: Mapping[str, Sequence[str]] | None = None,
     on_progress: Progress | None = None,
     judged: Judged | None = None,
+    everything: bool = False,
 ) -> Reading:
     """The positions of a text.
 
@@ -108,13 +110,14 @@ def find_positions(
         given: targets to look for, name -> aliases; None: every entity and issue on which a position may be taken.
         on_progress: told how many characters are read, of how many.
         judged: what chooses among all pairs of a sentence; None: rules of grammar do.
+        everything: also pairs that hardly express a position.
 
     Raises:
         StancewiseError: the text is empty, too long, or no text.
     """
     check_text(text)
     original = spelled(text)
-    reading = _read(original.text, given, on_progress, judged)
+    reading = _read(original.text, given, on_progress, judged, everything)
     if original.text is text:
         return reading
     return replace(reading, text=text, positions=[_in_original(one, text, original) for one in reading.positions])
@@ -139,7 +142,11 @@ def _in_original(position: Position, text: str, original: Spelled) -> Position:
 
 
 def _read(
-    text: str, given: Mapping[str, Sequence[str]] | None, on_progress: Progress | None, judged: Judged | None
+    text: str,
+    given: Mapping[str, Sequence[str]] | None,
+    on_progress: Progress | None,
+    judged: Judged | None,
+    everything: bool,
 ) -> Reading:
     wanted = {name: pattern_of([name, *aliases]) for name, aliases in given.items()} if given else None
     absent = [*_absent(text, wanted or {})]
@@ -151,18 +158,19 @@ def _read(
     names = names_in(text, blocks)
     pieces = ((parsable(text[one.start : one.end], names if one.shape == "heading" else None), one) for one in blocks)
     waiting: list[Drafted] = []
+    least = 0.0 if judged is None else min(FAINT, judged.shown_above) if everything else judged.shown_above
     for doc, block in load_pipeline().pipe(pieces, as_tuples=True, batch_size=16):
         if judged:
             waiting += reader.drafts(doc, block)
             if len(waiting) >= JUDGED_AT_ONCE:
-                positions += _expressed(waiting, judged)
+                positions += _expressed(waiting, judged, least)
                 waiting = []
         else:
             positions += reader.next(doc, block)
         if on_progress:
             on_progress(block.end, len(text))
     if judged:
-        positions += _expressed(waiting, judged)
+        positions += _expressed(waiting, judged, least)
     return Reading(text, positions, absent, judged)
 
 
@@ -177,13 +185,13 @@ def _absent(text: str, wanted: Given) -> Iterator[str]:
             )
 
 
-def _expressed(drafted: Sequence[Drafted], judged: Judged) -> Iterator[Position]:
+def _expressed(drafted: Sequence[Drafted], judged: Judged, least: float) -> Iterator[Position]:
     """The pairs that express a position, in the order of the text; of one phrase the likeliest target."""
     scores = judged.judge([one.asked for one in drafted])
     for one, found in zip(drafted, scores, strict=True):
         kept: list[Draft] = []
         for draft in sorted(one.drafts, key=lambda draft: found[draft.pair, 0]):
-            if 1 - found[draft.pair, 0] < judged.shown_above:
+            if 1 - found[draft.pair, 0] < least:
                 break
             taken = [other for other in kept if other.holder.name == draft.holder.name]
             if not any(

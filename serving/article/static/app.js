@@ -90,7 +90,7 @@
     begin();
     try {
       const name = at("file-name").textContent || null;
-      result = await labelled({ text, name, targets: targets() }, running.signal, showProgress);
+      result = await labelled({ text, name, targets: targets(), all: at("all").checked }, running.signal, showProgress);
       end();
       showResult();
     } catch (problem) {

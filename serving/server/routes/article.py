@@ -89,6 +89,7 @@ class ArticleQuery(BaseModel):
         max_length=MOST_TARGETS,
         description="names, or name -> aliases; null: every entity and issue on which a position may be taken",
     )
+    all: bool = Field(default=False, description="also pairs that show no position, or too unsure a one")
 
 
 class ArticleReply(BaseModel):
@@ -229,7 +230,7 @@ async def _label(request: Request, engine: Engine, query: ArticleQuery, tell: Te
     start = time.perf_counter()
     targets = {one.name: one.aliases for one in query.targets} if query.targets else None
     reading, statements = await engine.reader.read(
-        query.text, targets, lambda done, total: tell("reading", done, total), engine.served.classifier
+        query.text, targets, lambda done, total: tell("reading", done, total), engine.served.classifier, query.all
     )
     seconds = time.perf_counter() - start
     prometheus.READING.observe(seconds)
@@ -243,7 +244,7 @@ async def _label(request: Request, engine: Engine, query: ArticleQuery, tell: Te
 def _reply(
     query: ArticleQuery, reading: Reading, answers: Sequence[Prediction | StancewiseError], served: Served
 ) -> bytes:
-    found = article_of(reading, answers, query.name)
+    found = article_of(reading, answers, query.name, everything=query.all)
     return ArticleReply(article=found, pairs=summarise([found]), model=model_name(served)).model_dump_json().encode()
 
 

@@ -12,7 +12,7 @@ TEXT = (
 
 
 def test_an_article_keeps_its_text_and_its_statements_stand_in_it(classifier):
-    article = classifier.read_article(TEXT, name="norra.txt")
+    article = classifier.read_article(TEXT, name="norra.txt", everything=True)
     assert (article.name, article.text) == ("norra.txt", TEXT)
     assert {"Ilse Tarn", "Peter Holm"} <= {one.speaker for one in article.statements}
     for one in article.statements:
@@ -24,22 +24,29 @@ def test_an_article_keeps_its_text_and_its_statements_stand_in_it(classifier):
 
 
 def test_a_statement_is_answered_as_if_asked_alone(classifier):
-    statements = classifier.read_article(TEXT).statements
+    statements = classifier.read_article(TEXT, everything=True).statements
     for one, alone in zip(statements, classifier.predict([s.statement() for s in statements]), strict=True):
         assert one.stance.probabilities == pytest.approx(alone.stance.probabilities, abs=1e-4)
 
 
 @pytest.mark.parametrize("targets", [{"Norrlinje": []}, ["Norrlinje"], "Norrlinje"])
 def test_targets_are_looked_for_alone(classifier, targets):
-    article = classifier.read_article(TEXT, targets)
+    article = classifier.read_article(TEXT, targets, everything=True)
     assert {one.target for one in article.statements} == {"Norrlinje"}
 
 
 def test_a_target_is_found_by_its_aliases(classifier):
-    article = classifier.read_article(TEXT, {"the accord": ["Ferry Accord"]})
+    article = classifier.read_article(TEXT, {"the accord": ["Ferry Accord"]}, everything=True)
     assert {one.target for one in article.statements} == {"the accord"}
     assert all(one.target_mention.text.endswith("Ferry Accord") for one in article.statements)
     assert "Peter Holm" in {one.speaker for one in article.statements}
+
+
+def test_what_shows_no_position_is_listed_only_if_asked_for(classifier):
+    every = classifier.read_article(TEXT, everything=True).statements
+    shown = classifier.read_article(TEXT).statements
+    assert shown == [one for one in every if one.stance.label != "neutrality" and not one.stance.abstained]
+    assert len(shown) < len(every)
 
 
 def test_a_blank_target_is_refused(classifier):
@@ -50,14 +57,16 @@ def test_a_blank_target_is_refused(classifier):
 
 def test_words_are_explained_only_if_asked_for(classifier):
     assert not any(one.explanation for one in classifier.read_article(TEXT).statements)
-    for one in classifier.read_article(TEXT, explain=True).statements:
+    for one in classifier.read_article(TEXT, explain=True, everything=True).statements:
         assert (one.explanation.head, one.explanation.label) == ("stance", one.stance.label)
         assert all(one.sentence.text[word.start : word.end] == word.text for word in one.explanation.words)
 
 
 def test_progress_is_told_by_stage_to_its_end(classifier):
     told = []
-    article = classifier.read_article(TEXT * 40, explain=True, on_progress=lambda *one: told.append(one))
+    article = classifier.read_article(
+        TEXT * 40, explain=True, on_progress=lambda *one: told.append(one), everything=True
+    )
     for stage, total in (("labelling", len(article.statements)), ("explaining", len(article.statements))):
         done = [row[1] for row in told if row[0] == stage]
         assert done == sorted(done)
@@ -69,7 +78,7 @@ def test_progress_is_told_by_stage_to_its_end(classifier):
 def test_a_statement_that_cannot_be_asked_is_noted_and_the_others_are_labelled(classifier):
     name = "very " * 80 + "long plan"
     text = f"{TEXT}\r\nPeter Holm said the {name} suits Norrlinje.\r\n"
-    article = classifier.read_article(text, [name, "Norrlinje"])
+    article = classifier.read_article(text, [name, "Norrlinje"], everything=True)
     assert {one.target for one in article.statements} == {"Norrlinje"}
     [note] = [note for note in article.notes if "could not be labelled" in note]
     assert "leave no room" in note
@@ -78,7 +87,7 @@ def test_a_statement_that_cannot_be_asked_is_noted_and_the_others_are_labelled(c
 
 def test_a_sentence_too_long_to_explain_keeps_its_label(classifier):
     text = "Norrlinje " + "and more " * 210 + "said the mayor."
-    article = classifier.read_article(text, ["Norrlinje"], explain=True)
+    article = classifier.read_article(text, ["Norrlinje"], explain=True, everything=True)
     assert [one.explanation for one in article.statements] == [None]
     assert article.statements[0].stance
     assert any("could not be explained" in note for note in article.notes)

@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
 
 
 def test_an_article_is_shown_as_a_table_by_the_champion(project, folder):
-    done = project.run("serving", "article", str(folder / "tarn.txt"))
+    done = project.run("serving", "article", str(folder / "tarn.txt"), "--all")
     assert "Ilse Tarn (said) →" in done.stdout
     assert "Who supports or criticises whom" in done.stdout
     assert "1 article, " in done.stderr
@@ -39,7 +39,7 @@ def test_a_folder_with_a_bad_file_among_others(project, folder, tmp_path):
     (tmp_path / "old.txt").write_bytes("Secret café.".encode("latin-1"))
     output = tmp_path / "out.jsonl"
     paths = (str(tmp_path / "old.txt"), str(folder), str(folder / "tarn.txt"), "missing.txt")
-    done = project.run("serving", "article", *paths, "--output", str(output), "--explain", check=False)
+    done = project.run("serving", "article", *paths, "--output", str(output), "--explain", "--all", check=False)
     assert done.returncode == 3
     rows = read_lines(output)
     assert list(dict.fromkeys(row["article"] for row in rows)) == [str(folder / "holm.md"), str(folder / "tarn.txt")]
@@ -58,7 +58,7 @@ def test_a_folder_with_a_bad_file_among_others(project, folder, tmp_path):
 
 
 def test_standard_input_to_pairs_in_csv(project):
-    options = ("--target", "the accord=Harbour Accord,the deal", "--summary", "--format", "csv")
+    options = ("--target", "the accord=Harbour Accord,the deal", "--summary", "--format", "csv", "--all")
     done = project.run("serving", "article", "-", *options, stdin=TARN)
     [row] = csv.DictReader(StringIO(done.stdout, newline=""))
     assert tuple(row) == PAIR_COLUMNS
@@ -83,7 +83,7 @@ def test_a_page_is_extracted_and_a_page_is_made(project, tmp_path):
 def test_without_a_parser_quotes_are_read_and_the_fix_is_said(project, folder):
     code = "import runpy, sys; sys.modules['spacy'] = None; runpy.run_module('serving', run_name='__main__')"
     done = subprocess.run(
-        [sys.executable, "-c", code, "article", str(folder), "--format", "jsonl"],
+        [sys.executable, "-c", code, "article", str(folder), "--format", "jsonl", "--all"],
         cwd=project.folder,
         env=project.environment,
         capture_output=True,

@@ -46,7 +46,7 @@ def lines(answer):
 
 
 def test_an_article_is_answered_as_in_python(server, classifier):
-    answer = server.ask("/v1/article", {"text": TEXT, "name": "ferry.txt"})
+    answer = server.ask("/v1/article", {"text": TEXT, "name": "ferry.txt", "all": True})
     assert answer.status == 200
     article = Article.model_validate(answer.json["article"])
     assert article.name == "ferry.txt"
@@ -66,12 +66,14 @@ def test_an_article_is_answered_as_in_python(server, classifier):
 
 @pytest.mark.parametrize("targets", [["Brisk Ferries"], {"Brisk Ferries": ["the company"]}])
 def test_targets_are_those_that_are_given(server, targets):
-    statements = server.ask("/v1/article", {"text": TEXT, "targets": targets}).json["article"]["statements"]
+    statements = server.ask("/v1/article", {"text": TEXT, "targets": targets, "all": True}).json["article"][
+        "statements"
+    ]
     assert {statement["target"] for statement in statements} == {"Brisk Ferries"}
 
 
 def test_a_long_article_goes_through_a_small_queue_with_progress(server):
-    answer = server.ask("/v1/article", {"text": LONG}, STREAM)
+    answer = server.ask("/v1/article", {"text": LONG, "all": True}, STREAM)
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/x-ndjson"
     *told, last = lines(answer)

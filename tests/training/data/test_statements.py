@@ -78,7 +78,7 @@ def test_the_taught_pairs_stand_on_training_texts_and_nobody_labelled_them():
 
 
 def test_the_pairs_of_plain_news_stand_in_its_texts_and_have_answers():
-    texts = {row["text"] for row in read_lines(REPOSITORY / "data/news/texts.jsonl")}
+    texts = {row["text"] for row in read_lines(REPOSITORY / "data/reports/news.jsonl")}
     pairs, answers = (read_lines(REPOSITORY / "data/news" / name) for name in ("pairs.jsonl", "pairs-taught.jsonl"))
     assert [row["id"] for row in pairs] == [row["id"] for row in answers]
     sentences = {row["text"] for row in pairs}

@@ -89,6 +89,26 @@ def test_a_speaker_named_in_another_sentence_is_whose_words_they_are():
     assert found[None, "The fair"] == UNKNOWN  # nothing in the text says whose words these are
 
 
+def test_the_words_of_a_turn_are_those_of_its_speaker():
+    text = "MS. HALE: The toll is a mistake.\nMR. VANG: We need it.\nMS. HALE: Nobody asked us."
+    start = text.index("The toll")
+    place = {"sentence": [start, start + 22], "target_at": [start, start + 8]}
+    values = {"id": "r3", "text": text, "entities": {"hale": ["MS. HALE"], "toll": ["The toll"]}}
+    position = {"holder": "hale", "target": "toll", "stance": "criticism", **place}
+    found = labelled(of_report(Report.model_validate(values | {"positions": [position]})))
+    assert found[None, "The toll"] == one_of("criticism")
+
+
+def test_a_phrase_that_the_parser_tears_apart_keeps_its_noun():
+    text = "The embassy calls the move visionary."
+    start = text.index("the move")
+    values = {"id": "r4", "text": text, "entities": {"embassy": ["The embassy"], "move": ["the move"]}}
+    place = {"sentence": [0, len(text)], "holder_at": [0, 11], "target_at": [start, start + 8]}
+    position = {"holder": "embassy", "target": "move", "stance": "support", **place}
+    found = labelled(of_report(Report.model_validate(values | {"positions": [position]})))
+    assert found["The embassy", "move"] == one_of("support")
+
+
 def test_the_sentence_before_comes_along():
     first, second = of_report(report())
     assert (first.sentence.before, second.sentence.before) == ("", first.sentence.text)

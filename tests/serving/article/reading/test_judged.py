@@ -51,6 +51,29 @@ def test_the_words_of_a_quotation_are_those_of_its_speaker():
     assert found({(None, "The plan"): 0.9}, text) == [("Ole Vang", "plan")]
 
 
+def test_a_quotation_within_one_is_that_of_the_speaker_outside():
+    text = "“The plan is a gift. We say the sale is a mistake. It is late,” said Ole Vang."
+    assert found({(None, "the sale"): 0.9}, text) == [("Ole Vang", "sale")]
+
+
+def test_numbers_and_adjectives_may_stand_for_somebody():
+    text = "Eleven deputies broke ranks. The union praised the eleven, and most of the farmers rejected the largest."
+    pairs = {("The union", "the eleven"): 0.9, ("most of the farmers", "the largest"): 0.9}
+    assert found(pairs, text) == [("union", "the eleven"), ("most of the farmers", "the largest")]
+
+
+def test_the_party_behind_a_name_is_no_holder():
+    seen = []
+    find_positions("The bill is a gift, Ada Brekke (D-Calif.) said.", judged=judge({}, seen))
+    assert {holder for holder, *_ in seen} == {"Ada Brekke", "The bill", None}
+
+
+def test_what_is_hardly_expressed_is_listed_if_everything_is_asked_for():
+    judged = judge({("She", "the tram plan"): 0.2, ("We", "the plan"): 0.05})
+    shown = [find_positions(REPORT, judged=judged, everything=every).positions for every in (False, True)]
+    assert [[one.target_mention.text for one in several] for several in shown] == [[], ["the tram plan"]]
+
+
 def test_what_is_too_improbable_is_not_shown():
     assert found({("She", "the tram plan"): 0.29}) == []
 
