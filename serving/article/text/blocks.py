@@ -65,8 +65,11 @@ def names_in(text: str, blocks: list[Block]) -> frozenset[str]:
     return frozenset(word[0] for piece in prose for word in _INSIDE.finditer(piece))
 
 
-# A politician's party and place, which a parser takes for the name: `Ada Lund (D-Calif.) said`.
-_AFFILIATION = re.compile(r"(?<=[\w.,'’] )\((?:[DRI]|Dem\.?|Rep\.?|Ind\.?)(?:[-–—/][^()]{1,24})?\)")
+# A politician's party and place, which a parser takes for the name: `Ada Lund (D-Calif.) said`, `Lund, D-Calif., said`.
+_AFFILIATION = re.compile(
+    r"(?<=[\w.,'’] )\((?:[DRI]|Dem\.?|Rep\.?|Ind\.?)(?:[-–—/][^()]{1,24})?\)"
+    r"|(?<=\w), [DRI][-–][A-Z][\w.]{1,9}(?:, |(?=[ .]))"
+)
 
 
 def parsable(text: str, names: frozenset[str] | None = None) -> str:

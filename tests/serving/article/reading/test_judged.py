@@ -62,9 +62,10 @@ def test_numbers_and_adjectives_may_stand_for_somebody():
     assert found(pairs, text) == [("union", "the eleven"), ("most of the farmers", "the largest")]
 
 
-def test_the_party_behind_a_name_is_no_holder():
+@pytest.mark.parametrize("name", ["Ada Brekke (D-Calif.)", "Ada Brekke, D-Calif.,", "Ada Brekke (R)"])
+def test_the_party_behind_a_name_is_no_holder(name):
     seen = []
-    find_positions("The bill is a gift, Ada Brekke (D-Calif.) said.", judged=judge({}, seen))
+    find_positions(f"The bill is a gift, {name} said.", judged=judge({}, seen))
     assert {holder for holder, *_ in seen} == {"Ada Brekke", "The bill", None}
 
 
