@@ -24,7 +24,8 @@ from rich.table import Table
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from serving.article.reading.names import Entity, Names
+from serving.article.reading.entities import Entity
+from serving.article.reading.names import Names
 from serving.article.reading.parse import load_pipeline
 from serving.article.reading.pronouns import Weights, features, is_third_person, kind_of, may_be
 from serving.article.text.blocks import find_blocks, names_in, parsable

@@ -51,9 +51,9 @@ def test_other_names_are_drawn_and_nothing_near_an_evaluation_row(tmp_path, cham
     for name, rows in (("statements", own), ("every-pair", other)):
         (tmp_path / "data" / name).mkdir(parents=True)
         write_lines(tmp_path / f"data/{name}/train.jsonl", rows)
-    (tmp_path / "data/news").mkdir()
-    for name in ("texts", "read"):
-        write_lines(tmp_path / f"data/news/{name}.jsonl", read_lines(REPOSITORY / f"data/news/{name}.jsonl")[:10])
+    for name in ("news", "reports"):
+        (tmp_path / "data" / name).mkdir()
+    write_lines(tmp_path / "data/reports/news.jsonl", read_lines(REPOSITORY / "data/reports/news.jsonl")[:10])
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "STANCE_BENCHMARKS": str(sets)}
     command = [sys.executable, str(REPOSITORY / "benchmarks/transfer.py")]
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from serving.article.reading import plain
 from serving.article.reading.attribution import Attribution, covers, innermost, kind_of
+from serving.article.reading.entities import Entity
 from serving.article.reading.grammar import speaks
-from serving.article.reading.names import Entity, Names, is_first_person
+from serving.article.reading.names import Names, is_first_person
 from serving.article.reading.nouns import CARRIERS
 from serving.article.reading.pairs import Candidates, Paragraph, candidates
 from serving.article.reading.parse import load_pipeline, pipeline_name

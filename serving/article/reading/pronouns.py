@@ -18,7 +18,7 @@ from serving.article.text.people import is_person
 if TYPE_CHECKING:
     from spacy.tokens import Token
 
-    from serving.article.reading.names import Entity
+    from serving.article.reading.entities import Entity
 
 GENDERS = {"he": "m", "him": "m", "his": "m", "himself": "m", "she": "f", "her": "f", "hers": "f", "herself": "f"}
 _IT = frozenset({"it", "its", "itself"})
