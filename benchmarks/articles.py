@@ -61,7 +61,7 @@ def score(
     counts: dict[str, list[Tally]] = {title: [] for title in COUNTED}
     start = time.perf_counter()
     for report in read_part(part):
-        article = classifier.read_article(report.text)
+        article = classifier.read_article(report.text, everything=classifier.judged is None)
         for title, stances in COUNTED.items():
             numbers, wrong, missed = tally(shown(article), report, stances, is_close if loose else is_name_of)
             counts[title].append(numbers)

@@ -28,6 +28,7 @@ from serving.article.reading.entities import Entity
 from serving.article.reading.names import Names
 from serving.article.reading.parse import load_pipeline
 from serving.article.reading.pronouns import Weights, features, is_third_person, kind_of, may_be
+from serving.article.reading.pronouns import score as score_of
 from serving.article.text.blocks import find_blocks, names_in, parsable
 from serving.cli import run
 from serving.tables import whole
@@ -185,8 +186,7 @@ def fit(asked: Sequence[Asked]) -> Weights:
 
 
 def _finds(table: Weights, one: Asked) -> bool:
-    own = table.get(one.kind, {})
-    scores = [sum(own.get(f, 0.0) + table["any"].get(f, 0.0) for f in given) for given, _ in one.candidates]
+    scores = [score_of(table, one.kind, given) for given, _ in one.candidates]
     return bool(scores) and one.candidates[int(np.argmax(scores))][1]
 
 

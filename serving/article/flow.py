@@ -121,7 +121,9 @@ def _shown(
     """
     if reading.judged and position.read and answer.stance:
         stance, sureness = together(position.read, answer.stance)
-        return (stance, sureness) if everything or sureness >= reading.judged.shown_above else None
+        if sureness >= reading.judged.shown_above:
+            return stance, sureness
+        return (stance.model_copy(update={"abstained": True}), sureness) if everything else None
     taken = answer.stance is None or not (answer.stance.abstained or answer.stance.label == "neutrality")
     return (answer.stance, None) if everything or taken else None
 

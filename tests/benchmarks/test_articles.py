@@ -37,7 +37,7 @@ def test_a_model_is_scored_by_command(project):
 
 
 def test_shown_leaves_out_what_the_model_is_unsure_of(classifier):
-    article = classifier.read_article("The mayor hailed the tram plan. Ada Lund rejected the toll.")
+    article = classifier.read_article("The mayor hailed the tram plan. Ada Lund rejected the toll.", everything=True)
     assert set(articles.shown(article)) == {
         Shown(one.speaker, one.target, one.stance.label) for one in article.statements if not one.stance.abstained
     }

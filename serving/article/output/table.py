@@ -31,7 +31,7 @@ def show(articles: Sequence[Article], console: Console, summary: bool = False) -
         if not summary:
             console.print()
     elif summary:
-        console.print("no statements found")
+        console.print("no positions found (--all lists other pairs)")
     for article in () if summary else articles:
         console.print(_article(article))
 
@@ -39,7 +39,7 @@ def show(articles: Sequence[Article], console: Console, summary: bool = False) -
 def _article(article: Article) -> RenderableType:
     parts: list[RenderableType] = [Text(printable(article.name or "article"), style="bold")]
     if not article.statements:
-        return Group(*parts, Text("no statements found\n"))
+        return Group(*parts, Text("no positions found (--all lists other pairs)\n"))
     parts.append(rows(_WIDTHS, [[Text(one, style="bold") for one in ("holder (cue) → target", "stance", "sentiment")]]))
     for sentence, group in groupby(article.statements, key=lambda one: one.sentence):
         parts.append(Text(f"\n{printable(sentence.text)}", style="italic"))
@@ -51,7 +51,9 @@ def _stance(one: ArticleStatement) -> Text:
     """The stance with its probability; where a reader chose the statement, how sure it is that this side is taken."""
     if one.stance is None or one.sureness is None:
         return cell(one.stance)
-    return Text(f"{one.stance.label} {one.sureness:.0%}", style=STYLES.get(one.stance.label, "yellow"))
+    doubt = " ?" if one.stance.abstained else ""
+    style = "dim" if doubt else STYLES.get(one.stance.label, "yellow")
+    return Text(f"{one.stance.label} {one.sureness:.0%}{doubt}", style=style)
 
 
 def _names(one: ArticleStatement) -> Text:

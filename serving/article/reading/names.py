@@ -1,7 +1,8 @@
 """Which name a mention stands for: `Ms Crotty`, `the mayor` and `she` for Aoife Crotty, where the text allows it.
 
 The article is read once, in its order. A name in full is kept with the descriptions beside it (a title before it, a
-phrase between commas behind it); a shorter name, a description or a pronoun goes to the latest name that it fits.
+phrase between commas behind it); a shorter name or a description goes to the latest name that it fits, a pronoun to the
+likeliest one.
 """
 
 from collections.abc import Callable, Iterable
@@ -50,10 +51,14 @@ class Names:
             self._sentence += 1
             self._near = [one for one in self._near if self._sentence - one.sentence <= _REACH]
             for token in sentence:
-                entity = self._mention(token, spans.get(token.i))
+                span = spans.get(token.i)
+                entity = self._mention(token, span)
                 if entity:
                     self._at[token.i] = entity
                     self._seen(entity, token)
+                    if span is None or token.i == span.root.i:
+                        entity.mentions += 1
+                        entity.role = token.dep_
 
     def of(self, token: "Token") -> Entity | None:
         """Who or what a word of the last added paragraph stands for; None: it names nothing, or I and we."""
@@ -99,9 +104,7 @@ class Names:
         if entity.sentence != self._sentence and entity not in self._near:
             self._near.append(entity)
         entity.place, entity.sentence = self._place, self._sentence
-        entity.mentions += 1
         entity.first = entity.first or self._sentence
-        entity.role = token.dep_
         if token.dep_ in ("nsubj", "nsubjpass"):
             entity.subject = self._sentence
 

@@ -26,9 +26,8 @@ _THINGS = frozenset({"it", "itself", "these", "this", "those"})  # seldom somebo
 _INSIDE = frozenset({"amod", "compound", "intj", "nmod", "npadvmod"})  # nouns that belong to another one
 _DOING = frozenset({"ROOT", "appos", "conj", "nsubj", "nsubjpass", "poss"})
 _BY = frozenset({"by", "for", "from", "of", "to", "with"})
-_ALONE = frozenset(
-    {"conj", "dobj", "nsubj", "nsubjpass", "pobj"}
-)  # where `the eleven` or `the largest` stands for them
+# Where `the eleven` stands for somebody.
+_ALONE = frozenset({"conj", "dobj", "nsubj", "nsubjpass", "pobj"})
 _CALLING = frozenset({"brand", "call", "consider", "declare", "deem", "dub", "find", "label", "term"})
 _NUMBERS = frozenset({"CARDINAL", "PERCENT"})
 _FAR, _DEEP = 30, 8  # tokens apart, steps in the parse: more tell nothing
@@ -57,7 +56,12 @@ class Paragraph:
     @property
     def is_quotation(self) -> bool:
         """Whether all of it is quoted, and nobody in it says so."""
-        return self.opens_quoted and self.quotations[-1].end >= len(self.doc.text) - 1 and not self.said
+        if not self.opens_quoted or self.said:
+            return False
+        ends = [0, *(one.end for one in self.quotations)]
+        starts = [*(one.start for one in self.quotations), len(self.doc.text)]
+        between = "".join(self.doc.text[end:start] for end, start in zip(ends, starts, strict=True))
+        return len(between.strip()) <= 1  # a mark before or behind
 
     def innermost(self, place: int) -> Attribution | None:
         """The attribution whose words a character belongs to."""
@@ -141,8 +145,9 @@ def _is_beside(token: "Token") -> bool:
 
 def _is_called(token: "Token") -> bool:
     """Whether a noun is what is called something: a parser takes `move` of `calls the move visionary` for a part."""
-    judged = token.head
-    return judged.i == token.i + 1 and judged.dep_ in ("dobj", "oprd") and judged.head.lemma_.lower() in _CALLING
+    judged, before = token.head, token.nbor(-1) if token.i else None
+    called = judged.i == token.i + 1 and judged.dep_ in ("dobj", "oprd") and judged.head.lemma_.lower() in _CALLING
+    return called and before is not None and (before.dep_ == "det" or before.lower_ == "'s")
 
 
 def _stands_alone(token: "Token") -> bool:

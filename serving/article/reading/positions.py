@@ -159,7 +159,7 @@ def _read(
     names = names_in(text, blocks)
     pieces = ((parsable(text[one.start : one.end], names if one.shape == "heading" else None), one) for one in blocks)
     waiting: list[Drafted] = []
-    least = 0.0 if judged is None else min(FAINT, judged.shown_above) if everything else judged.shown_above
+    least = _least(judged, everything)
     for doc, block in load_pipeline().pipe(pieces, as_tuples=True, batch_size=16):
         if judged:
             waiting += reader.drafts(doc, block)
@@ -173,6 +173,13 @@ def _read(
     if judged:
         positions += _expressed(waiting, judged, least)
     return Reading(text, positions, absent, judged)
+
+
+def _least(judged: Judged | None, everything: bool) -> float:
+    """The probability from which on a pair is asked about."""
+    if judged is None:
+        return 0.0
+    return min(FAINT, judged.shown_above) if everything else judged.shown_above
 
 
 def _absent(text: str, wanted: Given) -> Iterator[str]:

@@ -6,7 +6,7 @@ A log-linear ranking of the candidates with weights of its own for each kind of 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -49,15 +49,20 @@ def standing_for(
         sentence: the number of the pronoun's sentence.
         named: by the place of a word of the paragraph, what it stands for.
     """
-    ranked = sorted(near, key=lambda one: -one.place)
-    own, common = weights().get(kind_of(token), {}), weights()["any"]
-    fitting = [
-        (sum(own.get(one, 0.0) + common.get(one, 0.0) for one in found), -rank, entity)
-        for rank, entity in enumerate(ranked)
-        if may_be(token, entity)
-        for found in (list(features(token, entity, rank, sentence, named)),)
-    ]
-    return max(fitting, key=lambda one: one[:2])[2] if fitting else None
+    kind, table = kind_of(token), weights()
+    best, most = None, float("-inf")
+    for rank, entity in enumerate(sorted(near, key=lambda one: -one.place)):
+        if may_be(token, entity):
+            found = score(table, kind, features(token, entity, rank, sentence, named))
+            if found > most:
+                best, most = entity, found
+    return best
+
+
+def score(table: Weights, kind: str, given: Iterable[str]) -> float:
+    """The sum of the weights of a candidate's features, for a kind of pronoun and for all."""
+    own, common = table.get(kind, {}), table["any"]
+    return sum(own.get(one, 0.0) + common.get(one, 0.0) for one in given)
 
 
 @cache
@@ -101,7 +106,7 @@ def features(
     yield f"others since {min(rank, _FAR)}"
     yield f"mentions {min(entity.mentions, _OFTEN)}"
     yield f"was {_role(entity)}"
-    if entity.subject:
+    if entity.subject > 0:
         yield f"subject {min(sentence - entity.subject, 2)} sentences back"
     if entity.first == 1:
         yield "of the first sentence"

@@ -34,7 +34,7 @@ stancewise.textPanel = (() => {
       drawn = { article: state.article, ...marked(text, found) };
       body.className = text.length > LONG ? "text long" : "text";
       body.replaceChildren(drawn.fragment);
-      const none = found.length ? [] : ["No statements were found in this text."];
+      const none = found.length ? [] : ["No positions were found in this text."];
       notes.replaceChildren(...[...none, ...given].map((note) => make("p", { dir: "auto" }, note)));
     }
 

@@ -66,9 +66,9 @@ def names_in(text: str, blocks: list[Block]) -> frozenset[str]:
 
 
 # A politician's party and place, which a parser takes for the name: `Ada Lund (D-Calif.) said`, `Lund, D-Calif., said`.
+_PLACE = r"[-–](?!Day\b)(?:(?:New|North|Rhode|South|West) [A-Z][a-z]+|[A-Z][a-z]*\.?(?:[A-Z][a-z]*\.?)?)"
 _AFFILIATION = re.compile(
-    r"(?<=[\w.,'’] )\((?:[DRI]|Dem\.?|Rep\.?|Ind\.?)(?:[-–—/][^()]{1,24})?\)"
-    r"|(?<=\w), [DRI][-–][A-Z][\w.]{1,9}(?:, |(?=[ .]))"
+    rf"(?P<name>\b[A-Z][\w'’-]*[a-z])(?: \([DRI](?:{_PLACE})?\),?|, [DRI]{_PLACE}(?:,|(?=\.?$)|(?= [a-z])))"
 )
 
 
@@ -82,7 +82,7 @@ def parsable(text: str, names: frozenset[str] | None = None) -> str:
         names: of a heading: words that keep their capital where Every Word of It Has One.
     """
     flat = with_usual_marks(re.sub(r"\s", " ", text))
-    flat = _AFFILIATION.sub(lambda match: ",".ljust(len(match.group())), flat)
+    flat = _AFFILIATION.sub(lambda one: one["name"] + ",".ljust(len(one[0]) - len(one["name"])), flat)
     letters = [one for one in flat if one.isalpha()]
     if len(letters) < 20 or sum(one.isupper() for one in letters) < 0.8 * len(letters):
         return flat if names is None else _without_title_case(flat, names)

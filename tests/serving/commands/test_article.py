@@ -33,6 +33,8 @@ def test_an_article_is_shown_as_a_table_by_the_champion(project, folder):
     assert "Ilse Tarn (said) →" in done.stdout
     assert "Who supports or criticises whom" in done.stdout
     assert "1 article, " in done.stderr
+    shown = project.run("serving", "article", str(folder / "tarn.txt"))
+    assert len(shown.stdout) < len(done.stdout)
 
 
 def test_a_folder_with_a_bad_file_among_others(project, folder, tmp_path):
@@ -101,6 +103,7 @@ def test_without_a_parser_quotes_are_read_and_the_fix_is_said(project, folder):
     ("options", "message"),
     [
         (("missing.txt",), "missing.txt: no such file or folder"),
+        (("tiny.yaml", "--sure", "--all"), "--sure and --all: give one of them"),
         (("tiny.yaml", "--output", "out.docx"), "unknown extension '.docx'"),
         (("tiny.yaml", "--output", "nowhere/out.csv"), "does not exist"),
         (("tiny.yaml", "--summary", "--format", "html"), "leave out --summary"),

@@ -317,7 +317,7 @@ def test_next_in_text_leads_through_what_fits_the_filters_and_round(show):
 def test_notes_and_an_empty_result_are_said_in_words(show):
     assert show(ferry()).get_by_text("One paragraph was skipped.").is_visible()
     page = show(Article(text="Rain.\n\nMore rain.", statements=[]))
-    assert page.get_by_text("No statements were found in this text.").is_visible()
+    assert page.get_by_text("No positions were found in this text.").is_visible()
     assert page.locator(".text").inner_text().split() == ["Rain.", "More", "rain."]
     assert page.locator("table").count() == 0
     assert show().locator("main").inner_text().strip() == "0 statements"

@@ -92,8 +92,8 @@ def test_no_statements_are_no_lines_and_a_csv_of_its_header():
     assert json_lines(empty) == json_lines(empty, summary=True) == ""
     assert csv_table(empty).strip() == ",".join(STATEMENT_COLUMNS)
     assert csv_table(empty, summary=True).strip() == ",".join(PAIR_COLUMNS)
-    assert "no statements found" in table(empty)
-    assert "no statements found" in table(empty, summary=True)
+    assert "no positions found" in table(empty)
+    assert "no positions found" in table(empty, summary=True)
 
 
 def test_pairs_are_counted_over_articles_with_their_sentences():

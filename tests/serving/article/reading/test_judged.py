@@ -6,7 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.article.flow import article_of, questions, read_article, together
+from serving.article.reading.pairs import Paragraph
+from serving.article.reading.parse import load_pipeline
 from serving.article.reading.positions import Judged, find_positions
+from serving.article.text.blocks import parsable
 from serving.runtime.pairs import ANSWERS, FEATURES
 from serving.statement import HeadPrediction, Prediction
 
@@ -67,6 +70,25 @@ def test_the_party_behind_a_name_is_no_holder(name):
     seen = []
     find_positions(f"The bill is a gift, {name} said.", judged=judge({}, seen))
     assert {holder for holder, *_ in seen} == {"Ada Brekke", "The bill", None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "June 6, 1944, D-Day, they landed.",
+        "Interstate 95 (I-95) was shut.",
+        "A film (R-rated) opened at K, R-Mart, on Monday.",
+        "Ada Lund, the mayor (and a farmer), left.",
+        "They take vitamins (D). Article 5 (I) says so.",
+    ],
+)
+def test_other_brackets_and_letters_stay(text):
+    assert parsable(text) == text
+
+
+def test_a_place_of_two_words_is_left_out_and_a_full_stop_stays():
+    text = "Lund, D-New York, said so to Rask, D-Calif. The bill passed."
+    assert parsable(text) == "Lund,             said so to Rask, D-Calif. The bill passed."
 
 
 def test_what_is_hardly_expressed_is_listed_if_everything_is_asked_for():
@@ -135,6 +157,40 @@ def test_the_article_shows_what_both_are_sure_of():
         article = article_of(reading, answers)
         assert [(one.sure, round(one.sureness, 3)) for one in article.statements] == shown
         assert "read" not in article.model_dump()["statements"][0]
+
+
+def test_a_less_sure_position_is_listed_as_unsure_if_everything_is_asked_for():
+    reading, _ = questions(find_positions(REPORT, judged=judge({("She", "the tram plan"): 0.4})))
+    answers = [prediction(criticism=0.2, neutrality=0.8)]
+    assert article_of(reading, answers).statements == []
+    [one] = article_of(reading, answers, everything=True).statements
+    assert one.stance.abstained
+    assert one.sureness < 0.3
+
+
+@pytest.mark.parametrize("judged", [None, judge({("She", "the tram plan"): 0.9})])
+def test_a_model_without_stance_lists_its_sentiment(judged):
+    reading, asked = questions(find_positions(REPORT, judged=judged))
+    sentiment = HeadPrediction(label="neutral", probabilities={"neutral": 1.0}, abstained=False)
+    article = article_of(reading, [Prediction(stance=None, sentiment=sentiment)] * len(asked))
+    assert len(article.statements) == len(asked) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [("“A gift.” “It is late.”", True), ("“A gift.” He paused. “It is late.”", False), ("It is “late”.", False)],
+)
+def test_a_paragraph_is_a_quotation_if_nothing_else_stands_in_it(text, whole):
+    assert Paragraph.of(load_pipeline()(text)).is_quotation == whole
+
+
+def test_what_is_called_something_is_a_target_but_no_part_of_a_name_is():
+    seen = []
+    for text in ("He calls the move visionary.", "Deputies consider tax cuts."):
+        find_positions(text, judged=judge({}, seen))
+    targets = {target for _, target, *_ in seen}
+    assert "move" in targets
+    assert "tax" not in targets
 
 
 def test_the_stance_that_is_shown_is_the_one_explained():

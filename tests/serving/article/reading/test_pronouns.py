@@ -4,7 +4,7 @@ import pytest
 
 from serving.article.reading.names import Names
 from serving.article.reading.parse import load_pipeline
-from serving.article.reading.pronouns import kind_of, weights
+from serving.article.reading.pronouns import kind_of, score, weights
 
 
 def names_of(word: str, *paragraphs: str) -> list[str | None]:
@@ -40,9 +40,15 @@ def test_nothing_near_is_nothing_found():
 
 
 def test_each_kind_of_pronoun_has_weights_of_its_own():
-    doc = load_pipeline()("She praised it, and they thanked her for its harbour.")
-    kinds = {token.text: kind_of(token) for token in doc if token.text in ("She", "it", "they", "her", "its")}
-    assert kinds == {
-        "She": "he subject", "it": "it object", "they": "they subject", "her": "he object", "its": "it owner"
+    text = "She praised it, and they thanked her for its harbour. It gave them his boat and their nets."
+    kinds = {token.text: kind_of(token) for token in load_pipeline()(text)}
+    expected = {
+        "She": "he subject", "it": "it object", "they": "they subject", "her": "he object", "its": "it owner",
+        "It": "it subject", "them": "they object", "his": "he owner", "their": "they owner",
     }  # fmt: skip
-    assert set(kinds.values()) | {"any"} <= weights().keys()
+    assert {word: kinds[word] for word in expected} == expected
+    assert {"any", *expected.values()} == weights().keys()
+
+
+def test_a_kind_without_weights_of_its_own_has_the_common_ones():
+    assert score({"any": {"thing": 0.5}}, "it object", ["thing", "plural"]) == 0.5
