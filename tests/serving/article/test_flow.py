@@ -77,7 +77,7 @@ def test_progress_is_told_by_stage_to_its_end(classifier):
 
 def test_a_statement_that_cannot_be_asked_is_noted_and_the_others_are_labelled(classifier):
     name = "very " * 80 + "long plan"
-    text = f"{TEXT}\r\nPeter Holm said the {name} suits Norrlinje.\r\n"
+    text = f"{TEXT}\r\nPeter Holm rejected the {name}.\r\n"
     article = classifier.read_article(text, [name, "Norrlinje"], everything=True)
     assert {one.target for one in article.statements} == {"Norrlinje"}
     [note] = [note for note in article.notes if "could not be labelled" in note]
