@@ -27,7 +27,7 @@ from scipy.sparse import csr_matrix
 from serving.article.reading.entities import Entity
 from serving.article.reading.names import Names
 from serving.article.reading.parse import load_pipeline
-from serving.article.reading.pronouns import Weights, features, is_third_person, kind_of, may_be
+from serving.article.reading.pronouns import Weights, candidates, is_third_person, kind_of
 from serving.article.reading.pronouns import score as score_of
 from serving.article.text.blocks import find_blocks, names_in, parsable
 from serving.cli import run
@@ -55,7 +55,7 @@ class Asked:
 
     report: str
     kind: str
-    candidates: list[tuple[frozenset[str], bool]]  # features, and whether the name is right
+    candidates: list[tuple[tuple[str, ...], bool]]  # features, and whether the name is right
     found: bool  # whether the weights in use find a right one
 
 
@@ -108,7 +108,7 @@ class _Recorded(Names):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: dict[int, tuple[list[tuple[str, frozenset[str]]], str | None]] = {}
+        self.asked: dict[int, tuple[list[tuple[str, tuple[str, ...]]], str | None]] = {}
 
     def add(self, doc: "Doc") -> None:
         self.asked = {}
@@ -117,12 +117,7 @@ class _Recorded(Names):
     def _pronoun(self, token: "Token") -> Entity | None:
         if not is_third_person(token):
             return super()._pronoun(token)
-        ranked = sorted(self._near, key=lambda one: -one.place)
-        near = [
-            (one.name, frozenset(features(token, one, rank, self._sentence, self._at)))
-            for rank, one in enumerate(ranked)
-            if may_be(token, one)
-        ]
+        near = [(one.name, given) for one, given in candidates(token, self._near, self._sentence, self._at)]
         found = super()._pronoun(token)
         self.asked[token.i] = (near, found.name if found else None)
         return found
@@ -146,8 +141,8 @@ def _of_report(report: Report) -> Iterator[Asked]:
             key = mentioned.get((start := block.start + doc[place].idx, start + len(doc[place])))
             called = [name for name in report.entities.get(key or "", ()) if name.lower() != doc[place].lower_]
             if called:
-                candidates = [(given, is_name_of(name, called)) for name, given in near]
-                yield Asked(report.id, kind_of(doc[place]), candidates, found is not None and is_name_of(found, called))
+                rated = [(given, is_name_of(name, called)) for name, given in near]
+                yield Asked(report.id, kind_of(doc[place]), rated, found is not None and is_name_of(found, called))
 
 
 def fit(asked: Sequence[Asked]) -> Weights:
@@ -186,8 +181,7 @@ def fit(asked: Sequence[Asked]) -> Weights:
 
 
 def _finds(table: Weights, one: Asked) -> bool:
-    scores = [score_of(table, one.kind, given) for given, _ in one.candidates]
-    return bool(scores) and one.candidates[int(np.argmax(scores))][1]
+    return max(one.candidates, key=lambda each: score_of(table, one.kind, each[0]), default=(None, False))[1]
 
 
 if __name__ == "__main__":

@@ -46,12 +46,13 @@ def rows(widths: Sequence[int], cells: Iterable[Sequence[Text | str]]) -> Table:
     return table
 
 
-def cell(head: HeadPrediction | None) -> Text:
-    """A head's label with its probability, `?` where it abstains."""
+def cell(head: HeadPrediction | None, probability: float | None = None) -> Text:
+    """A head's label with its probability (or another number in its place), `?` where it abstains."""
     if head is None:
         return Text("not trained", style="dim")
     style = "dim" if head.abstained else STYLES.get(head.label, "yellow")
-    return Text(f"{head.label} {head.probability:.0%}" + (" ?" if head.abstained else ""), style=style)
+    shown = head.probability if probability is None else probability
+    return Text(f"{head.label} {shown:.0%}" + (" ?" if head.abstained else ""), style=style)
 
 
 def printable(text: str) -> str:

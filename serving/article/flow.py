@@ -44,11 +44,11 @@ def read_article(
     reading, asked = questions(found)
     answers = _ask(predict, asked, LABELLED_AT_ONCE, lambda done: report("labelling", done, len(asked)))
     if not explained:
-        return article_of(reading, answers, name, everything=everything)
+        return article_of(reading, answers, name)
     shown = {
         place: stance
         for place, (position, answer) in enumerate(zip(reading.positions, answers, strict=True))
-        if isinstance(answer, Prediction) and (stance := _shown(reading, position, answer, everything))
+        if isinstance(answer, Prediction) and (stance := _shown(reading, position, answer))
     }
     explanations = _ask(
         lambda rows: explain(predict, [row for row, _ in rows], "stance", [label for _, label in rows]),
@@ -56,7 +56,7 @@ def read_article(
         EXPLAINED_AT_ONCE,
         lambda done: report("explaining", done, len(shown)),
     )
-    return article_of(reading, answers, name, dict(zip(shown, explanations, strict=True)), everything)
+    return article_of(reading, answers, name, dict(zip(shown, explanations, strict=True)))
 
 
 def questions(reading: Reading) -> tuple[Reading, list[Statement]]:
@@ -76,7 +76,6 @@ def article_of(
     answers: Sequence[Prediction | StancewiseError],
     name: str | None = None,
     explanations: Mapping[int, Explanation | StancewiseError | None] | None = None,
-    everything: bool = False,
 ) -> Article:
     """The article of a reading.
 
@@ -85,14 +84,13 @@ def article_of(
         answers: one for each of its positions, in order; where there is none, the reason.
         name: of the article.
         explanations: by place of the position.
-        everything: also what shows no position.
     """
     explanations = explanations or {}
     statements = []
     for place, (position, answer) in enumerate(zip(reading.positions, answers, strict=True)):
         if isinstance(answer, StancewiseError):
             continue
-        shown = _shown(reading, position, answer, everything)
+        shown = _shown(reading, position, answer)
         if shown is None:
             continue
         stance, sureness = shown
@@ -113,7 +111,7 @@ def article_of(
 
 
 def _shown(
-    reading: Reading, position: Position, answer: Prediction, everything: bool
+    reading: Reading, position: Position, answer: Prediction
 ) -> tuple[HeadPrediction | None, float | None] | None:
     """The stance of a position and its sureness (None without a reader); None: it is not to be shown.
 
@@ -123,9 +121,9 @@ def _shown(
         stance, sureness = together(position.read, answer.stance)
         if sureness >= reading.judged.shown_above:
             return stance, sureness
-        return (stance.model_copy(update={"abstained": True}), sureness) if everything else None
+        return (stance.model_copy(update={"abstained": True}), sureness) if reading.everything else None
     taken = answer.stance is None or not (answer.stance.abstained or answer.stance.label == "neutrality")
-    return (answer.stance, None) if everything or taken else None
+    return (answer.stance, None) if reading.everything or taken else None
 
 
 def together(read: Mapping[str, float], stance: HeadPrediction) -> tuple[HeadPrediction, float]:

@@ -15,6 +15,7 @@ _WIDTHS = (NAMES_WIDTH, HEAD_WIDTH, HEAD_WIDTH)
 _COUNT_WIDTH = 4  # of a count of statements
 _PAIR_WIDTHS = (NAMES_WIDTH - 4, *[_COUNT_WIDTH] * 4, HEAD_WIDTH)
 _SIGNS = {"support": "+", "neutrality": "○", "criticism": "−"}
+_NOTHING = "no positions found (--all lists other pairs)"
 _LEGEND = "statements: + support, ○ neutrality, − criticism, ? too unsure to count"
 
 
@@ -31,7 +32,7 @@ def show(articles: Sequence[Article], console: Console, summary: bool = False) -
         if not summary:
             console.print()
     elif summary:
-        console.print("no positions found (--all lists other pairs)")
+        console.print(_NOTHING)
     for article in () if summary else articles:
         console.print(_article(article))
 
@@ -39,21 +40,14 @@ def show(articles: Sequence[Article], console: Console, summary: bool = False) -
 def _article(article: Article) -> RenderableType:
     parts: list[RenderableType] = [Text(printable(article.name or "article"), style="bold")]
     if not article.statements:
-        return Group(*parts, Text("no positions found (--all lists other pairs)\n"))
+        return Group(*parts, Text(f"{_NOTHING}\n"))
     parts.append(rows(_WIDTHS, [[Text(one, style="bold") for one in ("holder (cue) → target", "stance", "sentiment")]]))
     for sentence, group in groupby(article.statements, key=lambda one: one.sentence):
         parts.append(Text(f"\n{printable(sentence.text)}", style="italic"))
-        parts.append(rows(_WIDTHS, [(_names(one), _stance(one), cell(one.sentiment)) for one in group]))
+        parts.append(
+            rows(_WIDTHS, [(_names(one), cell(one.stance, one.sureness), cell(one.sentiment)) for one in group])
+        )
     return Group(*parts, "")
-
-
-def _stance(one: ArticleStatement) -> Text:
-    """The stance with its probability; where a reader chose the statement, how sure it is that this side is taken."""
-    if one.stance is None or one.sureness is None:
-        return cell(one.stance)
-    doubt = " ?" if one.stance.abstained else ""
-    style = "dim" if doubt else STYLES.get(one.stance.label, "yellow")
-    return Text(f"{one.stance.label} {one.sureness:.0%}{doubt}", style=style)
 
 
 def _names(one: ArticleStatement) -> Text:

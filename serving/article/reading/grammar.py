@@ -39,11 +39,16 @@ class Candidate:
 
 
 @cache
-def cues() -> dict[str, dict[str, float]]:
-    """Share of a word's uses in a frame that were attributions, by frame and word; `*` stands for unseen words."""
-    text = files("serving.article.reading").joinpath("cues.json").read_text("utf-8")
+def learned(name: str) -> dict[str, dict[str, float]]:
+    """A table of numbers that was learned and lies beside this file."""
+    text = files("serving.article.reading").joinpath(f"{name}.json").read_text("utf-8")
     table: dict[str, dict[str, float]] = json.loads(text)
     return table
+
+
+def cues() -> dict[str, dict[str, float]]:
+    """Share of a word's uses in a frame that were attributions, by frame and word; `*` stands for unseen words."""
+    return learned("cues")
 
 
 def attributions(doc: "Doc", quotations: Sequence[Quotation]) -> tuple[list[Attribution], list[Attribution]]:

@@ -47,6 +47,7 @@ class Reading:
     positions: list[Position]
     notes: list[str] = field(default_factory=list)
     judged: "Judged | None" = None  # what chose the positions; None: rules of grammar
+    everything: bool = False  # also what shows no position is asked for
 
 
 @dataclass(frozen=True)
@@ -153,33 +154,26 @@ def _read(
     absent = [*_absent(text, wanted or {})]
     blocks = _without_repeated(text, find_blocks(text))
     if pipeline_name() is None:
-        return Reading(text, list(plain.positions(text, blocks, wanted)), [plain.LIMITS, *absent])
+        found = list(plain.positions(text, blocks, wanted))
+        return Reading(text, found, [plain.LIMITS, *absent], everything=everything)
     reader = _Reader(text, wanted)
     positions: list[Position] = []
     names = names_in(text, blocks)
     pieces = ((parsable(text[one.start : one.end], names if one.shape == "heading" else None), one) for one in blocks)
     waiting: list[Drafted] = []
-    least = _least(judged, everything)
     for doc, block in load_pipeline().pipe(pieces, as_tuples=True, batch_size=16):
         if judged:
             waiting += reader.drafts(doc, block)
             if len(waiting) >= JUDGED_AT_ONCE:
-                positions += _expressed(waiting, judged, least)
+                positions += _expressed(waiting, judged, everything)
                 waiting = []
         else:
             positions += reader.next(doc, block)
         if on_progress:
             on_progress(block.end, len(text))
     if judged:
-        positions += _expressed(waiting, judged, least)
-    return Reading(text, positions, absent, judged)
-
-
-def _least(judged: Judged | None, everything: bool) -> float:
-    """The probability from which on a pair is asked about."""
-    if judged is None:
-        return 0.0
-    return min(FAINT, judged.shown_above) if everything else judged.shown_above
+        positions += _expressed(waiting, judged, everything)
+    return Reading(text, positions, absent, judged, everything)
 
 
 def _absent(text: str, wanted: Given) -> Iterator[str]:
@@ -193,8 +187,9 @@ def _absent(text: str, wanted: Given) -> Iterator[str]:
             )
 
 
-def _expressed(drafted: Sequence[Drafted], judged: Judged, least: float) -> Iterator[Position]:
+def _expressed(drafted: Sequence[Drafted], judged: Judged, everything: bool) -> Iterator[Position]:
     """The pairs that express a position, in the order of the text; of one phrase the likeliest target."""
+    least = min(FAINT, judged.shown_above) if everything else judged.shown_above
     scores = judged.judge([one.asked for one in drafted])
     for one, found in zip(drafted, scores, strict=True):
         kept: list[Draft] = []

@@ -5,13 +5,10 @@ A log-linear ranking of the candidates with weights of its own for each kind of 
 `benchmarks/pronouns.py learn` learns from the reports of this project.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from serving.article.reading.grammar import says, speaks
+from serving.article.reading.grammar import learned, says, speaks
 from serving.article.reading.nouns import CARRIERS, EMPTY
 from serving.article.text.people import is_person
 
@@ -50,13 +47,24 @@ def standing_for(
         named: by the place of a word of the paragraph, what it stands for.
     """
     kind, table = kind_of(token), weights()
-    best, most = None, float("-inf")
+    found = candidates(token, near, sentence, named)
+    return max(found, key=lambda one: score(table, kind, one[1]), default=(None,))[0]
+
+
+def candidates(
+    token: "Token", near: Sequence["Entity"], sentence: int, named: Mapping[int, "Entity"]
+) -> Iterator[tuple["Entity", tuple[str, ...]]]:
+    """Whom or what a pronoun may stand for, the latest mentioned first, with what speaks for and against each.
+
+    Args:
+        token: as in `standing_for`; the others likewise.
+        near: likewise.
+        sentence: likewise.
+        named: likewise.
+    """
     for rank, entity in enumerate(sorted(near, key=lambda one: -one.place)):
-        if may_be(token, entity):
-            found = score(table, kind, features(token, entity, rank, sentence, named))
-            if found > most:
-                best, most = entity, found
-    return best
+        if _may_be(token, entity):
+            yield entity, tuple(_features(token, entity, rank, sentence, named))
 
 
 def score(table: Weights, kind: str, given: Iterable[str]) -> float:
@@ -65,11 +73,9 @@ def score(table: Weights, kind: str, given: Iterable[str]) -> float:
     return sum(own.get(one, 0.0) + common.get(one, 0.0) for one in given)
 
 
-@cache
 def weights() -> Weights:
     """By kind of pronoun and feature; `any` is added to all."""
-    table: Weights = json.loads(files("serving.article.reading").joinpath("pronouns.json").read_text("utf-8"))
-    return table
+    return learned("pronouns")
 
 
 def kind_of(token: "Token") -> str:
@@ -79,7 +85,7 @@ def kind_of(token: "Token") -> str:
     return f"{pronoun} {'owner' if token.dep_ == 'poss' else 'subject' if token.dep_ in _SUBJECT else 'object'}"
 
 
-def may_be(token: "Token", entity: "Entity") -> bool:
+def _may_be(token: "Token", entity: "Entity") -> bool:
     """Whether gender and number leave it open."""
     if gender := GENDERS.get(token.lower_):  # the parser may take a person for a body
         return (entity.person and entity.gender in (None, gender)) or entity.label == "ORG"
@@ -88,7 +94,7 @@ def may_be(token: "Token", entity: "Entity") -> bool:
     return True
 
 
-def features(
+def _features(
     token: "Token", entity: "Entity", rank: int, sentence: int, named: Mapping[int, "Entity"]
 ) -> Iterator[str]:
     """What speaks for and against one candidate.

@@ -244,7 +244,7 @@ async def _label(request: Request, engine: Engine, query: ArticleQuery, tell: Te
 def _reply(
     query: ArticleQuery, reading: Reading, answers: Sequence[Prediction | StancewiseError], served: Served
 ) -> bytes:
-    found = article_of(reading, answers, query.name, everything=query.all)
+    found = article_of(reading, answers, query.name)
     return ArticleReply(article=found, pairs=summarise([found]), model=model_name(served)).model_dump_json().encode()
 
 

@@ -160,10 +160,10 @@ def test_the_article_shows_what_both_are_sure_of():
 
 
 def test_a_less_sure_position_is_listed_as_unsure_if_everything_is_asked_for():
-    reading, _ = questions(find_positions(REPORT, judged=judge({("She", "the tram plan"): 0.4})))
-    answers = [prediction(criticism=0.2, neutrality=0.8)]
-    assert article_of(reading, answers).statements == []
-    [one] = article_of(reading, answers, everything=True).statements
+    judged, answers = judge({("She", "the tram plan"): 0.4}), [prediction(criticism=0.2, neutrality=0.8)]
+    positions, every = (find_positions(REPORT, judged=judged, everything=each) for each in (False, True))
+    assert article_of(positions, answers).statements == []
+    [one] = article_of(every, answers).statements
     assert one.stance.abstained
     assert one.sureness < 0.3
 
