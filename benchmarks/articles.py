@@ -61,7 +61,7 @@ def score(
     counts: dict[str, list[Tally]] = {title: [] for title in COUNTED}
     start = time.perf_counter()
     for report in read_part(part):
-        article = classifier.read_article(report.text, everything=classifier.judged is None)
+        article = classifier.read_article(report.text)
         for title, stances in COUNTED.items():
             numbers, wrong, missed = tally(shown(article), report, stances, is_close if loose else is_name_of)
             counts[title].append(numbers)
@@ -98,8 +98,7 @@ def speed(
     parsing, reading, labelling = np.median(seconds, axis=0)
     table = Table("stage", "seconds", "share")
     total = reading + labelling
-    chooser = "the reader" if classifier.judged else "rules"
-    stages = (("sentences, grammar, names (spaCy)", parsing), (chooser, reading - parsing), ("labels", labelling))
+    stages = (("sentences, grammar (spaCy)", parsing), ("pairs and names", reading - parsing), ("labels", labelling))
     for title, value in stages:
         table.add_row(title, f"{value:.2f}", f"{value / total:.0%}")
     console = Console()

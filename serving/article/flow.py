@@ -22,6 +22,8 @@ Targets = Mapping[str, Sequence[str]] | Sequence[str]
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
+ASKED_SHARE = 0.7  # of the classifier's answer beside what chose the pair
+_LEAST = 1e-4  # probability: nobody is so sure that others do not count
 LABELLED_AT_ONCE = 64  # statements between two reports of progress
 EXPLAINED_AT_ONCE = 4  # each is asked again for every word
 
@@ -113,35 +115,40 @@ def article_of(
 def _shown(
     reading: Reading, position: Position, answer: Prediction
 ) -> tuple[HeadPrediction | None, float | None] | None:
-    """The stance of a position and its sureness (None without a reader); None: it is not to be shown.
+    """The stance of a position and its sureness (None: nothing chose it); None: it is not to be shown.
 
-    Without a reader neutrality is no position: a mere mention has the same label as a declared one.
+    Where nothing chose it, neutrality is no position: a mere mention has the same label as a declared one.
     """
-    if reading.judged and position.read and answer.stance:
-        stance, sureness = together(position.read, answer.stance)
-        if sureness >= reading.judged.shown_above:
-            return stance, sureness
-        return (stance.model_copy(update={"abstained": True}), sureness) if reading.everything else None
-    taken = answer.stance is None or not (answer.stance.abstained or answer.stance.label == "neutrality")
-    return (answer.stance, None) if reading.everything or taken else None
+    if not reading.judged or not position.read:
+        taken = answer.stance is None or not (answer.stance.abstained or answer.stance.label == "neutrality")
+        return (answer.stance, None) if reading.everything or taken else None
+    if answer.stance is None:
+        expressed = 1 - position.read["nothing"]
+        return (None, expressed) if reading.everything or expressed >= reading.judged.shown_above else None
+    stance, sureness = together(position.read, answer.stance)
+    if sureness >= reading.judged.shown_above:
+        return stance, sureness
+    return (stance.model_copy(update={"abstained": True}), sureness) if reading.everything else None
 
 
 def together(read: Mapping[str, float], stance: HeadPrediction) -> tuple[HeadPrediction, float]:
     """The stance of an expressed position, and how sure it is that it is expressed and this one.
 
-    The mean of two models: one reads all pairs of a sentence at once, the other this pair alone.
+    A logarithmic opinion pool (Genest and Zidek 1986, "Combining Probability Distributions") of what chose the pair,
+    which sees a whole sentence and its grammar, and of the classifier, which was asked about this pair alone and calls
+    neutrality also what expresses nothing.
 
     Args:
-        read: the reader's probabilities of nothing and of each stance.
+        read: the probabilities of nothing and of each stance.
         stance: the classifier's answer.
     """
-    expressed = 1 - read["nothing"]
-    own = {
-        label: read[label] / expressed if expressed else 1 / len(stance.probabilities) for label in stance.probabilities
-    }
-    mean = {label: (own[label] + value) / 2 for label, value in stance.probabilities.items()}
-    label = max(mean, key=mean.__getitem__)
-    return HeadPrediction(label=label, probabilities=mean, abstained=False), expressed * mean[label]
+    said = {"nothing": stance.probabilities["neutrality"], **stance.probabilities}
+    pooled = {answer: max(read[answer], _LEAST) * max(said[answer], _LEAST) ** ASKED_SHARE for answer in said}
+    sureness = {answer: value / sum(pooled.values()) for answer, value in pooled.items()}
+    expressed = 1 - sureness["nothing"]
+    chances = {label: sureness[label] / expressed for label in stance.probabilities}
+    label = max(chances, key=chances.__getitem__)
+    return HeadPrediction(label=label, probabilities=chances, abstained=False), sureness[label]
 
 
 def given_targets(targets: Targets | None) -> dict[str, Sequence[str]] | None:

@@ -58,7 +58,7 @@ def article(
     ] = False,
     sure: Annotated[
         bool,
-        typer.Option("--sure", help="Only what the model's reader is sure of: on validation, nine in ten were right."),
+        typer.Option("--sure", help="Only positions that are sure: on validation, nine in ten were right."),
     ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Also pairs that show no position, or too unsure a one.")
@@ -90,10 +90,6 @@ def article(
     if not texts:
         raise typer.Exit(1)
     classifier = StanceClassifier.load(model, device, runtime)
-    if sure and classifier.judged is None:
-        raise StancewiseError(
-            f"--sure: {model} has no reader; train one with: python -m training reader --model {model}"
-        )
     articles = label_texts(classifier, texts, targets, explain, everything, errors)
     if sure:
         articles = [_only_sure(one) for one in articles]

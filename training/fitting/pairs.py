@@ -12,7 +12,7 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import TrainerCallback, set_seed
 
-from serving.article.reading.pairs import Paragraph, features, located
+from serving.article.reading.pairs import Candidates, Paragraph, features, located
 from serving.article.reading.parse import load_pipeline
 from serving.article.text.blocks import Block, parsable
 from serving.errors import StancewiseError
@@ -57,13 +57,18 @@ class Example:
 
 def of_report(report: Report) -> Iterator[Example]:
     """Every pair of every sentence of a report; what nobody listed expresses nothing."""
+    for _, found, answers in answered(report):
+        if answers:
+            yield Example(found.asked, answers)
+
+
+def answered(report: Report) -> Iterator[tuple[Paragraph, Candidates, tuple[Answer, ...]]]:
+    """The pairs of every sentence of a report in their paragraph, and what each expresses."""
     for block, paragraph, found in pairs_of(report.text):
         span = block.start + found.sentence.start_char, block.start + found.sentence.end_char
         listed = _by_heads(paragraph, block, span, report.positions)
         heads = ((None if holder is None else holder.i, target.i) for holder, target in found.heads)
-        answers = tuple(listed.get(pair, NOTHING) for pair in heads)
-        if answers:
-            yield Example(found.asked, answers)
+        yield paragraph, found, tuple(listed.get(pair, NOTHING) for pair in heads)
 
 
 def of_taught(text: str, taught: Mapping[Heads, Answer]) -> Iterator[Example]:

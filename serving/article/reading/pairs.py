@@ -67,6 +67,10 @@ class Paragraph:
         """The attribution whose words a character belongs to."""
         return innermost(self.said, place)
 
+    def quotes(self, token: "Token") -> bool:
+        """Whether a word stands in a quotation."""
+        return any(one.start <= token.idx < one.end for one in self.quotations)
+
     def from_elsewhere(self, target: "Token") -> Attribution | None:
         """The attribution around a word if its holder is named in another sentence, as in a long quotation."""
         sentence = target.sent
@@ -203,8 +207,8 @@ def features(holder: "Token | None", target: "Token", paragraph: Paragraph) -> t
         float(any(map(owns, around))),
         float(any(map(owns, deeds))),
         float(any(map(owns, paragraph.said))),
-        float(holder is not None and _quoted(holder, paragraph)),
-        float(_quoted(target, paragraph)),
+        float(holder is not None and paragraph.quotes(holder)),
+        float(paragraph.quotes(target)),
         min(abs(apart), _FAR) / 10,
         float(apart > 0),
         min(up, _DEEP) / 4,
@@ -223,7 +227,3 @@ def _path(one: "Token", other: "Token") -> tuple["Token | None", int, int]:
         if token in above:
             return token, above[token], step
     return None, 0, 0
-
-
-def _quoted(token: "Token", paragraph: Paragraph) -> bool:
-    return any(one.start <= token.idx < one.end for one in paragraph.quotations)

@@ -5,12 +5,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from serving.article.reading import plain
+from serving.article.reading import linear, plain
 from serving.article.reading.attribution import Attribution, covers, innermost, kind_of
 from serving.article.reading.entities import Entity
-from serving.article.reading.grammar import speaks
 from serving.article.reading.names import Names, is_first_person
-from serving.article.reading.nouns import CARRIERS
 from serving.article.reading.pairs import Candidates, Paragraph, candidates
 from serving.article.reading.parse import load_pipeline, pipeline_name
 from serving.article.reading.targets import Given, mention, targets
@@ -24,7 +22,6 @@ from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
-    from spacy.tokens import Span as Sentence
 
 # Words that stand for somebody or something that the text must have named: alone they tell a reader nothing.
 _NO_NAMES = frozenset({
@@ -32,10 +29,10 @@ _NO_NAMES = frozenset({
     "its", "many", "most", "neither", "nobody", "none", "one", "others", "she", "some", "somebody", "someone", "that",
     "their", "them", "these", "they", "this", "those", "what", "which", "who", "whom", "whose", "you",
 })  # fmt: skip
-ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP"})  # whose deeds are positions, whatever the verb
 Progress = Callable[[int, int], None]
 Judge = Callable[[Sequence[PairedSentence]], Sequence[Scores]]
-FAINT = 0.1  # probability that a position is expressed: what is less likely is not even shown as a mention
+READ = 0.7  # the reader's share in the mean with the linear model
+FAINT = 0.03  # probability that a position is expressed: the classifier is not asked about what is less likely
 JUDGED_AT_ONCE = 64  # sentences that wait for the reader's model: so a long text needs no more memory
 
 
@@ -46,7 +43,7 @@ class Reading:
     text: str
     positions: list[Position]
     notes: list[str] = field(default_factory=list)
-    judged: "Judged | None" = None  # what chose the positions; None: rules of grammar
+    judged: "Judged | None" = None  # what chose the positions; None: rules, as no parser is installed
     everything: bool = False  # also what shows no position is asked for
 
 
@@ -76,26 +73,21 @@ class Drafted:
     """A sentence that waits to be judged."""
 
     asked: PairedSentence
+    scores: Scores  # what the linear model says of its pairs
     drafts: list[Draft]
     show: Callable[[Draft], Position]
 
 
 @dataclass(frozen=True)
-class Share:
-    """What one holder says or does in one sentence."""
-
-    holder: Holder
-    tokens: list["Token"]
-    attribution: Attribution | None = None
-
-
-@dataclass(frozen=True)
 class Judged:
-    """The model that says which pairs express a position, and how sure it must be."""
+    """What says beside the linear model which pairs express a position, and how sure the two must be."""
 
-    judge: Judge
+    judge: Judge | None
     shown_above: float  # sureness of what is shown
     sure_above: float  # of what is nearly always right
+
+
+WITHOUT_READER = Judged(None, shown_above=0.6, sure_above=0.9)  # read off the validation reports
 
 
 def find_positions(
@@ -111,7 +103,7 @@ def find_positions(
         text: an article, a readout, a transcript; any line ends.
         given: targets to look for, name -> aliases; None: every entity and issue on which a position may be taken.
         on_progress: told how many characters are read, of how many.
-        judged: what chooses among all pairs of a sentence; None: rules of grammar do.
+        judged: what helps to choose among all pairs of a sentence; None: the linear model does it alone.
         everything: also pairs that hardly express a position.
 
     Raises:
@@ -156,23 +148,20 @@ def _read(
     if pipeline_name() is None:
         found = list(plain.positions(text, blocks, wanted))
         return Reading(text, found, [plain.LIMITS, *absent], everything=everything)
+    judged = judged or WITHOUT_READER
     reader = _Reader(text, wanted)
     positions: list[Position] = []
     names = names_in(text, blocks)
     pieces = ((parsable(text[one.start : one.end], names if one.shape == "heading" else None), one) for one in blocks)
     waiting: list[Drafted] = []
     for doc, block in load_pipeline().pipe(pieces, as_tuples=True, batch_size=16):
-        if judged:
-            waiting += reader.drafts(doc, block)
-            if len(waiting) >= JUDGED_AT_ONCE:
-                positions += _expressed(waiting, judged, everything)
-                waiting = []
-        else:
-            positions += reader.next(doc, block)
+        waiting += reader.drafts(doc, block)
+        if len(waiting) >= JUDGED_AT_ONCE:
+            positions += _expressed(waiting, judged)
+            waiting = []
         if on_progress:
             on_progress(block.end, len(text))
-    if judged:
-        positions += _expressed(waiting, judged, everything)
+    positions += _expressed(waiting, judged)
     return Reading(text, positions, absent, judged, everything)
 
 
@@ -187,14 +176,14 @@ def _absent(text: str, wanted: Given) -> Iterator[str]:
             )
 
 
-def _expressed(drafted: Sequence[Drafted], judged: Judged, everything: bool) -> Iterator[Position]:
+def _expressed(drafted: Sequence[Drafted], judged: Judged) -> Iterator[Position]:
     """The pairs that express a position, in the order of the text; of one phrase the likeliest target."""
-    least = min(FAINT, judged.shown_above) if everything else judged.shown_above
-    scores = judged.judge([one.asked for one in drafted])
-    for one, found in zip(drafted, scores, strict=True):
+    scores = judged.judge([one.asked for one in drafted]) if judged.judge else None
+    for place, one in enumerate(drafted):
+        found = one.scores if scores is None else READ * scores[place] + (1 - READ) * one.scores
         kept: list[Draft] = []
         for draft in sorted(one.drafts, key=lambda draft: found[draft.pair, 0]):
-            if 1 - found[draft.pair, 0] < least:
+            if 1 - found[draft.pair, 0] < FAINT:
                 break
             taken = [other for other in kept if other.holder.name == draft.holder.name]
             if not any(
@@ -233,18 +222,6 @@ class _Reader:
         self.open = False  # the last paragraph ended inside a quotation
         self.before = ""  # the last sentence
 
-    def next(self, doc: "Doc", block: Block) -> Iterator[Position]:
-        """The positions of the next block, by rules of grammar."""
-        paragraph, owner, holders = self._read(doc, block)
-        for sentence in doc.sents:
-            seen = set()
-            for share in _shares(sentence, paragraph.said, paragraph.done, holders, owner):
-                for found in self._positions(share, sentence, block):
-                    key = (found.speaker, found.target)
-                    if key not in seen:
-                        seen.add(key)
-                        yield found
-
     def drafts(self, doc: "Doc", block: Block) -> Iterator[Drafted]:
         """Every pair of holder and target in the sentences of the next block, for a model to judge."""
         paragraph, owner, holders = self._read(doc, block)
@@ -252,7 +229,8 @@ class _Reader:
             self.before = one.sentence.text
             evidence = one.sentence.start_char, one.sentence.end_char
             show = partial(self._shown, block=block, evidence=evidence)
-            yield Drafted(one.asked, list(self._drafts(one, paragraph, owner, holders)), show)
+            drafts = list(self._drafts(one, paragraph, owner, holders))
+            yield Drafted(one.asked, linear.scores(paragraph, one.sentence, one.heads), drafts, show)
 
     def _shown(self, draft: Draft, block: Block, evidence: Offsets) -> Position:
         one = draft.attribution
@@ -358,71 +336,9 @@ class _Reader:
             return Holder(speaker.name, kind if speaker.name else "author", speaker.entity)
         return Holder((entity.name if entity else _words(doc, one.source)) or None, kind, entity)
 
-    def _positions(self, share: Share, sentence: "Sentence", block: Block) -> Iterator[Position]:
-        holder, one = share.holder, share.attribution
-        if _is_nobody(holder) or (holder.name is not None and self._carries(holder, one, sentence)):
-            return
-        for name, token in targets(share.tokens, self.given, self.names):
-            entity = self.names.of(token)
-            if entity is not None and entity is holder.entity:
-                continue
-            start, end = mention(token)
-            if one and _overlaps((start, end), [one.source]):
-                continue
-            shown = name or (entity.name if entity else sentence.doc.text[start:end])
-            if name is None and _tells_nothing(shown):
-                continue
-            evidence = (sentence.start_char, sentence.end_char)
-            content = one.content if one else (evidence,)
-            yield Position(
-                speaker=holder.name,
-                target=shown,
-                kind=holder.kind,
-                speaker_mention=self._span(one.source, block) if one else None,
-                cue=self._span(one.cue, block) if one else None,
-                content=tuple(self._span(span, block) for span in content),
-                target_mention=self._span((start, end), block),
-                sentence=self._span(evidence, block),
-            )
-
-    def _carries(self, holder: Holder, one: Attribution | None, sentence: "Sentence") -> bool:
-        """Whether the holder is a report or an act, and nobody."""
-        if holder.entity is not None and holder.entity.label in ACTORS:
-            return False
-        head = _token_at(sentence.doc, one.head) if one else None
-        return head is not None and head.pos_ == "NOUN" and head.lemma_.lower() in CARRIERS
-
     def _span(self, span: tuple[int, int], block: Block) -> Span:
         start, end = block.start + span[0], block.start + span[1]
         return Span(start=start, end=end, text=self.text[start:end])
-
-
-def _shares(
-    sentence: "Sentence",
-    said: Sequence[Attribution],
-    done: Sequence[Attribution],
-    holders: Mapping[Attribution, Holder],
-    owner: Holder,
-) -> Iterator[Share]:
-    """The sentence's words by holder: each is of the innermost attribution around it, else of the block's owner."""
-    here = [one for one in said if any(a < sentence.end_char and sentence.start_char < b for a, b in one.content)]
-    parts: dict[Attribution | None, list[Token]] = {}
-    for token in sentence:
-        inner = innermost(here, token.idx)
-        if inner is None and any(covers([one.source, one.cue], token.idx) for one in here):
-            continue
-        parts.setdefault(inner, []).append(token)
-    if here and owner.name is None:
-        parts.pop(None, None)  # who reports what others say takes no position by it
-    for inner, tokens in parts.items():
-        yield Share(holders[inner] if inner else owner, tokens, inner)
-    for one in done:
-        within = sentence.start_char <= one.cue[0] < sentence.end_char
-        reported = any(covers(other.content, one.cue[0]) for other in here)  # then it is what somebody else says
-        if within and not reported and _acts(holders[one].entity):
-            others = [span for other in here if covers(one.content, other.cue[0]) for span in other.content]
-            own = [token for token in sentence if covers(one.content, token.idx) and not covers(others, token.idx)]
-            yield Share(holders[one], own, one)
 
 
 def _words(doc: "Doc", span: Offsets) -> str:
@@ -445,15 +361,7 @@ def _tells_nothing(name: str) -> bool:
     return name.casefold() in _NO_NAMES and not (len(name) > 1 and name.isupper())  # WHO is somebody
 
 
-def _acts(entity: Entity | None) -> bool:
-    return entity is not None and (entity.label in ACTORS or any(map(speaks, entity.roles)))
-
-
 def _token_at(doc: "Doc", place: int) -> "Token":
     found = doc.char_span(place, place + 1, alignment_mode="expand")
     assert found is not None
     return found[0]
-
-
-def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
-    return any(span[0] < end and start < span[1] for start, end in others)

@@ -31,7 +31,7 @@ def rows_of(report: Report) -> Iterator[LabelledStatement]:
     Pairs that match an optional position alone teach nothing and are left out.
     """
     asked: set[int] = set()
-    reading, statements = questions(find_positions(report.text))
+    reading, statements = questions(find_positions(report.text, everything=True))
     for place, (position, statement) in enumerate(zip(reading.positions, statements, strict=True)):
         matching = [one for one in report.positions if _asks(position, one, report)]
         asked.update(id(one) for one in matching)
@@ -66,7 +66,7 @@ def read_asked(path: Path) -> Corpus:
         texts[row.text].append(row)
     rows = []
     for text, labelled in texts.items():
-        reading, statements = questions(find_positions(text))
+        reading, statements = questions(find_positions(text, everything=True))
         for place, (position, statement) in enumerate(zip(reading.positions, statements, strict=True)):
             if not any(_same_pair(position, row) for row in labelled):
                 first = labelled[0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from serving.article.flow import article_of, questions, read_article, together
 from serving.article.reading.pairs import Paragraph
 from serving.article.reading.parse import load_pipeline
-from serving.article.reading.positions import Judged, find_positions
+from serving.article.reading.positions import FAINT, Judged, find_positions
 from serving.article.text.blocks import parsable
 from serving.runtime.pairs import ANSWERS, FEATURES
 from serving.statement import HeadPrediction, Prediction
@@ -21,7 +21,10 @@ REPORT = (
 
 
 def judge(expressed, seen=None):
-    """Finds criticism in the pairs whose words (holder or None, target) it is given, with this probability."""
+    """Finds criticism in the pairs whose words (holder or None, target) it is given, with this probability.
+
+    What the linear model says beside it does not lift the others over what is shown.
+    """
 
     def scores(sentences):
         answers = []
@@ -36,17 +39,19 @@ def judge(expressed, seen=None):
             answers.append(rows)
         return answers
 
-    return Judged(scores, shown_above=0.3, sure_above=0.9)
+    return Judged(scores, shown_above=0.5, sure_above=0.9)
 
 
 def found(expressed, text=REPORT, targets=None):
-    return [(one.speaker, one.target) for one in find_positions(text, targets, judged=judge(expressed)).positions]
+    """The pairs that are likely."""
+    positions = find_positions(text, targets, judged=judge(expressed)).positions
+    return [(one.speaker, one.target) for one in positions if one.read["nothing"] < 0.5]
 
 
 def test_a_pair_is_shown_by_the_names_its_words_stand_for():
     assert found({("She", "the tram plan"): 0.9}) == [("Ada Brekke", "tram plan")]
-    assert found({("We", "the plan"): 0.9, ("who", "the quay"): 0.1}) == [("Ole Vang", "tram plan")]
-    assert found({(None, "the tram plan"): 0.5}) == [(None, "tram plan")]
+    assert found({("We", "the plan"): 0.9, ("who", "the quay"): 0.0}) == [("Ole Vang", "tram plan")]
+    assert found({(None, "the tram plan"): 1.0}) == [(None, "tram plan")]
 
 
 def test_the_words_of_a_quotation_are_those_of_its_speaker():
@@ -91,18 +96,22 @@ def test_a_place_of_two_words_is_left_out_and_a_full_stop_stays():
     assert parsable(text) == "Lund,             said so to Rask, D-Calif. The bill passed."
 
 
-def test_what_is_hardly_expressed_is_listed_if_everything_is_asked_for():
-    judged = judge({("She", "the tram plan"): 0.2, ("We", "the plan"): 0.05})
-    shown = [find_positions(REPORT, judged=judged, everything=every).positions for every in (False, True)]
-    assert [[one.target_mention.text for one in several] for several in shown] == [[], ["the tram plan"]]
+def test_the_classifier_is_not_asked_about_what_is_hardly_expressed():
+    seen = []
+    positions = find_positions(REPORT, judged=judge({}, seen)).positions
+    assert 0 < len(positions) < len(seen) / 2
+    assert all(1 - one.read["nothing"] >= FAINT for one in positions)
 
 
-def test_what_is_too_improbable_is_not_shown():
-    assert found({("She", "the tram plan"): 0.29}) == []
+def test_without_a_reader_the_linear_model_chooses_alone():
+    text = "Nora Vik condemned the ferry tax on Monday. The ferry left at noon."
+    [one] = [one for one in find_positions(text).positions if one.read["nothing"] < 0.5]
+    assert (one.speaker, one.target) == ("Nora Vik", "ferry tax")
+    assert max(one.read, key=one.read.get) == "criticism"
 
 
 def test_a_phrase_within_a_phrase_is_no_second_target():
-    both = {("She", "a waste of money"): 0.5, ("She", "money"): 0.8}
+    both = {("She", "a waste of money"): 0.8, ("She", "money"): 1.0}
     assert found(both) == [("Ada Brekke", "money")]
 
 
@@ -142,30 +151,54 @@ def prediction(**chances):
 
 
 def test_both_models_count_for_the_stance_and_its_sureness():
-    read = {"nothing": 0.5, "support": 0.4, "neutrality": 0.1, "criticism": 0.0}
-    stance, sureness = together(read, prediction(support=0.2, criticism=0.8).stance)
-    assert stance.probabilities == pytest.approx({"support": 0.5, "neutrality": 0.1, "criticism": 0.4})
-    assert (stance.label, stance.abstained, sureness) == ("support", False, pytest.approx(0.25))
+    read = {"nothing": 0.5, "support": 0.4, "neutrality": 0.0, "criticism": 0.1}
+    doubtful, agreeing, other = (
+        together(read, prediction(**chances).stance)
+        for chances in (
+            {"support": 1 / 3, "neutrality": 1 / 3, "criticism": 1 / 3},
+            {"support": 0.9, "neutrality": 0.05, "criticism": 0.05},
+            {"support": 0.01, "neutrality": 0.01, "criticism": 0.98},
+        )
+    )
+    assert doubtful[0].label == "support"
+    assert doubtful[1] == pytest.approx(0.4, abs=0.01)  # who knows nothing changes nothing
+    assert agreeing[1] > 0.7
+    assert other[0].label == "criticism"
+    assert sum(other[0].probabilities.values()) == pytest.approx(1)
+
+
+def test_a_mention_is_no_declared_neutrality():
+    declared = {"nothing": 0.2, "support": 0.05, "neutrality": 0.7, "criticism": 0.05}
+    mentioned = {"nothing": 0.9, "support": 0.05, "neutrality": 0.0, "criticism": 0.05}
+    stance = prediction(support=0.05, neutrality=0.9, criticism=0.05).stance
+    assert together(declared, stance)[0].label == "neutrality"
+    assert together(declared, stance)[1] > 0.6
+    assert together(mentioned, stance)[1] < 0.1
 
 
 def test_the_article_shows_what_both_are_sure_of():
-    reading, _ = questions(
-        find_positions(REPORT, judged=judge({("She", "the tram plan"): 0.95, ("We", "the plan"): 0.5}))
-    )
-    for sure, shown in ((1.0, [(True, 0.95), (False, 0.5)]), (0.0, [(False, 0.475)])):
-        answers = [prediction(criticism=sure, neutrality=1 - sure)] * 2
-        article = article_of(reading, answers)
-        assert [(one.sure, round(one.sureness, 3)) for one in article.statements] == shown
-        assert "read" not in article.model_dump()["statements"][0]
+    judged = judge({("She", "the tram plan"): 1.0, ("We", "the plan"): 1.0})
+    for sure, shown in ((1.0, [True, True]), (0.0, [])):
+        reading, asked = questions(find_positions(REPORT, judged=judged))
+        article = article_of(reading, [prediction(criticism=sure, neutrality=1 - sure)] * len(asked))
+        listed = {(one.speaker, one.target): one for one in article.statements}
+        pairs = [("Ada Brekke", "tram plan"), ("Ole Vang", "tram plan")]
+        assert [listed[pair].sure for pair in pairs if pair in listed] == shown
+        assert all(0.5 <= one.sureness <= 1 for one in article.statements)
+        assert not any("read" in one for one in article.model_dump()["statements"])
 
 
 def test_a_less_sure_position_is_listed_as_unsure_if_everything_is_asked_for():
-    judged, answers = judge({("She", "the tram plan"): 0.4}), [prediction(criticism=0.2, neutrality=0.8)]
-    positions, every = (find_positions(REPORT, judged=judged, everything=each) for each in (False, True))
-    assert article_of(positions, answers).statements == []
-    [one] = article_of(every, answers).statements
-    assert one.stance.abstained
-    assert one.sureness < 0.3
+    judged = judge({("She", "the tram plan"): 0.4})
+    shown, every = (
+        article_of(reading, [prediction(criticism=0.1, neutrality=0.9)] * len(asked)).statements
+        for reading, asked in (
+            questions(find_positions(REPORT, judged=judged, everything=each)) for each in (False, True)
+        )
+    )
+    assert shown == []
+    assert every
+    assert all(one.stance.abstained and one.sureness < 0.5 for one in every)
 
 
 @pytest.mark.parametrize("judged", [None, judge({("She", "the tram plan"): 0.9})])
@@ -173,7 +206,8 @@ def test_a_model_without_stance_lists_its_sentiment(judged):
     reading, asked = questions(find_positions(REPORT, judged=judged))
     sentiment = HeadPrediction(label="neutral", probabilities={"neutral": 1.0}, abstained=False)
     article = article_of(reading, [Prediction(stance=None, sentiment=sentiment)] * len(asked))
-    assert len(article.statements) == len(asked) > 0
+    assert 0 < len(article.statements) < len(asked)
+    assert all(one.sureness >= reading.judged.shown_above for one in article.statements)
 
 
 @pytest.mark.parametrize(
@@ -195,8 +229,9 @@ def test_what_is_called_something_is_a_target_but_no_part_of_a_name_is():
 
 def test_the_stance_that_is_shown_is_the_one_explained():
     def predict(rows):
-        return [prediction(support=0.6 + 0.1 * ("waste" in row.text), criticism=0.2) for row in rows]
+        return [prediction(support=0.6 + 0.1 * ("waste" in row.text), criticism=0.3) for row in rows]
 
     judged = judge({("She", "the tram plan"): 1.0})
-    [shown] = read_article(predict, REPORT, explained=True, judged=judged).statements
+    articles = read_article(predict, REPORT, explained=True, judged=judged).statements
+    [shown] = [one for one in articles if one.speaker == "Ada Brekke"]
     assert (shown.stance.label, shown.explanation.label) == ("criticism", "criticism")

@@ -4,22 +4,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.article.reading.positions import find_positions
+from serving.article.reading.positions import Judged, find_positions
 from serving.article.text.blocks import MOST_CHARACTERS, find_blocks
 from serving.article.text.quotations import find_quotations
 from serving.errors import StancewiseError
 from tests.conftest import REPOSITORY
 
+EVERY_PAIR = Judged(None, shown_above=0.0, sure_above=1.0)
 ARTICLES = sorted((REPOSITORY / "data" / "articles").glob("*.txt"))
 
 
+def asked(text, targets=None):
+    """Every pair, whatever it expresses."""
+    return find_positions(text, targets, judged=EVERY_PAIR).positions
+
+
 def found(text, targets=None):
-    """(speaker, kind, target) of every position."""
-    return {(one.speaker, one.kind, one.target) for one in find_positions(text, targets).positions}
+    """(speaker, kind, target) of every pair."""
+    return {(one.speaker, one.kind, one.target) for one in asked(text, targets)}
 
 
 def speakers(text):
-    return {one.speaker for one in find_positions(text).positions}
+    return {one.speaker for one in asked(text)}
 
 
 @pytest.mark.parametrize(
@@ -40,17 +46,17 @@ def speakers(text):
     ],
 )
 def test_a_holder_is_found_however_he_is_quoted(text, speaker, kind):
-    held = [one for one in find_positions(text).positions if "tram" in one.target]
-    assert held, find_positions(text).positions
+    held = [one for one in asked(text) if "tram" in one.target]
+    assert held, asked(text)
     assert any((one.speaker or "").endswith(speaker or "") and one.kind == kind for one in held), held
 
 
 def test_two_holders_in_one_sentence_keep_their_own_words():
     text = "Oslo hailed the accord, while Marta Lindqvist condemned the ferry tax."
-    pairs = {(one.speaker, one.target) for one in find_positions(text).positions}
-    assert ("Oslo", "accord") in pairs
-    assert ("Marta Lindqvist", "ferry tax") in pairs
-    assert ("Oslo", "ferry tax") not in pairs
+    read = {(one.speaker, one.target): 1 - one.read["nothing"] for one in asked(text)}
+    own = min(read["Oslo", "accord"], read["Marta Lindqvist", "ferry tax"])
+    assert own > 0.8
+    assert max(read["Oslo", "ferry tax"], read["Marta Lindqvist", "accord"]) < 0.6 * own
 
 
 def test_names_descriptions_and_pronouns_stand_for_one_holder():
@@ -59,7 +65,7 @@ def test_names_descriptions_and_pronouns_stand_for_one_holder():
         "Solheim said the treaty was sound. The prime minister said that the treaty was a mistake. "
         "Ms Solheim praised the fishing fleet. She said that the quotas were unfair."
     )
-    pairs = {(one.speaker, one.target) for one in find_positions(text).positions}
+    pairs = {(one.speaker, one.target) for one in asked(text)}
     assert ("Inga Solheim", "treaty") in pairs
     assert ("Pavel Horak", "treaty") in pairs
     assert ("Inga Solheim", "fishing fleet") in pairs
@@ -71,7 +77,7 @@ def test_a_quotation_goes_on_behind_its_attribution_and_over_paragraphs():
         '"The dam is a blessing," said Farida Osei. "The ministry has lied about its price.\n\n'
         '"And the contractors have robbed the valley," she went on.'
     )
-    held = {one.target: one.speaker for one in find_positions(text).positions}
+    held = {one.target: one.speaker for one in asked(text) if one.kind == "direct"}
     assert held["dam"] == held["ministry"] == held["contractors"] == "Farida Osei"
 
 
@@ -83,31 +89,31 @@ def test_a_transcript_gives_every_turn_to_its_speaker():
         "LUNDE: The union hates the pier.\n\n"
         "PETROVA: The union is wrong."
     )
-    turns = [one for one in find_positions(text).positions if one.kind == "turn"]
+    turns = [one for one in asked(text) if one.kind == "turn"]
     assert {one.speaker for one in turns if one.target == "new pier"} == {"Karim Lunde", "Nadia Petrova"}
     assert "PETROVA" not in {one.speaker for one in turns}
-    assert ("union", "new pier") in {(one.speaker, one.target) for one in find_positions(text).positions}
+    assert ("union", "new pier") in {(one.speaker, one.target) for one in asked(text)}
 
 
 def test_first_person_inside_a_quotation_is_whoever_is_quoted():
     text = '"I despise the new tariff," said Jonas Weir.'
-    assert ("Jonas Weir", "direct", "new tariff") in {
-        (one.speaker, "direct", one.target) for one in find_positions(text).positions
-    }
+    assert ("Jonas Weir", "direct", "new tariff") in {(one.speaker, "direct", one.target) for one in asked(text)}
     assert "I" not in speakers(text)
 
 
 def test_given_targets_are_found_by_alias_and_by_pronoun_and_nothing_else_is():
     text = "The Harbour Accord was signed in May. Oslo praised it. Rome called the pact a trap. Oslo also praised Rome."
-    reading = find_positions(text, {"the accord": ["Harbour Accord", "the pact"]})
-    assert {one.target for one in reading.positions} == {"the accord"}
-    assert {one.target_mention.text for one in reading.positions} >= {"The Harbour Accord", "the pact"}
-    assert {one.speaker for one in reading.positions} >= {"Rome"}
+    positions = asked(text, {"the accord": ["Harbour Accord", "the pact"]})
+    assert {one.target for one in positions} == {"the accord"}
+    assert {one.target_mention.text for one in positions} == {"The Harbour Accord", "it", "the pact"}
+    assert {one.speaker for one in positions} >= {"Oslo", "Rome"}
 
 
 def test_a_place_is_where_something_happens_and_no_target():
     text = "Ilse Brandvold praised the treaty in Lisbon."
-    assert "Lisbon" not in {one.target for one in find_positions(text).positions}
+    expressed = {one.target: 1 - one.read["nothing"] for one in asked(text)}
+    assert expressed["treaty"] > 0.9
+    assert expressed["Lisbon"] < 0.3
 
 
 def test_what_is_named_in_capitals_is_read_like_other_text():
@@ -129,7 +135,7 @@ def test_an_unclosed_quotation_ends_with_its_paragraph():
     [quotation] = find_quotations(text, (first.start, first.end))
     assert (quotation.closed, quotation.end) == (False, first.end)
     assert len(more) == 1
-    _check_offsets(text, find_positions(text).positions)
+    _check_offsets(text, asked(text))
 
 
 def test_items_of_a_list_are_read_one_by_one():
@@ -142,7 +148,7 @@ def test_items_of_a_list_are_read_one_by_one():
         "Rome rejects the ferry tax",
         "Lima praised the harbour",
     ]
-    pairs = {(one.speaker, one.target) for one in find_positions(text).positions}
+    pairs = {(one.speaker, one.target) for one in asked(text)}
     assert {("Oslo", "ferry tax"), ("Rome", "ferry tax")} <= pairs
 
 
@@ -151,7 +157,7 @@ def test_one_endless_line_is_read_to_its_end_in_pieces():
     blocks = find_blocks(text)
     assert max(one.end - one.start for one in blocks) <= MOST_CHARACTERS
     assert "".join(text[one.start : one.end] for one in blocks).replace(" ", "") == text.replace(" ", "")
-    positions = find_positions(text).positions
+    positions = asked(text)
     assert positions[-1].target == "harbour toll"
     _check_offsets(text, positions[-50:])
 
@@ -160,7 +166,7 @@ def test_one_endless_line_is_read_to_its_end_in_pieces():
 def test_the_sample_articles_are_read_with_true_offsets(path):
     text = path.read_text(encoding="utf-8")
     reading = find_positions(text)
-    assert len(reading.positions) >= 20
+    assert len(reading.positions) >= 8
     assert reading.notes == []
     _check_offsets(text, reading.positions)
     assert len({one.speaker for one in reading.positions}) >= 4
@@ -220,13 +226,15 @@ def test_a_body_whose_letters_spell_a_pronoun_is_somebody():
 def test_it_is_a_thing_or_a_body_and_never_a_person(before, holder, target):
     held = found(f'{before} "It is a disgrace," said {holder}.')
     assert (holder, "direct", target) in held
-    assert {one for speaker, _, one in held if speaker == holder} == {target}
+    assert {one for speaker, _, one in held if speaker == holder} <= {target, "disgrace"}
 
 
 def test_she_is_a_person_who_is_only_described():
     text = 'The governor hailed the ferry ban.\n\n"It is a triumph," she said. "It will save the fjord."'
-    assert {"direct", "indirect"} == {kind for speaker, kind, one in found(text) if one == "ferry ban"}
-    assert speakers(text) == {"governor"}
+    assert {("governor", "direct"), ("governor", "indirect")} <= {
+        (speaker, kind) for speaker, kind, one in found(text) if one == "ferry ban"
+    }
+    assert "she" not in speakers(text)
 
 
 def test_things_of_different_things_or_owners_are_not_one():
@@ -234,17 +242,19 @@ def test_things_of_different_things_or_owners_are_not_one():
         "The minister praised the cost of the ferry ban. She condemned the cost of the quay tax. "
         "Oslo's budget is a triumph, Nora Vik said. Rome's budget is a disgrace, she said."
     )
-    shown = {one.target_mention.text: one.target for one in find_positions(text).positions}
+    shown = {one.target_mention.text: one.target for one in asked(text)}
     assert shown["the cost of the ferry ban"] == "cost of the ferry ban"
     assert shown["the cost of the quay tax"] == "cost of the quay tax"
     assert shown["Oslo's budget"] != shown["Rome's budget"]
     text = "The mayor of Oslo praised the quay. The mayor of Rome condemned the quay. The mayor condemned the quay."
-    assert {"mayor of Oslo", "mayor of Rome"} == speakers(text)
+    assert {"mayor of Oslo", "mayor of Rome"} == {
+        one.speaker for one in asked(text) if one.target == "quay" and one.read["nothing"] < 0.5
+    }
 
 
 def test_what_is_first_named_alone_is_the_same_with_what_it_is_of():
     text = "Nora Vik praised the ban. She said that the ban on ferries was a triumph."
-    assert "ban" in {one.target for one in find_positions(text).positions if one.target_mention.text != "the ban"}
+    assert "ban" in {one.target for one in asked(text) if one.target_mention.text != "the ban"}
 
 
 @pytest.mark.parametrize(

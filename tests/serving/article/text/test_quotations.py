@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.article.reading import plain
-from serving.article.reading.positions import find_positions
+from serving.article.reading.positions import Judged, find_positions
 from serving.article.text.blocks import find_blocks
 from serving.article.text.quotations import find_quotations, with_usual_marks
 
+EVERY_PAIR = Judged(None, shown_above=0.0, sure_above=1.0)
 SAID = "The quay will ruin the town"
 MARKS = [
     "“”", '""', "‘’", "''", "«»", "»«", "»»", "„“", "„”", "””", "““", '“"', '"”', "″″", "‶″", "＂＂", "〝〞", "❝❞",
@@ -52,7 +53,7 @@ def test_usual_marks_take_the_same_room(text):
 @pytest.mark.parametrize("marks", ["“”", '""', "»«"])
 def test_a_signature_behind_a_dash_says_whose_the_quotation_is(dash, marks):
     text = f"The vote is near.\n\n{marks[0]}{SAID}{marks[1]}{dash}Nora Vik, union chair\n\nThe council met."
-    held = [one for one in find_positions(text).positions if one.target == "quay"]
+    held = [one for one in find_positions(text, judged=EVERY_PAIR).positions if one.target == "quay"]
     assert [(one.speaker, one.kind) for one in held] == [("Nora Vik", "direct")]
     assert text[held[0].target_mention.start : held[0].target_mention.end] == "The quay"
 
@@ -67,7 +68,7 @@ def test_entities_are_read_as_characters_and_offsets_are_those_of_the_text_given
         "&ldquo;The quay is a tri\u00adumph,&rdquo; said Knut Li&eacute; of the miners&#39; union.\n\n"
         "&quot;No, we never liked it,&quot; said Zoe\u0308 Ask."
     )
-    positions = find_positions(text).positions
+    positions = find_positions(text, judged=EVERY_PAIR).positions
     one = next(one for one in positions if one.target == "quay")
     assert one.speaker == "Knut Lié"
     assert one.target_mention.text == "The quay"
