@@ -4,7 +4,7 @@
     python benchmarks/linear.py score
 
 `learn` writes serving/article/reading/linear.npz. `score` learns from nine tenths of the reports and prints on the
-others the average precision of the pairs that express a position. How whole articles fare is said by benchmarks/articles.py.
+others the average precision of the pairs that express a position. benchmarks/articles.py says how whole articles fare.
 """
 
 import zlib
