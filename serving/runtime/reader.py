@@ -40,7 +40,7 @@ class ReaderSettings(BaseModel):
 
 @dataclass(frozen=True)
 class PairEncoder:
-    """All of a reader but its net: sentences become the arrays of its passes. It can be pickled, for another process."""
+    """All of a reader but its net: makes the arrays of its passes. It can be pickled, for another process."""
 
     tokenizer: "Tokenizer"
     settings: ReaderSettings
