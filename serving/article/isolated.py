@@ -225,8 +225,8 @@ def _judged(scores: Judge, settings: ReaderSettings) -> Judged:
 def end_with_parent() -> None:
     """See to it that this process ends when the one that started it does, even if that one is killed.
 
-    When the parent's end of this pipe closes, Linux ends the process by SIGIO, whatever code it is in. Elsewhere it
-    ends when it next reads from a pipe or writes to one.
+    When the parent's end of this pipe closes, Linux ends the process by SIGIO, whatever code it is in. Elsewhere
+    nothing is done: a process that asks its parent over a pipe ends when it next does so.
     """
     parent = parent_process()
     if parent and sys.platform == "linux":
