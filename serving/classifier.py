@@ -31,7 +31,7 @@ class StanceClassifier:
     ) -> None:
         self.settings = settings
         self.runtime = runtime
-        self._reader = reader
+        self._load_reader = reader
         self._loaded: tuple[str, str, RuntimeName, int | None] | None = None  # what `load` was told
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -76,6 +76,15 @@ class StanceClassifier:
         return made
 
     @cached_property
+    def reader(self) -> PairReader | None:
+        """The model that reads articles; None: there is none in the folder.
+
+        Raises:
+            StancewiseError: its files cannot be read.
+        """
+        return self._load_reader()
+
+    @cached_property
     def judged(self) -> "Judged | None":
         """What chooses the positions of an article; None: the model has no reader, and rules of grammar do.
 
@@ -84,7 +93,7 @@ class StanceClassifier:
         """
         from serving.article.reading.positions import Judged
 
-        reader = self._reader()
+        reader = self.reader
         return Judged(reader.scores, reader.settings.shown_above, reader.settings.sure_above) if reader else None
 
     def predict(self, statements: Iterable[Statement]) -> list[Prediction]:

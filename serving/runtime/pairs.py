@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,9 +74,10 @@ def locate(sentence: PairedSentence, tokenizer: "Tokenizer", max_length: int) ->
         if which == own and place < max_length
     ]
     found = Located(encoded.ids[:max_length], [], [], [])
+    place_of = cache(partial(_place, offsets=offsets))  # a mention stands in many pairs
     for number, pair in enumerate(sentence.pairs):
-        holder = _place(pair.holder, offsets) if pair.holder else (0, 0, 0, 0)
-        target = _place(pair.target, offsets)
+        holder = place_of(pair.holder) if pair.holder else (0, 0, 0, 0)
+        target = place_of(pair.target)
         if holder and target:
             found.places.append(holder + target)
             found.features.append(pair.features)

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 
+from serving.article.isolated import end_with_parent
 from serving.errors import StancewiseError
 from serving.server import logs, page, prometheus
 from serving.server.connection import TimedProtocol
@@ -103,6 +104,7 @@ async def _live(engine: Engine) -> None:
 
 def worker() -> Application:
     """The application of a worker process, from what its parent left in the environment."""
+    end_with_parent()
     logs.set_up()
     settings = ServerSettings.model_validate_json(os.environ[VARIABLE])
     version = json.loads(os.environ[VERSION_VARIABLE])

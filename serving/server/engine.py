@@ -31,7 +31,7 @@ class Engine:
         self.settings = settings
         self.version = version
         self.queue: StatementQueue | None = None
-        self.reader = Reader(settings.articles)
+        self.reader = Reader(settings.articles, settings.article_seconds)
         self.loop = asyncio.get_running_loop()
 
     @property
@@ -71,7 +71,7 @@ class Engine:
             await asyncio.to_thread(watcher.look, self.served)
 
     def stop(self) -> None:
-        """End the threads."""
+        """End the threads, and the process that reads articles."""
         self.reader.stop()
         if self.queue:
             self.queue.stop()

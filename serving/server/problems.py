@@ -82,6 +82,19 @@ class NoParser(Problem):
     kind = "no_parser"
 
 
+class TooLong(Problem):
+    """An article was not read within the time that one may take."""
+
+    kind = "too_long"
+
+
+class ReaderLost(Problem):
+    """The process that reads articles ended while it read this one."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "reader_lost"
+
+
 class PastDeadline(Problem):
     """The answer would come too late."""
 
@@ -111,7 +124,8 @@ class ErrorBody(BaseModel):
 
     error: str = Field(description="what is wrong and what to do")
     error_type: str = Field(
-        description="unauthorized, too_large, too_slow, invalid, overloaded, not_ready, no_parser or deadline"
+        description="unauthorized, too_large, too_slow, too_long, invalid, overloaded, not_ready, no_parser, "
+        "reader_lost, deadline, unknown or internal"
     )
     details: list[Detail] = []
 

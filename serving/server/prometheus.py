@@ -18,7 +18,10 @@ LATENCY = Histogram("stancewise_request_seconds", "From the whole body to the an
 QUEUED = Histogram("stancewise_queue_seconds", "A request's wait for its first batch", buckets=_FAST)
 TOKENISING = Histogram("stancewise_tokenise_seconds", "Tokenising of what was waiting", buckets=_FAST)
 READING = Histogram(
-    "stancewise_read_seconds", "Reading of one article", buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+    "stancewise_read_seconds", "Reading of one article", buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120)
+)
+READER_ENDS = Counter(
+    "stancewise_reader_ends", "Ends of the process that reads articles while it read one, by cause", ["cause"]
 )
 INFERENCE = Histogram("stancewise_inference_seconds", "One batch in the model", buckets=_FAST)
 MODEL = Gauge("stancewise_model_version", "The version served, 0 for a folder", multiprocess_mode="max")

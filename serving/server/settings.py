@@ -28,6 +28,7 @@ class ServerSettings(BaseModel):
     request_statements: int = Field(default=1024, ge=1, description="Statements in one request; more get 413.")
     article_characters: int = Field(default=500_000, ge=1, description="Characters of one article; more get 413.")
     articles: int = Field(default=4, ge=1, description="Articles at a time, per worker; more get 429.")
+    article_seconds: float = Field(default=120, ge=0.001, description="Seconds to read one article; longer gets 422.")
     body_bytes: int = Field(default=4 << 20, ge=1024, description="Bytes of one request; more get 413.")
     batch_tokens: int = Field(default=BATCH_TOKENS, ge=128, description="Padded tokens in one forward pass.")
     read_seconds: float = Field(default=10, ge=0.1, description="Seconds for headers, and for the body, to arrive.")
