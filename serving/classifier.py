@@ -86,7 +86,7 @@ class StanceClassifier:
 
     @cached_property
     def judged(self) -> "Judged | None":
-        """What chooses the positions of an article; None: the model has no reader, and rules of grammar do.
+        """What helps to choose the positions of an article; None: the model has no reader.
 
         Raises:
             StancewiseError: the reader's files cannot be read.

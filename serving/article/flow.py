@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from serving.article.reading.positions import Judged, Reading, find_positions
+from serving.article.reading.positions import LEAST, Judged, Reading, find_positions
 from serving.article.statements import Article, ArticleStatement, Position
 from serving.errors import StancewiseError, describe
 from serving.explain import Explanation, Predict, explain
@@ -22,8 +22,7 @@ Targets = Mapping[str, Sequence[str]] | Sequence[str]
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
-ASKED_SHARE = 0.7  # of the classifier's answer beside what chose the pair
-_LEAST = 1e-4  # probability: nobody is so sure that others do not count
+ASKED_SHARE = 0.35  # weight of the classifier's answer beside that of what chose the pair
 LABELLED_AT_ONCE = 64  # statements between two reports of progress
 EXPLAINED_AT_ONCE = 4  # each is asked again for every word
 
@@ -143,7 +142,10 @@ def together(read: Mapping[str, float], stance: HeadPrediction) -> tuple[HeadPre
         stance: the classifier's answer.
     """
     said = {"nothing": stance.probabilities["neutrality"], **stance.probabilities}
-    pooled = {answer: max(read[answer], _LEAST) * max(said[answer], _LEAST) ** ASKED_SHARE for answer in said}
+    pooled = {
+        answer: max(read[answer], LEAST) ** (1 - ASKED_SHARE) * max(said[answer], LEAST) ** ASKED_SHARE
+        for answer in said
+    }
     sureness = {answer: value / sum(pooled.values()) for answer, value in pooled.items()}
     expressed = 1 - sureness["nothing"]
     chances = {label: sureness[label] / expressed for label in stance.probabilities}

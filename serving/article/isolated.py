@@ -23,9 +23,9 @@ from typing import Any, NoReturn
 
 from serving.article.flow import questions
 from serving.article.reading.parse import load_pipeline
-from serving.article.reading.positions import Judge, Judged, Progress, Reading, find_positions
+from serving.article.reading.positions import Judged, Progress, Reading, find_positions
 from serving.errors import StancewiseError
-from serving.runtime.reader import PairEncoder, PairReader, ReaderSettings
+from serving.runtime.reader import PairEncoder, PairReader
 from serving.statement import Statement
 
 Ask = Callable[..., Any]
@@ -82,7 +82,7 @@ class IsolatedReader:
             text: an article.
             given: name -> aliases; None: whatever positions are taken on.
             on_progress: told how many characters are read, of how many; what it raises gives the article up.
-            reader: what chooses the positions; None: rules of grammar do.
+            reader: what helps to choose the positions; None: the linear model does it alone.
             everything: also pairs that hardly express a position.
 
         Raises:
@@ -98,7 +98,7 @@ class IsolatedReader:
             kind, content = self._receive(until)
             if kind in _OUTCOMES:
                 self._idle = True
-                return _result(kind, content, reader)
+                return _result(kind, content)
             start = time.monotonic()
             try:
                 if kind == "progress":
@@ -168,13 +168,13 @@ class IsolatedReader:
         raise Lost(f"exit code {self._process.exitcode}") from None
 
 
-def _result(kind: str, content: Any, reader: PairReader | None) -> tuple[Reading, list[Statement]]:
+def _result(kind: str, content: Any) -> tuple[Reading, list[Statement]]:
     if kind == "refused":
         raise StancewiseError(content)
     if kind == "broken":
         raise Broken(content)
     reading, statements = content
-    return replace(reading, judged=_judged(reader.scores, reader.settings) if reader else None), statements
+    return reading, statements
 
 
 def _work(pipe: Connection, encoder: PairEncoder | None) -> None:
@@ -202,13 +202,18 @@ class _GivenUp(Exception):  # noqa: N818
 def _outcome(
     ask: Ask, encoder: PairEncoder | None, text: str, given: Mapping[str, Sequence[str]] | None, everything: bool
 ) -> tuple[str, Any]:
-    judged = _judged(partial(encoder.scores, run=partial(ask, "run")), encoder.settings) if encoder else None
+    judged = None
+    if encoder:
+        scores = partial(encoder.scores, run=partial(ask, "run"))
+        judged = Judged(scores, encoder.settings.shown_above, encoder.settings.sure_above)
     try:
         load_pipeline()
         ask("loaded")
         found = find_positions(text, given, lambda *done: ask("progress", done), judged, everything)
         reading, statements = questions(found)
-        return "found", (replace(reading, judged=None), statements)
+        # Who asks the classifier needs to know how sure the two must be, and asks the net no more.
+        limits = reading.judged and replace(reading.judged, judge=None)
+        return "found", (replace(reading, judged=limits), statements)
     except StancewiseError as error:
         return "refused", str(error)
     except (_GivenUp, EOFError, ConnectionError):
@@ -216,10 +221,6 @@ def _outcome(
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         return "broken", f"{type(error).__name__} at {place.filename}:{place.lineno}"
-
-
-def _judged(scores: Judge, settings: ReaderSettings) -> Judged:
-    return Judged(scores, settings.shown_above, settings.sure_above)
 
 
 def end_with_parent() -> None:

@@ -34,7 +34,7 @@ from training.fitting.progress import ProgressCallback
 
 WORK = Path("runs/reader")  # checkpoints of a training that was stopped, a folder for each config and data
 TAKEN = ("support", "criticism")
-LEAST = np.arange(10, 96) / 100  # values of sureness among which the least one shown is chosen
+LEAST = np.arange(10, 100) / 100  # values of sureness among which the least one shown is chosen
 SURE = 0.9  # precision of the sure positions
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from serving.article.reading import linear, plain
 from serving.article.reading.attribution import Attribution, covers, innermost, kind_of
 from serving.article.reading.entities import Entity
@@ -31,7 +33,8 @@ _NO_NAMES = frozenset({
 })  # fmt: skip
 Progress = Callable[[int, int], None]
 Judge = Callable[[Sequence[PairedSentence]], Sequence[Scores]]
-READ = 0.7  # the reader's share in the mean with the linear model
+LINEAR_SHARE = 1 / 3  # weight of the linear model's answer beside the reader's
+LEAST = 1e-4  # probability: nobody is so sure that others do not count
 FAINT = 0.03  # probability that a position is expressed: the classifier is not asked about what is less likely
 JUDGED_AT_ONCE = 64  # sentences that wait for the reader's model: so a long text needs no more memory
 
@@ -87,7 +90,7 @@ class Judged:
     sure_above: float  # of what is nearly always right
 
 
-WITHOUT_READER = Judged(None, shown_above=0.6, sure_above=0.9)  # read off the validation reports
+WITHOUT_READER = Judged(None, shown_above=0.52, sure_above=0.9)  # read off the validation reports
 
 
 def find_positions(
@@ -180,7 +183,7 @@ def _expressed(drafted: Sequence[Drafted], judged: Judged) -> Iterator[Position]
     """The pairs that express a position, in the order of the text; of one phrase the likeliest target."""
     scores = judged.judge([one.asked for one in drafted]) if judged.judge else None
     for place, one in enumerate(drafted):
-        found = one.scores if scores is None else READ * scores[place] + (1 - READ) * one.scores
+        found = one.scores if scores is None else _pooled(scores[place], one.scores)
         kept: list[Draft] = []
         for draft in sorted(one.drafts, key=lambda draft: found[draft.pair, 0]):
             if 1 - found[draft.pair, 0] < FAINT:
@@ -193,6 +196,13 @@ def _expressed(drafted: Sequence[Drafted], judged: Judged) -> Iterator[Position]
         for draft in sorted(kept, key=lambda draft: draft.target_mention[0]):
             read = dict(zip(ANSWERS, found[draft.pair].tolist(), strict=True))
             yield one.show(draft).model_copy(update={"read": read})
+
+
+def _pooled(read: Scores, by_grammar: Scores) -> Scores:
+    """What reader and linear model say together: a logarithmic opinion pool, as `flow.together`; shape (pairs, 4)."""
+    found = np.maximum(read, LEAST) ** (1 - LINEAR_SHARE) * np.maximum(by_grammar, LEAST) ** LINEAR_SHARE
+    shares: Scores = found / found.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _nested(one: Offsets, other: Offsets) -> bool:

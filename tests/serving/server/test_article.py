@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from serving import Statement
 from serving.article.output.summary import summarise
-from serving.article.statements import Article, Position
+from serving.article.statements import Article
 from serving.errors import StancewiseError
 from serving.server.problems import BadShape, TooLarge
 from serving.server.routes.article import parse_article
@@ -53,12 +53,13 @@ def test_an_article_is_answered_as_in_python(server, classifier):
     assert article.text == TEXT
     assert len(article.statements) >= 4
     assert {statement.speaker for statement in article.statements} >= {"Ines Halloran", "Pavel Drost"}
-    for statement in article.statements:
+    there = classifier.read_article(TEXT, name="ferry.txt", everything=True)
+    for statement, expected in zip(article.statements, there.statements, strict=True):
         spans = [statement.sentence, statement.target_mention, *statement.content, statement.cue]
         assert all(TEXT[span.start : span.end] == span.text for span in spans if span)
-        position = Position(**{field: getattr(statement, field) for field in Position.model_fields})
-        [expected] = classifier.predict([position.statement()])
+        assert (statement.speaker, statement.target) == (expected.speaker, expected.target)
         assert statement.stance.probabilities == pytest.approx(expected.stance.probabilities, abs=1e-5)
+        assert statement.sureness == pytest.approx(expected.sureness, abs=1e-5)
         assert statement.abstained == expected.abstained
     assert answer.json["pairs"] == [pair.model_dump(mode="json") for pair in summarise([article])]
     assert answer.json["model"]["run_id"] == classifier.settings.run_id
