@@ -163,7 +163,7 @@ def test_both_models_count_for_the_stance_and_its_sureness():
     )
     assert doubtful[0].label == "support"
     assert doubtful[1] == pytest.approx(0.4, abs=0.03)  # who knows nothing changes little
-    assert agreeing[1] > 0.7
+    assert agreeing[1] > 0.6
     assert other[0].label == "criticism"
     assert sum(other[0].probabilities.values()) == pytest.approx(1)
 
