@@ -67,7 +67,7 @@ class ArticleStatement(Position):
     sentiment: HeadPrediction | None
     abstained: bool = Field(description="a head is too unsure to be relied on")
     sureness: float | None = Field(
-        default=None, description="probability that the holder takes this side at all; null: no reader chose it"
+        default=None, description="probability that the holder takes this side at all; null: without a parser"
     )
     sure: bool = Field(default=False, description="as sure as those that are right nine times in ten on validation")
     explanation: Explanation | None = Field(default=None, description="which words carried the stance, if asked for")

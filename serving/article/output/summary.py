@@ -1,6 +1,6 @@
 """The positions of an article, or of many, by holder and target."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,7 +29,7 @@ class Pair(BaseModel):
     sentiments: dict[str, int]
     abstained: int = Field(description="statements in which the model was too unsure")
     stance: str | None = Field(description="the label with the most probability over all statements")
-    probability: float | None = Field(description="its mean probability, 0 to 1")
+    probability: float | None = Field(description="how sure it is, 0 to 1: the mean over the statements")
     evidence: list[Evidence]
 
 
@@ -49,7 +49,7 @@ def summarise(articles: Sequence[Article]) -> list[Pair]:
 
 def _pair(evidence: list[Evidence], statements: list[ArticleStatement]) -> Pair:
     stances = [statement.stance for statement in statements if statement.stance]
-    label, probability = _mean(stances)
+    label, probability = _mean([statement for statement in statements if statement.stance])
     return Pair(
         speaker=statements[0].speaker,
         target=statements[0].target,
@@ -66,10 +66,13 @@ def _counts(answers: Sequence[HeadPrediction]) -> dict[str, int]:
     return dict(Counter(answer.label for answer in answers if not answer.abstained))
 
 
-def _mean(answers: Sequence[HeadPrediction]) -> tuple[str | None, float | None]:
-    if not answers:
-        return None, None
-    labels = answers[0].probabilities
-    means = {label: sum(one.probabilities[label] for one in answers) / len(answers) for label in labels}
-    best = max(means, key=means.__getitem__)
-    return best, means[best]
+def _mean(statements: Sequence[ArticleStatement]) -> tuple[str | None, float | None]:
+    means: dict[str, float] = defaultdict(float)
+    for one in statements:
+        assert one.stance
+        # Sureness is the probability of the label times that of any position being taken.
+        taken = 1.0 if one.sureness is None else one.sureness / one.stance.probability
+        for label, value in one.stance.probabilities.items():
+            means[label] += taken * value / len(statements)
+    best = max(means, key=means.__getitem__, default=None)
+    return best, means[best] if best else None
