@@ -18,6 +18,7 @@ from serving.article.output.rows import (
     statement_rows,
     write,
 )
+from serving.article.output.summary import summarise
 from serving.article.output.table import show
 from serving.explain import Explanation, WordEffect
 from tests.serving.article.made import Draft
@@ -192,3 +193,12 @@ def test_the_format_is_the_one_asked_for_else_the_extensions_else_a_table(tmp_pa
         chosen_format(None, tmp_path / "a.dat")
     with pytest.raises(StancewiseError, match="does not exist"):
         chosen_format("csv", tmp_path / "nowhere" / "a.csv")
+
+
+def test_the_whole_of_a_pair_is_as_sure_as_its_statements():
+    article = made()
+    several = [article.statements[0].model_copy(update={"sureness": sure}) for sure in (0.6, 0.8)]
+    [pair] = summarise([article.model_copy(update={"statements": several})])
+    assert (pair.stance, pair.probability) == ("support", pytest.approx(0.7))
+    [plain] = [one for one in summarise([article]) if one.target == "crews"]
+    assert plain.probability == pytest.approx(0.8)
