@@ -7,6 +7,7 @@
 others the average precision of the pairs that express a position. benchmarks/articles.py says how whole articles fare.
 """
 
+import warnings
 import zlib
 from array import array
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
@@ -87,7 +89,9 @@ def fit(rows: Rows) -> LogisticRegression:
     random = np.random.default_rng(SEED)
     chosen = rows.some((rows.answers > 0) | (random.random(len(rows.answers)) < KEPT))
     weights = np.where(chosen.answers > 0, 1, 1 / KEPT)
-    return LogisticRegression(C=LOSS, max_iter=ROUNDS).fit(chosen.buckets, chosen.answers, weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # more rounds take longer and change nothing
+        return LogisticRegression(C=LOSS, max_iter=ROUNDS).fit(chosen.buckets, chosen.answers, weights)
 
 
 def read(parts: Iterable[str]) -> Rows:
