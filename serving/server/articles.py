@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from serving.article.flow import questions
 from serving.article.reading.positions import Reading, find_positions
 from serving.classifier import StanceClassifier
+from serving.language.detect import foreign
+from serving.server import prometheus
 from serving.server.problems import NotReady, QueueFull
 from serving.statement import Statement
 
@@ -71,7 +73,10 @@ class Reader:
             loop.call_soon_threadsafe(on_progress, done, total)
 
         def work() -> tuple[Reading, list[Statement]]:
-            return questions(find_positions(text, targets, tell, classifier.judged, everything))
+            found = find_positions(text, targets, tell, classifier.judged, everything, classifier.languages)
+            if foreign(found.language, classifier.languages):
+                prometheus.FOREIGN.labels("article", found.language).inc()
+            return questions(found)
 
         try:
             return await loop.run_in_executor(self.thread, work)

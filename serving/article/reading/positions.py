@@ -19,6 +19,7 @@ from serving.article.text.blocks import Block, find_blocks, names_in, parsable
 from serving.article.text.files import check_text
 from serving.article.text.quotations import Quotation
 from serving.inputs import Offsets
+from serving.language.detect import ANYWAY, UNKNOWN, foreign, language_of
 from serving.names.spelling import Spelled, alike, pattern_of, spelled
 from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
@@ -33,6 +34,7 @@ _NO_NAMES = frozenset({
     "their", "them", "these", "they", "this", "those", "what", "which", "who", "whom", "whose", "you",
 })  # fmt: skip
 ACTORS = frozenset({"PERSON", "ORG", "GPE", "NORP"})  # whose deeds are positions, whatever the verb
+_UNREAD = "the text is in {}, and the model reads {}: nothing was labelled ({})"
 Progress = Callable[[int, int], None]
 Judge = Callable[[Sequence[PairedSentence]], Sequence[Scores]]
 FAINT = 0.1  # probability that a position is expressed: what is less likely is not even shown as a mention
@@ -48,6 +50,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     judged: "Judged | None" = None  # what chose the positions; None: rules of grammar
     everything: bool = False  # also what shows no position is asked for
+    language: str = UNKNOWN  # ISO 639 code of the text's
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,9 @@ def find_positions(
     on_progress: Progress | None = None,
     judged: Judged | None = None,
     everything: bool = False,
+    languages: Sequence[str] | None = None,
 ) -> Reading:
-    """The positions of a text.
+    """The positions of a text; of one in another language than the model's none, and a note.
 
     Args:
         text: an article, a readout, a transcript; any line ends.
@@ -113,13 +117,17 @@ def find_positions(
         on_progress: told how many characters are read, of how many.
         judged: what chooses among all pairs of a sentence; None: rules of grammar do.
         everything: also pairs that hardly express a position.
+        languages: ISO 639 codes of those that the model reads; None: whatever the text is in.
 
     Raises:
         StancewiseError: the text is empty, too long, or no text.
     """
     check_text(text)
+    language = language_of(text)
+    if foreign(language, languages):
+        return Reading(text, [], [_UNREAD.format(language, ", ".join(languages or ()), ANYWAY)], language=language)
     original = spelled(text)
-    reading = _read(original.text, given, on_progress, judged, everything)
+    reading = replace(_read(original.text, given, on_progress, judged, everything), language=language)
     if original.text is text:
         return reading
     return replace(reading, text=text, positions=[_in_original(one, text, original) for one in reading.positions])
