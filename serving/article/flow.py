@@ -36,7 +36,7 @@ def read_article(
     on_progress: OnProgress | None = None,
     judged: Judged | None = None,
     everything: bool = False,
-    languages: Sequence[str] | None = None,
+    languages: tuple[str, ...] | None = None,
 ) -> Article:
     """See `StanceClassifier.read_article`, which hands in its `predict`, its reader and its languages."""
     report = on_progress or (lambda stage, done, total: None)

@@ -5,20 +5,27 @@ from functools import cache, lru_cache
 from typing import Any
 
 UNKNOWN = "unknown"
-LEAST_PROBABILITY = 0.75  # of the language that is named
+LEAST_PROBABILITY = 0.5  # of the language that is named
+MARGIN = 200  # times as probable as any of the model's must another language be
 ANYWAY = "to answer all the same: --any-language, in Python any_language=True"
 _READ = 1000  # characters of a text: enough to be sure
 # Written nearly as a larger language is, which beside them would often be in doubt: Spanish, Arabic, English, Chinese.
 _VARIETIES = frozenset({"an", "ext", "ary", "arz", "pcm", "wuu", "yue"})
 
 
-def language_of(text: str) -> str:
+def language_of(text: str, languages: tuple[str, ...] | None) -> str:
     """The ISO 639 code of a text's language, or `unknown`: for a text that is tiny, mixed, or nothing but names.
 
     Names are left out, because a sentence may hold more letters of them than of its own words. A language is named
-    that py3langid gives a probability of at least `LEAST_PROBABILITY` (benchmarks/language.py chose it).
+    that py3langid gives a probability of at least `LEAST_PROBABILITY`. Another than the model's must also be `MARGIN`
+    times as probable as each of those: no text is refused that the model may well read (benchmarks/language.py chose
+    both).
+
+    Args:
+        text: of which the first 1,000 characters are read.
+        languages: ISO 639 codes of those that the model reads; None: it is asked to read whatever comes.
     """
-    return _language_of(text[:_READ])
+    return _language_of(text[:_READ], languages)
 
 
 def foreign(language: str, languages: Collection[str] | None) -> bool:
@@ -26,7 +33,7 @@ def foreign(language: str, languages: Collection[str] | None) -> bool:
 
     Args:
         language: as `language_of` says it.
-        languages: ISO 639 codes; None: it is asked to read whatever comes.
+        languages: as for `language_of`.
     """
     return languages is not None and language != UNKNOWN and language not in languages
 
@@ -55,9 +62,16 @@ def _capital(word: str) -> bool:
 
 
 @lru_cache(maxsize=4096)  # several pairs are asked about in one text, one after the other
-def _language_of(text: str) -> str:
-    language, probability = detector().classify(without_names(text))
-    return str(language) if probability >= LEAST_PROBABILITY else UNKNOWN
+def _language_of(text: str, languages: tuple[str, ...] | None) -> str:
+    words = without_names(text)
+    language, probability = detector().classify(words)
+    if probability < LEAST_PROBABILITY:
+        return UNKNOWN
+    if foreign(language, languages):
+        probabilities = dict(detector().rank(words))
+        if probability < MARGIN * max(probabilities.get(own, 0.0) for own in languages or ()):
+            return UNKNOWN
+    return str(language)
 
 
 @cache

@@ -104,7 +104,7 @@ def check_labels(config: ExperimentConfig, corpora: dict[str, Corpus], console: 
 def check_languages(config: ExperimentConfig, train: Corpus, console: Console) -> None:
     """Say so if the model would abstain on texts such as it learned from."""
     rows = evenly(train.rows, LOOKED_AT)
-    found = Counter(language_of(row.text) for row in rows)
+    found = Counter(language_of(row.text, config.languages) for row in rows)
     other, count = max(found.items(), key=lambda one: (foreign(one[0], config.languages), one[1]))
     if foreign(other, config.languages) and count > MANY * len(rows):
         console.print(

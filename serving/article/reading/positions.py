@@ -107,7 +107,7 @@ def find_positions(
     on_progress: Progress | None = None,
     judged: Judged | None = None,
     everything: bool = False,
-    languages: Sequence[str] | None = None,
+    languages: tuple[str, ...] | None = None,
 ) -> Reading:
     """The positions of a text; of one in another language than the model's none, and a note.
 
@@ -123,7 +123,7 @@ def find_positions(
         StancewiseError: the text is empty, too long, or no text.
     """
     check_text(text)
-    language = language_of(text)
+    language = language_of(text, languages)
     if foreign(language, languages):
         return Reading(text, [], [_UNREAD.format(language, ", ".join(languages or ()), ANYWAY)], language=language)
     original = spelled(text)
