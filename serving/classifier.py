@@ -10,6 +10,7 @@ import numpy as np
 from serving.errors import StancewiseError
 from serving.explain import Explanation, explain
 from serving.labels import HEADS, LOGITS, Head, Logits
+from serving.language.detect import foreign, language_of
 from serving.runtime.base import Runtime, RuntimeName, all_logits
 from serving.runtime.load import load_reader, load_runtime
 from serving.runtime.reader import PairReader
@@ -27,12 +28,17 @@ class StanceClassifier:
     """Labels statements by stance and sentiment toward their target."""
 
     def __init__(
-        self, settings: ModelSettings, runtime: Runtime, reader: Callable[[], PairReader | None] = lambda: None
+        self,
+        settings: ModelSettings,
+        runtime: Runtime,
+        reader: Callable[[], PairReader | None] = lambda: None,
+        any_language: bool = False,
     ) -> None:
         self.settings = settings
         self.runtime = runtime
+        self.languages = None if any_language else settings.languages  # a text in another one abstains
         self._load_reader = reader
-        self._loaded: tuple[str, str, RuntimeName, int | None] | None = None  # what `load` was told
+        self._loaded: tuple[str, str, RuntimeName, int | None, bool] | None = None  # what `load` was told
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled, it is its folder: another process loads it from there, and weights are not copied.
@@ -46,7 +52,12 @@ class StanceClassifier:
 
     @classmethod
     def load(
-        cls, uri: str | Path, device: str = "auto", runtime: RuntimeName = "auto", threads: int | None = None
+        cls,
+        uri: str | Path,
+        device: str = "auto",
+        runtime: RuntimeName = "auto",
+        threads: int | None = None,
+        any_language: bool = False,
     ) -> "StanceClassifier":
         """Load a model from a folder or an MLflow URI; no pickle is read.
 
@@ -55,24 +66,29 @@ class StanceClassifier:
             device: `auto` (a GPU if there is one), `cpu` or a torch device such as `cuda:0`.
             runtime: `torch`, `openvino` (int8 on the CPU), or `auto`: int8 on a CPU where the model holds it.
             threads: for int8 on the CPU (default: the cores that this process may use).
+            any_language: do not abstain on texts in a language that the model does not read.
 
         Raises:
             StancewiseError: the URI names no stancewise model, its files are damaged or cannot be read, or the store
                 does not answer.
         """
-        return cls.from_folder(find_model(uri), device, runtime, threads)
+        return cls.from_folder(find_model(uri), device, runtime, threads, any_language)
 
     @classmethod
     def from_folder(
-        cls, folder: Path, device: str = "auto", runtime: RuntimeName = "auto", threads: int | None = None
+        cls,
+        folder: Path,
+        device: str = "auto",
+        runtime: RuntimeName = "auto",
+        threads: int | None = None,
+        any_language: bool = False,
     ) -> "StanceClassifier":
         """Load a folder that `find_model` gave, whose digests are checked already; the rest as for `load`."""
         settings = read_settings(folder)
         # Who only labels statements need not wait for the reader.
-        made = cls(
-            settings, load_runtime(folder, settings, device, runtime, threads), lambda: load_reader(folder, device)
-        )
-        made._loaded = str(folder.absolute()), device, runtime, threads
+        loaded = load_runtime(folder, settings, device, runtime, threads)
+        made = cls(settings, loaded, lambda: load_reader(folder, device), any_language)
+        made._loaded = str(folder.absolute()), device, runtime, threads, any_language
         return made
 
     @cached_property
@@ -128,6 +144,8 @@ class StanceClassifier:
     ) -> "Article":
         """Find who takes which position toward what in a text, and label each.
 
+        A text in a language that the model does not read has no statements, and a note that says so.
+
         Args:
             text: an article, a readout, a transcript; the offsets of the answer count its characters.
             targets: what to look for, as names or as name -> aliases; None: whatever positions are taken on.
@@ -143,23 +161,30 @@ class StanceClassifier:
         # Who only labels statements need not load what reads an article.
         from serving.article.flow import read_article
 
-        return read_article(self.predict, text, targets, name, explain, on_progress, self.judged, everything)
+        return read_article(
+            self.predict, text, targets, name, explain, on_progress, self.judged, everything, self.languages
+        )
 
     def answers(self, rows: Sequence[Statement], logits: Logits) -> list[Prediction]:
         """Calibrated predictions from raw logits of shape (rows, 6)."""
-        heads = {head: self._head(head, logits[:, LOGITS[head]]) for head in self.settings.heads}
+        languages = [language_of(row.text, self.languages) for row in rows]
+        unread = [foreign(language, self.languages) for language in languages]
+        heads = {head: self._head(head, logits[:, LOGITS[head]], unread) for head in self.settings.heads}
         nothing: list[HeadPrediction | None] = [None] * len(rows)
-        pairs = zip(heads.get("stance", nothing), heads.get("sentiment", nothing), strict=True)
-        return [Prediction(stance=stance, sentiment=sentiment) for stance, sentiment in pairs]
+        pairs = zip(heads.get("stance", nothing), heads.get("sentiment", nothing), languages, unread, strict=True)
+        return [
+            Prediction(stance=stance, sentiment=sentiment, language=language, foreign=other)
+            for stance, sentiment, language, other in pairs
+        ]
 
-    def _head(self, head: Head, logits: Logits) -> list[HeadPrediction | None]:
+    def _head(self, head: Head, logits: Logits, unread: Sequence[bool]) -> list[HeadPrediction | None]:
         labels = HEADS[head]
         least = self.settings.abstain_below[head]
         predictions: list[HeadPrediction | None] = []
-        for row in softmax(logits / self.settings.temperatures[head]):
+        for row, other in zip(softmax(logits / self.settings.temperatures[head]), unread, strict=True):
             best = int(row.argmax())
             probabilities = dict(zip(labels, row.tolist(), strict=True))
-            abstained = bool(row[best] < least)
+            abstained = other or bool(row[best] < least)
             predictions.append(HeadPrediction(label=labels[best], probabilities=probabilities, abstained=abstained))
         return predictions
 

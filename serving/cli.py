@@ -54,6 +54,9 @@ OutputAliasOption = Annotated[
 RuntimeOption = Annotated[
     RuntimeName, typer.Option(help="What runs the model; auto takes int8 on a CPU if the model has it.")
 ]
+AnyLanguageOption = Annotated[
+    bool, typer.Option("--any-language", help="Do not abstain on languages that the model does not read.")
+]
 
 
 def quiet() -> None:

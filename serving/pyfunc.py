@@ -16,11 +16,12 @@ class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     """A DataFrame with `text` and optional `speaker` and `target` in, labels and probabilities out."""
 
     def load_context(self, context: Any) -> None:
-        """Load the model folder that lies among the artifacts."""
-        self.classifier = StanceClassifier.load(context.artifacts["model"])
+        """Load the model folder that lies among the artifacts; `any_language` of the model config is that of `load`."""
+        any_language = bool((context.model_config or {}).get("any_language"))
+        self.classifier = StanceClassifier.load(context.artifacts["model"], any_language=any_language)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """One row per row of `model_input`: stance, sentiment, both with probabilities, and abstained.
+        """One row per row of `model_input`: stance, sentiment, both with probabilities, abstained, language.
 
         Raises:
             StancewiseError: a row without text or with a name that is too long, by its number from 0; a column that is

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from serving.language.detect import UNKNOWN
 from serving.names.spelling import INVISIBLE, same
 
 QUESTION_COLUMNS = ("text", "speaker", "target")  # of a table without offsets, such as the MLflow model reads
@@ -84,7 +85,9 @@ class HeadPrediction(BaseModel):
 
     label: str
     probabilities: dict[str, float]
-    abstained: bool = Field(description="the label's probability is below the head's threshold")
+    abstained: bool = Field(
+        description="the label's probability is below the head's threshold, or the model does not read the language"
+    )
 
     @property
     def probability(self) -> float:
@@ -97,10 +100,19 @@ class Prediction(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    COLUMNS: ClassVar = ("stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained")
+    COLUMNS: ClassVar = (
+        "stance",
+        "stance_probabilities",
+        "sentiment",
+        "sentiment_probabilities",
+        "abstained",
+        "language",
+    )
 
     stance: HeadPrediction | None
     sentiment: HeadPrediction | None
+    language: str = Field(default=UNKNOWN, description="ISO 639 code of the text's language, or unknown")
+    foreign: bool = Field(default=False, description="the model does not read this language: both heads abstain")
 
     @property
     def abstained(self) -> bool:
@@ -111,4 +123,4 @@ class Prediction(BaseModel):
         """The prediction as flat columns, the form of every table and of the MLflow model."""
         heads = (self.stance, self.sentiment)
         answers = [(head.label, head.probabilities) if head else (None, None) for head in heads]
-        return dict(zip(self.COLUMNS, (*answers[0], *answers[1], self.abstained), strict=True))
+        return dict(zip(self.COLUMNS, (*answers[0], *answers[1], self.abstained, self.language), strict=True))

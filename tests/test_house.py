@@ -13,7 +13,20 @@ from tests.conftest import REPOSITORY
 
 # From the ground up; a room imports from its own and from those before it.
 SERVING = (
-    *("errors", "labels", "names", "statement", "rows", "inputs", "tables", "store", "runtime", "explain", "terminal"),
+    *(
+        "errors",
+        "labels",
+        "names",
+        "language",
+        "statement",
+        "rows",
+        "inputs",
+        "tables",
+        "store",
+        "runtime",
+        "explain",
+        "terminal",
+    ),
     *("article", "classifier", "pyfunc", "scoring", "server", "cli", "commands"),
 )
 TRAINING = ("config", "data", "evaluation", "fitting", "experiments", "int8", "benchmark", "commands")

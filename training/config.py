@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from serving.errors import StancewiseError
 from serving.inputs import Template
 from serving.labels import HEADS, Head
+from serving.language.detect import known_languages
 from serving.store.names import alias_name, model_name
 
 
@@ -243,6 +244,15 @@ class Reading(Section):
     template: Template = Field(default="marked", description="how holder and target are shown; blind: not at all")
 
 
+def _known(code: str) -> str:
+    if code not in known_languages():
+        raise ValueError("no language that can be told from others; give its ISO 639 code, such as en")
+    return code
+
+
+Language = Annotated[str, AfterValidator(_known)]
+
+
 class ExperimentConfig(Reading):
     """What every experiment has, fine-tuned or not."""
 
@@ -250,6 +260,9 @@ class ExperimentConfig(Reading):
     experiment: str = Field(default="stance", description="the MLflow experiment")
     data: Data
     heads: tuple[Head, ...] = Field(default=("stance", "sentiment"), min_length=1)
+    languages: Annotated[tuple[Language, ...], BeforeValidator(_listed)] = Field(
+        default=("en",), min_length=1, description="ISO 639 codes of what it is to read; on others it abstains"
+    )
     abstain: Abstain = Abstain()
     register_as: Register | None = Field(default=None, alias="register")
 

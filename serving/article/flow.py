@@ -14,6 +14,7 @@ from serving.article.reading.positions import LEAST, Judged, Reading, find_posit
 from serving.article.statements import Article, ArticleStatement, Position
 from serving.errors import StancewiseError, describe
 from serving.explain import Explanation, Predict, explain
+from serving.language.detect import foreign_note
 from serving.statement import HeadPrediction, Prediction, Statement
 
 Stage = Literal["reading", "labelling", "explaining"]
@@ -36,11 +37,12 @@ def read_article(
     on_progress: OnProgress | None = None,
     judged: Judged | None = None,
     everything: bool = False,
+    languages: tuple[str, ...] | None = None,
 ) -> Article:
-    """See `StanceClassifier.read_article`, which hands in its `predict` and its reader."""
+    """See `StanceClassifier.read_article`, which hands in its `predict`, its reader and its languages."""
     report = on_progress or (lambda stage, done, total: None)
     found = find_positions(
-        text, given_targets(targets), lambda done, total: report("reading", done, total), judged, everything
+        text, given_targets(targets), lambda done, total: report("reading", done, total), judged, everything, languages
     )
     reading, asked = questions(found)
     answers = _ask(predict, asked, LABELLED_AT_ONCE, lambda done: report("labelling", done, len(asked)))
@@ -102,13 +104,18 @@ def article_of(
                 stance=stance,
                 sentiment=answer.sentiment,
                 abstained=Prediction(stance=stance, sentiment=answer.sentiment).abstained,
+                language=answer.language,
+                foreign=answer.foreign,
                 sureness=sureness,
                 sure=bool(reading.judged and sureness and sureness >= reading.judged.sure_above),
                 explanation=None if isinstance(words, StancewiseError) else words,
             )
         )
     notes = [*reading.notes, *_notes("labelled", answers), *_notes("explained", [*explanations.values()])]
-    return Article(name=name, text=reading.text, statements=statements, notes=notes)
+    others = Counter(answer.language for answer in answers if isinstance(answer, Prediction) and answer.foreign)
+    if note := foreign_note(others):
+        notes.append(f"statements {note}")
+    return Article(name=name, text=reading.text, language=reading.language, statements=statements, notes=notes)
 
 
 def _shown(
@@ -118,6 +125,8 @@ def _shown(
 
     Where nothing chose it, neutrality is no position: a mere mention has the same label as a declared one.
     """
+    if answer.foreign:
+        return (answer.stance, None) if reading.everything else None
     if not reading.judged or not position.read:
         taken = answer.stance is None or not (answer.stance.abstained or answer.stance.label == "neutrality")
         return (answer.stance, None) if reading.everything or taken else None

@@ -73,6 +73,7 @@ class IsolatedReader:
         on_progress: Progress,
         reader: PairReader | None,
         everything: bool = False,
+        languages: tuple[str, ...] | None = None,
     ) -> tuple[Reading, list[Statement]]:
         """The positions in a text and the questions about them, as `find_positions` and `questions` give them.
 
@@ -84,6 +85,7 @@ class IsolatedReader:
             on_progress: told how many characters are read, of how many; what it raises gives the article up.
             reader: what helps to choose the positions; None: the linear model does it alone.
             everything: also pairs that hardly express a position.
+            languages: ISO 639 codes of those that the model reads; None: whatever the text is in.
 
         Raises:
             StancewiseError: the text is empty or no text, or the parser cannot be loaded.
@@ -92,7 +94,7 @@ class IsolatedReader:
             Broken: our code failed in it.
         """
         self._start(reader.encoder if reader else None)
-        self._send((text, given, everything))
+        self._send((text, given, everything, languages))
         until: float | None = None
         while True:
             kind, content = self._receive(until)
@@ -200,7 +202,12 @@ class _GivenUp(Exception):  # noqa: N818
 
 
 def _outcome(
-    ask: Ask, encoder: PairEncoder | None, text: str, given: Mapping[str, Sequence[str]] | None, everything: bool
+    ask: Ask,
+    encoder: PairEncoder | None,
+    text: str,
+    given: Mapping[str, Sequence[str]] | None,
+    everything: bool,
+    languages: tuple[str, ...] | None,
 ) -> tuple[str, Any]:
     judged = None
     if encoder:
@@ -209,7 +216,7 @@ def _outcome(
     try:
         load_pipeline()
         ask("loaded")
-        found = find_positions(text, given, lambda *done: ask("progress", done), judged, everything)
+        found = find_positions(text, given, lambda *done: ask("progress", done), judged, everything, languages)
         reading, statements = questions(found)
         # Who asks the classifier needs to know how sure the two must be, and asks the net no more.
         limits = reading.judged and replace(reading.judged, judge=None)

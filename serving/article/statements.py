@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.explain import Explanation
+from serving.language.detect import UNKNOWN
 from serving.statement import HeadPrediction, Statement
 
 Kind = Literal["direct", "mixed", "indirect", "turn", "author"]
@@ -66,6 +67,8 @@ class ArticleStatement(Position):
     stance: HeadPrediction | None
     sentiment: HeadPrediction | None
     abstained: bool = Field(description="a head is too unsure to be relied on")
+    language: str = Field(default=UNKNOWN, description="ISO 639 code of the sentence's language, or unknown")
+    foreign: bool = Field(default=False, description="the model does not read this language: both heads abstain")
     sureness: float | None = Field(
         default=None, description="probability that the holder takes this side at all; null: without a parser"
     )
@@ -80,5 +83,6 @@ class Article(BaseModel):
 
     name: str | None = None
     text: str
+    language: str = Field(default=UNKNOWN, description="ISO 639 code of the text's language, or unknown")
     statements: list[ArticleStatement]
     notes: list[str] = Field(default=[], description="what could not be read, and what to do about it")

@@ -15,7 +15,7 @@ from serving.article.output.rows import Format, chosen_format
 from serving.article.statements import Article
 from serving.article.text.files import find_files, read_text
 from serving.classifier import StanceClassifier
-from serving.cli import EXIT_BAD_ROWS, DeviceOption, ModelOption, RuntimeOption, complain, errors
+from serving.cli import EXIT_BAD_ROWS, AnyLanguageOption, DeviceOption, ModelOption, RuntimeOption, complain, errors
 from serving.errors import StancewiseError
 from serving.terminal import printable
 
@@ -65,10 +65,12 @@ def article(
     ] = False,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
+    any_language: AnyLanguageOption = False,
 ) -> None:
     """Find who takes which position toward what in articles, and label each statement.
 
     Files are text in UTF-8. A file that cannot be read is named, the others are read, and the exit code is then 3.
+    Of a text in a language that the model was not made for nothing is labelled, and a note says so.
 
     Examples:
 
@@ -89,7 +91,7 @@ def article(
     texts, bad = read_files(paths, extract == "html", errors)
     if not texts:
         raise typer.Exit(1)
-    classifier = StanceClassifier.load(model, device, runtime)
+    classifier = StanceClassifier.load(model, device, runtime, any_language=any_language)
     articles = label_texts(classifier, texts, targets, explain, everything, errors)
     if sure:
         articles = [_only_sure(one) for one in articles]

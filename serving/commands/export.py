@@ -24,7 +24,10 @@ from serving.store.folder import INT8_FOLDER, read_settings, write_settings
 from serving.store.versions import find_model
 
 SERVING = Path(__file__).parents[1]
-SERVER = ("fastapi", "numpy", "prometheus-client", "pydantic", "rich", "safetensors", "typer", "uvicorn[standard]")
+SERVER = (
+    *("fastapi", "numpy", "prometheus-client", "py3langid", "pydantic", "rich", "safetensors", "typer"),
+    "uvicorn[standard]",
+)
 RUNTIMES = {"openvino": ("openvino", "tokenizers"), "torch": ("torch", "transformers"), "numpy": ()}
 TO_READY = 120  # seconds that a start may take
 

@@ -1,5 +1,6 @@
 """The `predict` command: one statement, or a table in and the same rows with their labels out, a piece at a time."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -12,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from serving.classifier import StanceClassifier
-from serving.cli import EXIT_BAD_ROWS, DeviceOption, ModelOption, RuntimeOption, errors
+from serving.cli import EXIT_BAD_ROWS, AnyLanguageOption, DeviceOption, ModelOption, RuntimeOption, errors
 from serving.errors import StancewiseError
+from serving.language.detect import foreign_note
 from serving.rows.check import checked, statement_of
 from serving.rows.read import Row, read_rows, read_standard_input, table_format
 from serving.statement import Prediction, Statement
@@ -45,11 +47,13 @@ def predict(
     ] = None,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
+    any_language: AnyLanguageOption = False,
 ) -> None:
     """Label one statement, or every row of a file.
 
     Rows need a `text` and may have `speaker` and `target`; every other column is kept. Rows that cannot be
-    labelled are listed with line and reason beside the output, and the exit code is then 3.
+    labelled are listed with line and reason beside the output, and the exit code is then 3. On a text in a language
+    that the model was not made for it abstains.
 
     Examples:
 
@@ -64,12 +68,15 @@ def predict(
     for path in (input, output, bad_rows):
         if path:
             table_format(path)
-    classifier = StanceClassifier.load(model, device, runtime)
+    classifier = StanceClassifier.load(model, device, runtime, any_language=any_language)
     if text is not None:
         statement = statement_of(Row(1, {"text": text, "speaker": speaker, "target": target}))
         if isinstance(statement, str):
             raise StancewiseError(statement)
-        show([statement], classifier.predict([statement]))
+        [answer] = classifier.predict([statement])
+        show([statement], [answer])
+        if note := foreign_note(Counter([answer.language] if answer.foreign else [])):
+            say(f"note: {note}", errors)
         return
     bad = label_rows(classifier, input, output, bad_rows or _bad_rows_path(input, output), errors)
     if bad:
@@ -97,6 +104,7 @@ def label_rows(
         StancewiseError: as `checked`; a column of the input has the name of one that is added.
     """
     done = bad = 0
+    others: Counter[str] = Counter()
     with ExitStack() as stack:
         place, header = (str(input), input.suffix.lower() != ".jsonl") if input else ("standard input", False)
         rows = checked(
@@ -114,12 +122,15 @@ def label_rows(
                     raise StancewiseError(f"{place} is in the input already and would be overwritten; rename it")
                 writer.write({**row.values, **answer})
                 done += 1
+                others[result.language] += result.foreign
                 continue
             if side is None:
                 side = stack.enter_context(open_writer(bad_rows))
             side.write({"line": row.line, "reason": result})
             bad += 1
     say(f"{done:,} rows labelled" + (f", {bad:,} could not be: see {bad_rows}" if bad else ""), errors)
+    if note := foreign_note(+others):
+        say(f"rows {note}", errors)
     return bad
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from serving.cli import EXIT_BAD_ROWS, DeviceOption, ModelOption, RuntimeOption, errors
+from serving.cli import EXIT_BAD_ROWS, AnyLanguageOption, DeviceOption, ModelOption, RuntimeOption, errors
 from serving.errors import StancewiseError
 
 
@@ -21,6 +21,7 @@ def score(
     ] = 16_384,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
+    any_language: AnyLanguageOption = False,
 ) -> None:
     """Score tables larger than memory into a folder of Parquet, once, whatever interrupts it.
 
@@ -43,10 +44,12 @@ def score(
 
         if device != "auto" or runtime != "auto":
             raise StancewiseError("--device and --runtime are for --engine local; each Spark executor chooses its own")
-        bad = spark.score(with_version(model), input, output, errors)
+        bad = spark.score(with_version(model), input, output, errors, any_language)
     else:
         from serving.scoring import local
 
-        bad = local.score(with_version(model), Path(input), Path(output), shard_rows, device, runtime, errors)
+        bad = local.score(
+            with_version(model), Path(input), Path(output), shard_rows, device, runtime, errors, any_language
+        )
     if bad:
         raise typer.Exit(EXIT_BAD_ROWS)

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -23,6 +24,7 @@ from rich.text import Text
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.labels import Logits
+from serving.language.detect import foreign_note
 from serving.rows.check import statement_of
 from serving.rows.read import Row
 from serving.runtime.base import BATCH_TOKENS, CHUNK, Runtime, RuntimeName, token_batches
@@ -48,7 +50,14 @@ class Piece:
 
 
 def score(
-    model: str, input: Path, output: Path, shard_rows: int, device: str, runtime: RuntimeName, errors: Console
+    model: str,
+    input: Path,
+    output: Path,
+    shard_rows: int,
+    device: str,
+    runtime: RuntimeName,
+    errors: Console,
+    any_language: bool = False,
 ) -> int:
     """Score every row of `input` into a folder of Parquet files; returns how many rows could not be.
 
@@ -60,18 +69,20 @@ def score(
         device: `auto`, `cpu` or a torch device.
         runtime: as for `StanceClassifier.load`.
         errors: for progress and the summary.
+        any_language: as for `StanceClassifier.load`.
 
     Raises:
         StancewiseError: no such input or model, a folder of other work, another run at work on it, no room.
     """
     files = find_files(input)
     folder, digest = model_digest(model)
-    work = Work(input=str(input), fingerprint=files_fingerprint(files), model=model, digest=digest)
+    fingerprint = files_fingerprint(files)
+    work = Work(input=str(input), fingerprint=fingerprint, model=model, digest=digest, any_language=any_language)
     if output.exists():
         return _already(work, output, errors)
     if not output.absolute().parent.is_dir():
         raise StancewiseError(f"--output {output}: the folder {output.parent} does not exist")
-    classifier = StanceClassifier.from_folder(folder, device, runtime)
+    classifier = StanceClassifier.from_folder(folder, device, runtime, any_language=any_language)
     partial = output.with_name(f"{output.name}.partial")
     try:
         with _claimed(partial):
@@ -102,6 +113,8 @@ def _already(work: Work, output: Path, errors: Console) -> int:
 def _tell(text: str, manifest: Manifest, output: Path, errors: Console) -> None:
     bad = f"; {manifest.bad:,} could not be: see {output / BAD_ROWS_FILE}" if manifest.bad else ""
     say(text + bad, errors)
+    if note := foreign_note(manifest.foreign):
+        say(f"rows {note}", errors)
 
 
 @contextmanager
@@ -181,7 +194,8 @@ def _score_shards(
             good = [(row, k) for (_, row), k in zip(piece.rows, piece.keys, strict=True) if isinstance(k, bytes)]
             statements = [piece.statements[k] for _, k in good]
             logits = np.stack([known[k] for _, k in good]) if good else np.empty((0, 6))
-            table = to_table([row.values for row, _ in good], classifier.answers(statements, logits), columns)
+            answers = classifier.answers(statements, logits)
+            table = to_table([row.values for row, _ in good], answers, columns)
             with whole(_shard(partial, len(manifest.shards))) as temporary:
                 pq.write_table(table, temporary)
             for (file, row), problem in zip(piece.rows, piece.keys, strict=True):
@@ -191,7 +205,8 @@ def _score_shards(
             bad_rows.flush()
             # In this order: a statement of a shard that must be done again is answered from what is remembered.
             remembered.commit()
-            shard = Shard(rows=len(good), bad=len(piece.rows) - len(good))
+            others = Counter(answer.language for answer in answers if answer.foreign)
+            shard = Shard(rows=len(good), bad=len(piece.rows) - len(good), foreign=others)
             changes = {"shards": [*manifest.shards, shard], "bad_bytes": os.fstat(bad_rows.fileno()).st_size}
             manifest = manifest.model_copy(update=changes)
             _write_manifest(partial, manifest)

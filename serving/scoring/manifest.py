@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Work(BaseModel):
     fingerprint: str
     model: str
     digest: str
+    any_language: bool = False
 
     def refuse_other(self, found: "Work", place: str, remedy: str) -> None:
         """Compare with the work that a folder says it holds.
@@ -35,13 +37,16 @@ class Work(BaseModel):
             remedy: what the user can do.
 
         Raises:
-            StancewiseError: it is another input or another model.
+            StancewiseError: it is another input, another model, or one that was to answer to other languages.
         """
         if found.fingerprint != self.fingerprint:
             whose = f"another input ({found.input})" if found.input != self.input else f"{self.input} as it was before"
             raise StancewiseError(f"{place}: holds answers for {whose}; {remedy}")
         if found.digest != self.digest:
             raise StancewiseError(f"{place}: holds answers of {found.model}, not of {self.model}; {remedy}")
+        if found.any_language != self.any_language:
+            with_it = "with" if found.any_language else "without"
+            raise StancewiseError(f"{place}: holds answers {with_it} --any-language; {remedy}")
 
 
 class Shard(BaseModel):
@@ -51,6 +56,7 @@ class Shard(BaseModel):
 
     rows: int
     bad: int
+    foreign: dict[str, int] = {}  # of the rows labelled, those that the model does not read, by language
 
 
 class Manifest(BaseModel):
@@ -73,6 +79,11 @@ class Manifest(BaseModel):
     def bad(self) -> int:
         """Rows that could not be labelled."""
         return sum(shard.bad for shard in self.shards)
+
+    @property
+    def foreign(self) -> dict[str, int]:
+        """Rows in languages that the model does not read, by language."""
+        return dict(sum((Counter(shard.foreign) for shard in self.shards), Counter()))
 
     @property
     def finished(self) -> str:

@@ -131,7 +131,7 @@ def _answer_fields() -> list[pa.Field]:
     for head, labels in HEADS.items():
         fields.append(pa.field(head, pa.string()))
         fields.append(pa.field(f"{head}_probabilities", pa.struct([(label, pa.float64()) for label in labels])))
-    return [*fields, pa.field("abstained", pa.bool_())]
+    return [*fields, pa.field("abstained", pa.bool_()), pa.field("language", pa.string())]
 
 
 def to_table(rows: Sequence[dict[str, Any]], answers: Sequence[Prediction], columns: pa.Schema) -> pa.Table:

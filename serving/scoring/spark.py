@@ -12,6 +12,7 @@ from rich.console import Console
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS
+from serving.language.detect import UNKNOWN, foreign, foreign_note
 from serving.rows.check import Columns, statement_of
 from serving.rows.read import Row
 from serving.scoring.manifest import (
@@ -92,7 +93,7 @@ class Folders:
         return not system.exists(target) and bool(system.rename(path, target))
 
 
-def score(model: str, input: str, output: str, errors: Console) -> int:
+def score(model: str, input: str, output: str, errors: Console, any_language: bool = False) -> int:
     """Score every row of `input` into a folder of Parquet files; returns how many rows could not be.
 
     Args:
@@ -100,6 +101,7 @@ def score(model: str, input: str, output: str, errors: Console) -> int:
         input: Parquet, a file or a folder, by a path or URI that every executor reaches.
         output: the folder to make, likewise; until it is whole, the work is in `OUTPUT.partial`.
         errors: for the summary.
+        any_language: as for `StanceClassifier.load`.
 
     Raises:
         StancewiseError: no Java, no such input or model, columns that cannot be scored, a folder of other work, or
@@ -122,7 +124,7 @@ def score(model: str, input: str, output: str, errors: Console) -> int:
         raise StancewiseError(f"Spark does not start ({_first_line(error)}); see above") from None
     try:
         spark.sparkContext.setLogLevel("ERROR")
-        return _score(spark, folder, (model, digest), input.rstrip("/"), output.rstrip("/"), errors)
+        return _score(spark, folder, (model, digest), input.rstrip("/"), output.rstrip("/"), errors, any_language)
     except (PySparkException, Py4JError) as error:
         raise StancewiseError(
             f"Spark stopped with an error ({_first_line(error)}); {output} was not made, see above"
@@ -132,19 +134,26 @@ def score(model: str, input: str, output: str, errors: Console) -> int:
 
 
 def _score(
-    spark: "SparkSession", folder: Path, model: tuple[str, str], input: str, output: str, errors: Console
+    spark: "SparkSession",
+    folder: Path,
+    model: tuple[str, str],
+    input: str,
+    output: str,
+    errors: Console,
+    any_language: bool,
 ) -> int:
     folders = Folders(spark)
     if not folders.exists(input):
         raise StancewiseError(f"--input {input}: no such file or folder")
-    work = Work(input=input, fingerprint=fingerprint(folders.files(input)), model=model[0], digest=model[1])
+    found = fingerprint(folders.files(input))
+    work = Work(input=input, fingerprint=found, model=model[0], digest=model[1], any_language=any_language)
     if folders.exists(output):
         return _already(folders, work, output, errors)
     rows = spark.read.parquet(input)
     _check_columns(rows, input, errors)
     total = _count(rows)
     partial = f"{output}.partial"
-    checked, answered = _answered(spark, rows, folder)
+    checked, answered = _answered(spark, rows, folder, any_language)
     answered.write.mode("overwrite").parquet(partial)
     good = _count(spark.read.parquet(partial))
     bad = total - good
@@ -152,7 +161,10 @@ def _score(
         checked.where(f"{_REASON} IS NOT NULL").write.parquet(f"{partial}/{BAD_ROWS}")
         if _count(spark.read.parquet(f"{partial}/{BAD_ROWS}")) != bad:
             raise StancewiseError(f"{input}: changed while it was read; start again")
-    shards = [Shard(rows=good, bad=bad)]
+    languages = spark.read.parquet(partial).groupBy("language").count().collect() if good else []
+    read = None if any_language else read_settings(folder).languages
+    others = {one["language"]: one["count"] for one in languages if foreign(one["language"] or UNKNOWN, read)}
+    shards = [Shard(rows=good, bad=bad, foreign=others)]
     manifest = Manifest(work=work, runtime="spark", shard_rows=None, total=total, shards=shards)
     folders.write(f"{partial}/{MANIFEST_FILE}", manifest.model_dump_json() + "\n")
     if fingerprint(folders.files(input)) != work.fingerprint:
@@ -175,6 +187,8 @@ def _already(folders: Folders, work: Work, output: str, errors: Console) -> int:
 def _tell(text: str, manifest: Manifest, output: str, errors: Console) -> None:
     bad = f"; {manifest.bad:,} could not be: see {output}/{BAD_ROWS}" if manifest.bad else ""
     say(text + bad, errors)
+    if note := foreign_note(manifest.foreign):
+        say(f"rows {note}", errors)
 
 
 def _check_columns(rows: "DataFrame", input: str, errors: Console) -> None:
@@ -197,19 +211,31 @@ def _check_columns(rows: "DataFrame", input: str, errors: Console) -> None:
         raise StancewiseError(f"{input}: column {taken[0]!r} is there already and would be overwritten; rename it")
 
 
-def _answered(spark: "SparkSession", rows: "DataFrame", folder: Path) -> tuple["DataFrame", "DataFrame"]:
-    """All rows with the reason why they cannot be labelled, if any; and those without a reason, with their answers."""
+def _answered(
+    spark: "SparkSession", rows: "DataFrame", folder: Path, any_language: bool
+) -> tuple["DataFrame", "DataFrame"]:
+    """All rows with the reason why they cannot be labelled, if any; and those without a reason, with their answers.
+
+    Raises:
+        StancewiseError: the model was logged before models told languages apart, and is to answer to all.
+    """
     import mlflow
     from pyspark.sql.functions import col, lit, pandas_udf, struct
 
     settings = read_settings(folder)
+    logged = mlflow.models.Model.load(str(folder.parents[1]))
+    outputs = logged.signature.outputs.input_names()
+    if any_language and not logged.flavors["python_function"].get("config"):
+        raise StancewiseError("--any-language: this model knows no languages; leave it out, or train the model again")
     # Probabilities that are missing, of a head that the model was not trained for, MLflow cannot convert.
     untrained = HEADS.keys() - set(settings.heads)
-    kinds = {name: kind for name, kind in ANSWERS.items() if name.removesuffix("_probabilities") not in untrained}
+    answered_for = [name for name in outputs if name.removesuffix("_probabilities") not in untrained]
+    kinds = {name: kind for name, kind in ANSWERS.items() if name in answered_for}
     statement = struct(*(name for name in QUESTION_COLUMNS if name in rows.columns))
     checked = rows.withColumn(_REASON, pandas_udf(checker(folder, settings), "string")(statement))
     answer = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
-    predict = mlflow.pyfunc.spark_udf(spark, str(folder.parents[1]), answer, env_manager="local")
+    config = {"any_language": True} if any_language else None
+    predict = mlflow.pyfunc.spark_udf(spark, str(folder.parents[1]), answer, env_manager="local", model_config=config)
     answered = checked.where(f"{_REASON} IS NULL").withColumn(_ANSWER, predict(statement))
     answers = {n: col(f"{_ANSWER}.{n}") if n in kinds else lit(None).cast(kind) for n, kind in ANSWERS.items()}
     return checked, answered.withColumns(answers).drop(_REASON, _ANSWER)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from serving.article.isolated import Broken, IsolatedReader, Lost, OutOfTime
 from serving.article.reading.positions import Reading
 from serving.classifier import StanceClassifier
+from serving.language.detect import foreign
 from serving.server import prometheus
 from serving.server.problems import Failed, NotReady, QueueFull, ReaderLost, TooLong
 from serving.statement import Statement
@@ -80,7 +81,9 @@ class Reader:
 
         def work() -> tuple[Reading, list[Statement]]:
             try:
-                return self.isolated.read(text, targets, tell, classifier.reader, everything)
+                reading, statements = self.isolated.read(
+                    text, targets, tell, classifier.reader, everything, classifier.languages
+                )
             except OutOfTime:
                 seconds = self.isolated.seconds
                 self._note("time limit", seconds=seconds)
@@ -100,6 +103,9 @@ class Reader:
             except Broken as error:
                 log.error("an article could not be read", extra={"fields": {"error": str(error)}})
                 raise Failed from None
+            if foreign(reading.language, classifier.languages):
+                prometheus.FOREIGN.labels("article", reading.language).inc()
+            return reading, statements
 
         try:
             return await loop.run_in_executor(self.thread, work)

@@ -43,7 +43,9 @@ def load(settings: ServerSettings, version: versions.Version | None) -> Served:
         StancewiseError: there is no such model, or its files are damaged or cannot be read.
     """
     folder = versions.fetch(version) if version else versions.find_model(settings.model)
-    classifier = StanceClassifier.from_folder(folder, settings.device, settings.runtime, settings.threads())
+    classifier = StanceClassifier.from_folder(
+        folder, settings.device, settings.runtime, settings.threads(), settings.any_language
+    )
     classifier.predict(WARM_UP * 11)
     for statement in WARM_UP:
         classifier.predict([statement])

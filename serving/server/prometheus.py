@@ -8,6 +8,9 @@ _FAST = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 
 
 REQUESTS = Counter("stancewise_requests", "Requests by path and status", ["path", "status"])
 STATEMENTS = Counter("stancewise_statements", "Statements labelled")
+FOREIGN = Counter(
+    "stancewise_foreign_texts", "Statements and articles that the model cannot read", ["kind", "language"]
+)
 DROPPED = Counter("stancewise_dropped_statements", "Statements whose client went away or whose deadline passed")
 QUEUE = Gauge("stancewise_queue_statements", "Statements accepted and not yet answered", multiprocess_mode="livesum")
 BATCH_STATEMENTS = Histogram(

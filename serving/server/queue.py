@@ -254,6 +254,9 @@ class StatementQueue:
                     finished.append(job)
         for job in finished:
             job.outcome = Answer(classifier.answers(job.statements, job.logits), job.served, job.queued)
+            for one in job.outcome.predictions:
+                if one.foreign:
+                    prometheus.FOREIGN.labels("statement", one.language).inc()
         prometheus.STATEMENTS.inc(len(batch))
         self.pace += 0.05 * (len(batch) / seconds - self.pace)
         return finished

@@ -24,6 +24,7 @@ class ServerSettings(BaseModel):
     workers: int = Field(default=1, ge=1, le=64, description="Processes that share the port.")
     device: str = Field(default="auto", description="auto, cpu or cuda.")
     runtime: RuntimeName = Field(default="auto", description="auto takes int8 on a CPU where the model has it.")
+    any_language: bool = Field(default=False, description="Do not abstain on languages that the model does not read.")
     queue: int = Field(default=4096, ge=1, description="Statements that may wait, per worker; more get 429.")
     request_statements: int = Field(default=1024, ge=1, description="Statements in one request; more get 413.")
     article_characters: int = Field(default=500_000, ge=1, description="Characters of one article; more get 413.")

@@ -29,6 +29,7 @@ class ModelSettings(BaseModel):
     abstain_below: dict[Head, Annotated[float, Field(ge=0, le=1)]] = Field(description="least probability of a label")
     template: Template
     max_length: int = Field(gt=0, description="tokens the model reads")
+    languages: tuple[str, ...] = Field(default=("en",), min_length=1, description="ISO 639 codes of those it reads")
     schemes: tuple[str, ...] = Field(default=(), description="annotation schemes it tells apart; the first is default")
     run_id: str | None = Field(default=None, description="the MLflow run that trained the model")
     files: dict[str, str] = Field(default={}, description="SHA-256 of every other file of the folder")

@@ -27,10 +27,11 @@ NAME_DESCRIPTION = (
     "description is its model card."
 )
 
+_ALWAYS = ("mlflow", "numpy", "pandas", "py3langid", "pydantic", "safetensors")
 # Exact versions of these go into the model's requirements; the rest follows from them.
 REQUIREMENTS = {
-    "encoder": ("mlflow", "numpy", "pandas", "pydantic", "safetensors", "tokenizers", "torch", "transformers"),
-    "tfidf": ("mlflow", "numpy", "pandas", "pydantic", "safetensors"),
+    "encoder": (*_ALWAYS, "tokenizers", "torch", "transformers"),
+    "tfidf": _ALWAYS,
 }
 INT8_REQUIREMENTS = ("openvino",)  # beside the others: the safetensors stay in the folder
 
@@ -54,6 +55,7 @@ def signature() -> ModelSignature:
         outputs.append(ColSpec(DataType.string, head, required=False))
         outputs.append(ColSpec(probabilities, f"{head}_probabilities", required=False))
     outputs.append(ColSpec(DataType.boolean, "abstained"))
+    outputs.append(ColSpec(DataType.string, "language"))
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
 
 
@@ -72,7 +74,13 @@ def log_model(folder: Path, settings: ModelSettings) -> Any:
             signature=signature(),
             input_example=EXAMPLE,
             pip_requirements=pinned,
-            metadata={"kind": settings.kind, "heads": list(settings.heads), "template": settings.template},
+            model_config={"any_language": False},  # only a key that stands here can be given at load
+            metadata={
+                "kind": settings.kind,
+                "heads": list(settings.heads),
+                "template": settings.template,
+                "languages": list(settings.languages),
+            },
         )
     finally:
         if previous is None:

@@ -87,6 +87,7 @@ def test_the_logged_model_has_signature_example_requirements_and_metrics(finishe
     requirements = (Path(folder) / "requirements.txt").read_text().split()
     assert all("==" in line for line in requirements)
     assert any(line.startswith("torch==") for line in requirements)
+    assert any(line.startswith("py3langid==") for line in requirements)
 
 
 def test_the_registered_version_carries_its_model_card(finished):
@@ -153,6 +154,24 @@ def test_pyfunc_names_the_row_that_has_no_text_and_not_what_stands_in_it(project
         model.predict(pd.DataFrame({"text": ["a"], "target": [2024]}))
     empty = model.predict(pd.DataFrame({"text": []}, dtype=str))
     assert next(iter(empty.columns)) == "stance"
+
+
+def test_pyfunc_abstains_on_another_language_unless_its_config_says_otherwise(project):
+    import pandas as pd
+
+    mlflow.set_tracking_uri(project.store)
+    texts = ["Les dockers ont rejeté l'offre du port et cesseront le travail dès lundi.", "Oslo hailed the accord."]
+    frame = pd.DataFrame({"text": texts})
+    answered = {}
+    for every in (False, True):
+        config = {"any_language": True} if every else None
+        model = mlflow.pyfunc.load_model("models:/stance@baseline", model_config=config)
+        answered[every] = model.predict(frame)
+        assert model.unwrap_python_model().classifier.languages == (None if every else ("en",))
+    assert answered[False]["language"][0] == answered[True]["language"][0] == "fr"
+    assert answered[False]["abstained"][0]
+    assert answered[False]["stance_probabilities"].tolist() == answered[True]["stance_probabilities"].tolist()
+    assert list(answered[False].columns) == model.metadata.signature.outputs.input_names()
 
 
 def test_pyfunc_takes_the_columns_that_pandas_makes(project):

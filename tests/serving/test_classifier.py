@@ -50,6 +50,39 @@ def test_the_threshold_decides_who_abstains(classifier):
     assert prediction.abstained
 
 
+RUSSIAN = Statement(text="Профсоюз докеров отверг предложение порта и объявил забастовку.", target="предложение")
+
+
+def test_the_model_abstains_on_a_language_that_it_does_not_read_and_names_it(classifier):
+    [other, english] = classifier.predict([RUSSIAN, *statements(1)])
+    assert (other.language, other.foreign, english.language, english.foreign) == ("ru", True, "en", False)
+    assert (other.stance.abstained, other.sentiment.abstained, other.abstained) == (True, True, True)
+    assert other.row()["language"] == "ru"
+    [named] = StanceClassifier(
+        classifier.settings.model_copy(update={"languages": ("ru",)}), classifier.runtime
+    ).predict(statements(1))
+    assert (named.language, named.foreign, named.abstained) == ("en", True, True)
+
+
+def test_any_language_is_answered_if_asked_for_and_english_is_the_same(champion, classifier):
+    every = StanceClassifier.load(champion, device="cpu", any_language=True)
+    rows = [RUSSIAN, *statements(20)]
+    [other, *rest], [refused, *wanted] = every.predict(rows), classifier.predict(rows)
+    least = classifier.settings.abstain_below
+    assert rest == wanted
+    assert (other.language, other.foreign) == ("ru", False)
+    assert other.stance.probabilities == refused.stance.probabilities
+    assert other.stance.abstained == (other.stance.probability < least["stance"])
+    assert pickle.loads(pickle.dumps(every)).languages is None
+
+
+def test_a_text_of_no_language_that_can_be_told_is_answered(classifier):
+    [answer] = StanceClassifier(
+        classifier.settings.model_copy(update={"abstain_below": {"stance": 0.0, "sentiment": 0.0}}), classifier.runtime
+    ).predict([Statement(text="OK!", target="OK")])
+    assert (answer.language, answer.foreign, answer.abstained) == ("unknown", False, False)
+
+
 @pytest.mark.parametrize("text", ["", "   \n", "\0\0"])
 def test_a_blank_text_is_no_statement(text):
     with pytest.raises(ValidationError, match="empty"):

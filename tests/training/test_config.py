@@ -45,6 +45,8 @@ def load(tmp_path, text, *overrides):
         ("register: {name: a@b}\n", r"my\.yaml:7: register\.name: .*'@' stands before an alias"),
         ("epochs: [\n", r"my\.yaml:8: not YAML"),
         ("epochs: 1\nepochs: 2\n", r"my\.yaml:8: not YAML: the key 'epochs' stands here twice; keep one"),
+        ("languages: English\n", r"my\.yaml:7: languages\.0: .*ISO 639 code, such as en, not 'English'"),
+        ("languages: [en, no]\n", r"my\.yaml:7: languages\.1: .*string, not False; put it in quotation marks"),
         ("experiment: 2024\n", r"my\.yaml:7: experiment: .*string, not 2024; put it in quotation marks"),
     ],
 )

@@ -39,8 +39,9 @@ def model_card(
         _data(corpora),
         "## Use and limits",
         "For analysts who read the statements behind the figures. Not for decisions about persons. It was trained on "
-        "short texts in the languages and domains of its data; on others its probabilities are too sure. A stance is "
-        "what the text shows of the holder, not what the holder thinks.",
+        f"short texts in {', '.join(settings.languages)} and of the domains of its data. It abstains on other "
+        "languages, where that can be told; on other domains its probabilities are too sure. A stance is what the text "
+        "shows of the holder, not what the holder thinks.",
         "## Load",
         "```python\nfrom serving import StanceClassifier, Statement\n\n"
         f'classifier = StanceClassifier.load("runs:/{settings.run_id}")\n'

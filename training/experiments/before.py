@@ -2,14 +2,18 @@
 
 import math
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import torch
 from rich.console import Console
+from rich.markup import escape
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS, LOGITS, UNLABELLED, Head
+from serving.language.detect import foreign, language_of
+from serving.store.run_files import evenly
 from training.config import ExperimentConfig, TrainConfig
 from training.data.corpus import Corpus
 from training.data.parts import read_data
@@ -19,6 +23,8 @@ from training.experiments import track
 from training.fitting.fit import prepared
 from training.fitting.loss import target_masses
 
+LOOKED_AT = 400  # rows whose language is told
+MANY = 0.1  # share of them in one other language
 CERTAIN = 0.99  # share of a label in what a row teaches: it teaches nothing else
 
 
@@ -31,6 +37,7 @@ def read_experiment(config: ExperimentConfig, console: Console) -> dict[str, Cor
     track.open_experiment(config.experiment)
     corpora = read_data(config.data, console)
     check_labels(config, corpora, console)
+    check_languages(config, corpora["train"], console)
     return corpora
 
 
@@ -92,6 +99,19 @@ def check_labels(config: ExperimentConfig, corpora: dict[str, Corpus], console: 
                 "for a threshold, so the model will always abstain; add rows",
                 soft_wrap=True,
             )
+
+
+def check_languages(config: ExperimentConfig, train: Corpus, console: Console) -> None:
+    """Say so if the model would abstain on texts such as it learned from."""
+    rows = evenly(train.rows, LOOKED_AT)
+    found = Counter(language_of(row.text, config.languages) for row in rows)
+    other, count = max(found.items(), key=lambda one: (foreign(one[0], config.languages), one[1]))
+    if foreign(other, config.languages) and count > MANY * len(rows):
+        console.print(
+            f"[yellow]data.train[/]: {count / len(rows):.0%} of the texts are in {other}, and the model will abstain "
+            + escape(f"on such texts; if it is to read them, set languages: [{', '.join((*config.languages, other))}]"),
+            soft_wrap=True,
+        )
 
 
 def _taught(config: ExperimentConfig, train: Corpus, head: Head) -> Floats:

@@ -251,6 +251,7 @@ def _finish(
         abstain_below=dict.fromkeys(config.heads, 0.0),
         template=config.template,
         max_length=form.max_length,
+        languages=config.languages,
         schemes=corpora["train"].schemes() if form.kind == "encoder" else (),
         run_id=job.run_id,
     )

@@ -89,7 +89,7 @@ def statement_rows(articles: Iterable[Article]) -> Iterator[dict[str, Any]]:
                 "content": [[span.start, span.end] for span in one.content],
                 "sentence": one.sentence.text,
                 **_place("sentence", one.sentence),
-                **Prediction(stance=one.stance, sentiment=one.sentiment).row(),
+                **Prediction(stance=one.stance, sentiment=one.sentiment, language=one.language).row(),
                 "sureness": one.sureness,
             }
             yield row | ({"explanation": _explanation(one.explanation, one.sentence)} if one.explanation else {})

@@ -19,6 +19,7 @@ from serving.article.text.blocks import Block, find_blocks, names_in, parsable
 from serving.article.text.files import check_text
 from serving.article.text.quotations import Quotation
 from serving.inputs import Offsets
+from serving.language.detect import ANYWAY, UNKNOWN, foreign, language_of
 from serving.names.spelling import Spelled, alike, pattern_of, spelled
 from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
@@ -31,6 +32,7 @@ _NO_NAMES = frozenset({
     "its", "many", "most", "neither", "nobody", "none", "one", "others", "she", "some", "somebody", "someone", "that",
     "their", "them", "these", "they", "this", "those", "what", "which", "who", "whom", "whose", "you",
 })  # fmt: skip
+_UNREAD = "the text is in {}, and the model reads {}: nothing was labelled ({})"
 Progress = Callable[[int, int], None]
 Judge = Callable[[Sequence[PairedSentence]], Sequence[Scores]]
 LINEAR_SHARE = 1 / 3  # weight of the linear model's answer beside the reader's
@@ -48,6 +50,7 @@ class Reading:
     notes: list[str] = field(default_factory=list)
     judged: "Judged | None" = None  # what chose the positions; None: rules, as no parser is installed
     everything: bool = False  # also what shows no position is asked for
+    language: str = UNKNOWN  # ISO 639 code of the text's
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,9 @@ def find_positions(
     on_progress: Progress | None = None,
     judged: Judged | None = None,
     everything: bool = False,
+    languages: tuple[str, ...] | None = None,
 ) -> Reading:
-    """The positions of a text.
+    """The positions of a text; of one in another language than the model's none, and a note.
 
     Args:
         text: an article, a readout, a transcript; any line ends.
@@ -108,13 +112,17 @@ def find_positions(
         on_progress: told how many characters are read, of how many.
         judged: what helps to choose among all pairs of a sentence; None: the linear model does it alone.
         everything: also pairs that hardly express a position.
+        languages: ISO 639 codes of those that the model reads; None: whatever the text is in.
 
     Raises:
         StancewiseError: the text is empty, too long, or no text.
     """
     check_text(text)
+    language = language_of(text, languages)
+    if foreign(language, languages):
+        return Reading(text, [], [_UNREAD.format(language, ", ".join(languages or ()), ANYWAY)], language=language)
     original = spelled(text)
-    reading = _read(original.text, given, on_progress, judged, everything)
+    reading = replace(_read(original.text, given, on_progress, judged, everything), language=language)
     if original.text is text:
         return reading
     return replace(reading, text=text, positions=[_in_original(one, text, original) for one in reading.positions])

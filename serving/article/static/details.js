@@ -123,7 +123,8 @@ Object.assign(
       );
     }
 
-    function doubt({ stance, sentiment }) {
+    function doubt({ stance, sentiment, language, foreign }) {
+      if (foreign) return make("span", { className: "doubt" }, `in ${language}, which the model does not read`);
       const unsure = [stance?.abstained ? "stance" : null, sentiment?.abstained ? "sentiment" : null].filter(Boolean);
       return unsure.length
         ? make("span", { className: "doubt" }, `too unsure of the ${unsure.join(" and the ")}`)

@@ -8,7 +8,8 @@ const save = {};
   const COLUMNS = [
     ...["article", "kind", "speaker", "speaker_start", "speaker_end", "cue", "cue_start", "cue_end"],
     ...["target", "target_start", "target_end", "content", "sentence", "sentence_start", "sentence_end"],
-    ...["stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained", "sureness"],
+    ...["stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained"],
+    ...["language", "sureness"],
   ];
 
   save.json = (reply) => download(`${JSON.stringify(reply, null, 2)}\n`, "application/json", nameOf(reply, "json"));
@@ -23,9 +24,11 @@ const save = {};
 
   /** A statement as flat columns; offsets are code points into the article's text. */
   function row(article, statement) {
-    const { kind, speaker, cue, target, content, sentence, stance, sentiment, abstained, sureness } = statement;
+    const { kind, speaker, cue, target, content, sentence, stance, sentiment } = statement;
+    const { abstained, language, sureness } = statement;
     return {
-      ...{ article: article.name, kind, speaker, cue: cue?.text, target, sentence: sentence.text, abstained, sureness },
+      ...{ article: article.name, kind, speaker, cue: cue?.text, target, sentence: sentence.text },
+      ...{ abstained, language, sureness },
       ...place("speaker", statement.speaker_mention),
       ...place("cue", cue),
       ...place("target", statement.target_mention),

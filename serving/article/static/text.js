@@ -9,8 +9,7 @@ stancewise.textPanel = (() => {
   function textPanel({ articles, rows, state, options, id, announce }) {
     const title = make("h2", { id: `${id}-text` }, "Text");
     const notes = make("div", { className: "notes" });
-    // The language is not known: "" keeps a screen reader from taking it for that of the page.
-    const body = make("div", { className: "text", lang: "", role: "region", "aria-labelledby": title.id });
+    const body = make("div", { className: "text", role: "region", "aria-labelledby": title.id });
     const element = make("section", { className: "reading" }, title, notes, body);
     const details = detailsBox(element, `${id}-details`);
     let drawn = null;
@@ -29,9 +28,11 @@ stancewise.textPanel = (() => {
     }
 
     function draw() {
-      const { text, notes: given } = articles[state.article];
+      const { text, notes: given, language } = articles[state.article];
       const found = rows.filter((row) => row.article === state.article);
       drawn = { article: state.article, ...marked(text, found) };
+      // Where it is unknown, "" keeps a screen reader from taking it for that of the page.
+      body.lang = language === "unknown" ? "" : language;
       body.className = text.length > LONG ? "text long" : "text";
       body.replaceChildren(drawn.fragment);
       const none = found.length ? [] : ["No positions were found in this text."];

@@ -39,7 +39,7 @@ class Invocation(BaseModel):
 class InvocationReply(BaseModel):
     """A row of the MLflow model's columns for every row given."""
 
-    predictions: list[dict[str, Any]] = Field(description="stance, sentiment, their probabilities, abstained")
+    predictions: list[dict[str, Any]] = Field(description="stance, sentiment, their probabilities, abstained, language")
 
 
 BODY = {

@@ -56,7 +56,9 @@ class HeadAnswer(BaseModel):
     label: str
     probability: float
     probabilities: dict[str, float]
-    abstained: bool = Field(description="the label's probability is below the head's threshold")
+    abstained: bool = Field(
+        description="the label's probability is below the head's threshold, or the model does not read the language"
+    )
 
 
 class StatementAnswer(BaseModel):
@@ -65,6 +67,8 @@ class StatementAnswer(BaseModel):
     stance: HeadAnswer | None
     sentiment: HeadAnswer | None
     abstained: bool = Field(description="a head is too unsure to be relied on")
+    language: str = Field(description="ISO 639 code of the text's language, or unknown")
+    foreign: bool = Field(description="the model does not read this language: both heads abstain")
 
 
 class PredictReply(BaseModel):
@@ -82,6 +86,7 @@ class ModelReply(ModelName):
     abstain_below: dict[Head, float]
     template: str
     max_length: int
+    languages: list[str] | None = Field(description="it abstains on others; null: it was told to answer to all")
     schemes: list[str]
 
 
@@ -107,7 +112,7 @@ async def predict(request: Request) -> Response:
 async def model(request: Request) -> ModelReply:
     """Name, version, run, labels, calibration and limits of the model that is served now."""
     served = engine_of(request).served
-    settings = served.classifier.settings
+    settings, languages = served.classifier.settings, served.classifier.languages
     return ModelReply(
         **model_name(served).model_dump(),
         heads={head: list(HEADS[head]) for head in settings.heads},
@@ -115,6 +120,7 @@ async def model(request: Request) -> ModelReply:
         abstain_below=settings.abstain_below,
         template=settings.template,
         max_length=settings.max_length,
+        languages=None if languages is None else list(languages),
         schemes=list(settings.schemes),
     )
 
@@ -145,7 +151,9 @@ def statement_answer(prediction: Prediction) -> StatementAnswer:
         )
         for name, head in (("stance", prediction.stance), ("sentiment", prediction.sentiment))
     }
-    return StatementAnswer.model_construct(**heads, abstained=prediction.abstained)
+    return StatementAnswer.model_construct(
+        **heads, abstained=prediction.abstained, language=prediction.language, foreign=prediction.foreign
+    )
 
 
 def model_name(served: Served) -> ModelName:

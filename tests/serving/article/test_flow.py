@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving import StancewiseError
+from serving import StanceClassifier, StancewiseError
 
 TEXT = (
     "NORRA - The island council met on Monday.\r\n\r\n"
@@ -47,6 +47,30 @@ def test_what_shows_no_position_is_listed_only_if_asked_for(classifier):
     shown = classifier.read_article(TEXT).statements
     assert shown == [one for one in every if not one.stance.abstained]
     assert len(shown) < len(every)
+
+
+SPANISH = "La alcaldesa Ilse Tarn defendió el plan del transbordador. El concejal Peter Holm lo llamó una vergüenza."
+
+
+def test_an_article_in_another_language_is_not_read_and_a_note_says_so(classifier):
+    article = classifier.read_article(SPANISH, everything=True)
+    assert (article.text, article.language, article.statements) == (SPANISH, "es", [])
+    [note] = article.notes
+    assert note.startswith("the text is in es, and the model reads en: nothing was labelled")
+    every = StanceClassifier(classifier.settings, classifier.runtime, any_language=True)
+    read = every.read_article(SPANISH, ["plan"], everything=True)
+    assert read.language == "es"
+    assert read.statements
+    assert not any("does not read" in note or "nothing was labelled" in note for note in read.notes)
+
+
+def test_a_sentence_in_another_language_is_listed_as_unsure_only_if_asked_for(classifier):
+    text = f"{TEXT}\r\n«Das ist eine Schande für die ganze Insel und für Norrlinje», sagte der alte Kapitän.\r\n"
+    article = classifier.read_article(text, ["Norrlinje"], everything=True)
+    [one] = [one for one in article.statements if one.foreign]
+    assert (article.language, one.language, one.abstained) == ("en", "de", True)
+    assert any(note.startswith("statements in a language") and "de 1" in note for note in article.notes)
+    assert not any(one.foreign for one in classifier.read_article(text, ["Norrlinje"]).statements)
 
 
 def test_a_blank_target_is_refused(classifier):

@@ -9,7 +9,7 @@ from serving.rows.read import Row
 from tests.conftest import read_lines, write_lines
 
 MODEL = ("--model", "models:/stance@champion")
-ADDED = ["stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained"]
+ADDED = ["stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained", "language"]
 
 
 def test_one_statement_is_shown_as_a_table(project):
@@ -17,6 +17,25 @@ def test_one_statement_is_shown_as_a_table(project):
     done = project.run("serving", "predict", *MODEL, *options)
     assert "Oslo → the accord" in done.stdout
     assert "%" in done.stdout
+
+
+def test_another_language_is_noted_and_answered_if_asked_for(project, tmp_path):
+    texts = ["工会拒绝了港口方面的提议,并宣布从星期一开始罢工。", "The union rejected the port's offer on Monday."]
+    done = project.run("serving", "predict", *MODEL, "--text", texts[0])
+    assert "does not read, so it abstains: zh 1 (" in done.stderr
+    source = write_lines(tmp_path / "rows.jsonl", [{"text": text} for text in texts])
+    output = tmp_path / "out.jsonl"
+    files = ("--input", str(source), "--output", str(output))
+    done = project.run("serving", "predict", *MODEL, *files)
+    assert "rows in a language that the model does not read, so it abstains: zh 1 (" in done.stderr
+    rows = read_lines(output)
+    assert [row["language"] for row in rows] == ["zh", "en"]
+    assert rows[0]["abstained"]
+    done = project.run("serving", "predict", *MODEL, *files, "--any-language")
+    assert "does not read" not in done.stderr
+    again = read_lines(output)
+    assert [row["language"] for row in again] == ["zh", "en"]
+    assert again[1] == rows[1]
 
 
 @pytest.mark.parametrize("extension", [".jsonl", ".csv", ".parquet"])

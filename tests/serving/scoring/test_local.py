@@ -17,7 +17,7 @@ from serving.statement import Statement
 from serving.tables import open_writer
 from tests.conftest import STATEMENTS, read_lines, write_lines
 
-ADDED = ["stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained"]
+ADDED = ["stance", "stance_probabilities", "sentiment", "sentiment_probabilities", "abstained", "language"]
 COLUMNS = ("text", "speaker", "target")
 SOURCE = [{k: row[k] for k in COLUMNS if k in row} for row in read_lines(STATEMENTS / "test.jsonl")]
 
@@ -46,6 +46,25 @@ def scored(output):
 
 def manifest(folder):
     return json.loads((folder / "_manifest.json").read_text(encoding="utf-8"))
+
+
+def test_other_languages_are_counted_over_all_shards_and_belong_to_the_work(champion, tmp_path):
+    french = "Les dockers ont rejeté l'offre du port et cesseront le travail dès lundi."
+    rows = [{"text": french if i % 4 == 0 else row["text"]} for i, row in enumerate(SOURCE[:20])]
+    source = write_lines(tmp_path / "rows.jsonl", rows)
+    _, said = score(champion, source, tmp_path / "out")
+    note = "rows in a language that the model does not read, so it abstains: fr 5 ("
+    assert note in said
+    found = scored(tmp_path / "out")
+    assert [row["language"] == "fr" for row in found] == [row["text"] == french for row in found]
+    assert all(row["abstained"] for row in found if row["language"] == "fr")
+    assert note in score(champion, source, tmp_path / "out")[1]
+    with pytest.raises(StancewiseError, match="holds answers without --any-language"):
+        local.score(str(champion), source, tmp_path / "out", 8, "cpu", "auto", Console(file=StringIO()), True)
+    local.score(str(champion), source, tmp_path / "any", 8, "cpu", "auto", Console(file=StringIO()), True)
+    answered = scored(tmp_path / "any")
+    assert [row["language"] for row in answered] == [row["language"] for row in found]
+    assert [row for row in answered if row["language"] == "en"] == [row for row in found if row["language"] == "en"]
 
 
 @pytest.mark.parametrize("extension", [".jsonl", ".csv", ".parquet"])

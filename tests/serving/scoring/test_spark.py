@@ -215,6 +215,39 @@ def test_a_head_that_the_model_was_not_trained_for_is_empty(project, tmp_path):
     )
 
 
+@pytest.mark.slow
+def test_other_languages_abstain_and_a_model_of_before_has_none(project, tmp_path):
+    import mlflow
+
+    mlflow.set_tracking_uri(project.store)
+    texts = ["Les dockers ont rejeté l'offre du port et cesseront le travail dès lundi.", "Rome stayed in the accord."]
+    pq.write_table(pa.table({"text": texts}), tmp_path / "rows.parquet")
+    model = find_model("models:/stance@baseline").parents[1]
+    spark = with_spark(project, tmp_path, "local[1]")
+
+    def scored(name, model, *options):
+        done = spark.run(*command(tmp_path / "rows.parquet", tmp_path / name, model), *options)
+        rows = sorted(pq.read_table(tmp_path / name).to_pylist(), key=lambda row: texts.index(row["text"]))
+        return rows, done.stderr
+
+    rows, said = scored("out", model)
+    assert "so it abstains: fr 1 (" in said
+    assert (rows[0]["language"], rows[0]["abstained"]) == ("fr", True)
+    every, said = scored("any", model, "--any-language")
+    assert "so it abstains" not in said
+    assert [row["language"] for row in every] == [row["language"] for row in rows]
+    assert every[0]["stance_probabilities"] == rows[0]["stance_probabilities"]
+    shutil.copytree(model, tmp_path / "before")
+    logged = mlflow.models.Model.load(str(tmp_path / "before"))
+    del logged.flavors["python_function"]["config"]
+    logged.signature.outputs.inputs.pop()
+    logged.save(str(tmp_path / "before" / "MLmodel"))
+    assert [row["language"] for row in scored("before.out", tmp_path / "before")[0]] == [None, None]
+    arguments = command(tmp_path / "rows.parquet", tmp_path / "no", tmp_path / "before")
+    refused = spark.run(*arguments, "--any-language", check=False)
+    assert "--any-language: this model knows no languages" in refused.stderr
+
+
 @pytest.fixture
 def cluster(project, tmp_path):
     """A standalone master with two workers of one core each; what Python workers unpack goes to a folder of its own."""

@@ -49,6 +49,33 @@ def test_the_model_is_described(server, classifier):
     assert answer["heads"]["stance"] == ["support", "neutrality", "criticism"]
     assert answer["temperatures"] == classifier.settings.temperatures
     assert answer["abstain_below"] == classifier.settings.abstain_below
+    assert answer["languages"] == ["en"]
+
+
+ITALIAN = "Il consorzio accusa i supermercati di pagare i pomodori meno di quanto costi raccoglierli."
+
+
+def test_another_language_is_named_counted_and_no_answer_to_rely_on(server):
+    before = server.metric("stancewise_foreign_texts_total")
+    [other, english] = server.predict([{"text": ITALIAN}, *bodies(1)]).json["predictions"]
+    assert (other["language"], other["foreign"], other["abstained"]) == ("it", True, True)
+    assert (other["stance"]["abstained"], other["sentiment"]["abstained"]) == (True, True)
+    assert (english["language"], english["foreign"]) == ("en", False)
+    [row] = server.ask("/invocations", {"dataframe_records": [{"text": ITALIAN}]}).json["predictions"]
+    assert (row["language"], row["abstained"]) == ("it", True)
+    article = server.ask("/v1/article", {"text": f"{ITALIAN} I pescatori festeggiano."}).json["article"]
+    assert (article["language"], article["statements"]) == ("it", [])
+    assert "the text is in it, and the model reads en" in article["notes"][0]
+    assert server.metric("stancewise_foreign_texts_total") == before + 3
+    assert 'stancewise_foreign_texts_total{kind="article",language="it"}' in server.ask("/metrics").body.decode()
+
+
+def test_a_server_may_be_told_to_answer_to_any_language(champion, tmp_path):
+    with served(champion, tmp_path / "log", "--any-language") as every:
+        [answer] = every.predict({"text": ITALIAN}).json["predictions"]
+        assert (answer["language"], answer["foreign"]) == ("it", False)
+        assert every.ask("/v1/model").json["languages"] is None
+        assert every.metric("stancewise_foreign_texts_total") == 0
 
 
 def test_metrics_count_statements_batches_and_statuses(server):

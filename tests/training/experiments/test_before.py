@@ -10,7 +10,7 @@ from rich.console import Console
 from serving.errors import StancewiseError
 from training.config import BaselineConfig, TrainConfig
 from training.data.corpus import Corpus, LabelledStatement
-from training.experiments.before import check_labels, check_recipe, most_bytes
+from training.experiments.before import check_labels, check_languages, check_recipe, most_bytes
 from training.fitting.baseline import fit_baseline
 
 DATA = {"train": "t.jsonl", "validation": "v.jsonl"}
@@ -132,3 +132,20 @@ def test_a_training_without_room_is_refused(encoder, tmp_path):
 def test_a_length_that_the_encoder_cannot_read_is_refused_before_a_run(encoder, tmp_path):
     with pytest.raises(StancewiseError, match=r"max_length: 513 is more than the 512 tokens"):
         check_recipe(tiny(encoder={"folder": str(encoder)}, max_length=513), tmp_path)
+
+
+def test_texts_that_the_model_would_abstain_on_are_told():
+    german = {"text": "Die Bürgermeisterin lobte die Straßenbahn als bestes Vorhaben des Jahrzehnts."}
+    english = {"text": "The mayor praised the tram line as the best plan of the decade."}
+    rows = [LabelledStatement(id=str(i), **(german if i % 3 else english)) for i in range(30)]
+
+    def said(**settings) -> str:
+        out = StringIO()
+        config = BaselineConfig.model_validate({"name": "x", "data": DATA, **settings})
+        check_languages(config, Corpus(Path("t.jsonl"), rows), Console(file=out, width=80))
+        return out.getvalue()
+
+    assert "67% of the texts are in de" in said()
+    assert "set languages: [en, de]" in said()
+    assert said(languages=["en", "de"]) == ""
+    assert "33% of the texts are in en" in said(languages=["de"])

@@ -199,6 +199,20 @@ def test_the_words_of_holder_cue_and_target_are_pointed_out(show):
     assert page.evaluate("CSS.highlights.size") == 0
 
 
+def test_a_language_that_the_model_does_not_read_is_named(show):
+    unread = Article(text="Паром хвалят все.", language="ru", statements=[], notes=["the text is in ru"])
+    page = show(unread)
+    assert page.locator(".text").get_attribute("lang") == "ru"
+    assert "the text is in ru" in page.locator(".notes").inner_text()
+    page = show(ferry())
+    assert page.locator(".text").get_attribute("lang") == "", "a language that is unknown"
+    made = ferry()
+    other = [one.model_copy(update={"language": "de", "foreign": True}) for one in made.statements]
+    page = show(made.model_copy(update={"statements": other}))
+    chip(page, f"unsure (support 0.41): {BOARD} on {ADA}").focus()
+    assert "in de, which the model does not read" in details(page).inner_text()
+
+
 def test_an_abstention_says_which_head_is_too_unsure(show):
     page = show(ferry())
     chip(page, f"unsure (support 0.41): {BOARD} on {ADA}").focus()
