@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from serving.article.flow import questions
 from serving.article.reading.positions import Reading, find_positions
 from serving.classifier import StanceClassifier
-from serving.language.detect import foreign
 from serving.server import prometheus
 from serving.server.problems import NotReady, QueueFull
 from serving.statement import Statement
@@ -74,7 +73,7 @@ class Reader:
 
         def work() -> tuple[Reading, list[Statement]]:
             found = find_positions(text, targets, tell, classifier.judged, everything, classifier.languages)
-            if foreign(found.language, classifier.languages):
+            if found.foreign:
                 prometheus.FOREIGN.labels("article", found.language).inc()
             return questions(found)
 
