@@ -115,7 +115,14 @@ def article_of(
     others = Counter(answer.language for answer in answers if isinstance(answer, Prediction) and answer.foreign)
     if note := foreign_note(others):
         notes.append(f"statements {note}")
-    return Article(name=name, text=reading.text, language=reading.language, statements=statements, notes=notes)
+    return Article(
+        name=name,
+        text=reading.text,
+        language=reading.language,
+        foreign=reading.foreign,
+        statements=statements,
+        notes=notes,
+    )
 
 
 def _shown(

@@ -84,5 +84,6 @@ class Article(BaseModel):
     name: str | None = None
     text: str
     language: str = Field(default=UNKNOWN, description="ISO 639 code of the text's language, or unknown")
+    foreign: bool = Field(default=False, description="the model does not read this language: nothing was labelled")
     statements: list[ArticleStatement]
     notes: list[str] = Field(default=[], description="what could not be read, and what to do about it")

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from serving.article.isolated import Broken, IsolatedReader, Lost, OutOfTime
 from serving.article.reading.positions import Reading
 from serving.classifier import StanceClassifier
-from serving.language.detect import foreign
 from serving.server import prometheus
 from serving.server.problems import Failed, NotReady, QueueFull, ReaderLost, TooLong
 from serving.statement import Statement
@@ -103,7 +102,7 @@ class Reader:
             except Broken as error:
                 log.error("an article could not be read", extra={"fields": {"error": str(error)}})
                 raise Failed from None
-            if foreign(reading.language, classifier.languages):
+            if reading.foreign:
                 prometheus.FOREIGN.labels("article", reading.language).inc()
             return reading, statements
 

@@ -40,7 +40,10 @@ def show(articles: Sequence[Article], console: Console, summary: bool = False) -
 def _article(article: Article) -> RenderableType:
     parts: list[RenderableType] = [Text(printable(article.name or "article"), style="bold")]
     if not article.statements:
-        return Group(*parts, Text(f"{_NOTHING}\n"))
+        nothing = (
+            f"nothing labelled: in {article.language}, which the model does not read" if article.foreign else _NOTHING
+        )
+        return Group(*parts, Text(f"{nothing}\n"))
     parts.append(rows(_WIDTHS, [[Text(one, style="bold") for one in ("holder (cue) → target", "stance", "sentiment")]]))
     for sentence, group in groupby(article.statements, key=lambda one: one.sentence):
         parts.append(Text(f"\n{printable(sentence.text)}", style="italic"))

@@ -51,6 +51,7 @@ class Reading:
     judged: "Judged | None" = None  # what chose the positions; None: rules, as no parser is installed
     everything: bool = False  # also what shows no position is asked for
     language: str = UNKNOWN  # ISO 639 code of the text's
+    foreign: bool = False  # the model does not read it, so there are no positions
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def find_positions(
     check_text(text)
     language = language_of(text, languages)
     if foreign(language, languages):
-        return Reading(text, [], [_UNREAD.format(language, ", ".join(languages or ()), ANYWAY)], language=language)
+        note = _UNREAD.format(language, ", ".join(languages or ()), ANYWAY)
+        return Reading(text, [], [note], language=language, foreign=True)
     original = spelled(text)
     reading = replace(_read(original.text, given, on_progress, judged, everything), language=language)
     if original.text is text:

@@ -28,14 +28,14 @@ stancewise.textPanel = (() => {
     }
 
     function draw() {
-      const { text, notes: given, language } = articles[state.article];
+      const { text, notes: given, language, foreign } = articles[state.article];
       const found = rows.filter((row) => row.article === state.article);
       drawn = { article: state.article, ...marked(text, found) };
       // Where it is unknown, "" keeps a screen reader from taking it for that of the page.
       body.lang = language === "unknown" ? "" : language;
       body.className = text.length > LONG ? "text long" : "text";
       body.replaceChildren(drawn.fragment);
-      const none = found.length ? [] : ["No positions were found in this text."];
+      const none = found.length || foreign ? [] : ["No positions were found in this text."];
       notes.replaceChildren(...[...none, ...given].map((note) => make("p", { dir: "auto" }, note)));
     }
 

@@ -54,12 +54,12 @@ SPANISH = "La alcaldesa Ilse Tarn defendió el plan del transbordador. El concej
 
 def test_an_article_in_another_language_is_not_read_and_a_note_says_so(classifier):
     article = classifier.read_article(SPANISH, everything=True)
-    assert (article.text, article.language, article.statements) == (SPANISH, "es", [])
+    assert (article.text, article.language, article.foreign, article.statements) == (SPANISH, "es", True, [])
     [note] = article.notes
     assert note.startswith("the text is in es, and the model reads en: nothing was labelled")
     every = StanceClassifier(classifier.settings, classifier.runtime, any_language=True)
     read = every.read_article(SPANISH, everything=True)
-    assert read.language == "es"
+    assert (read.language, read.foreign) == ("es", False)
     assert not any("does not read" in note or "nothing was labelled" in note for note in read.notes)
 
 

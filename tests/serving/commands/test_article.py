@@ -59,6 +59,18 @@ def test_a_folder_with_a_bad_file_among_others(project, folder, tmp_path):
     assert "Secret" not in done.stderr
 
 
+def test_a_text_in_another_language_is_noted_and_read_if_asked_for(project, tmp_path):
+    file = tmp_path / "ru.txt"
+    file.write_text("Губернатор назвал мост успехом года, но жители города им недовольны.", encoding="utf-8")
+    done = project.run("serving", "article", str(file))
+    assert "nothing labelled: in ru, which the model does not read" in done.stdout
+    assert "ru.txt: the text is in ru, and the model reads en: nothing was labelled" in done.stderr
+    asked = ("--any-language", "--all", "--target", "мост", "--format", "jsonl")
+    done = project.run("serving", "article", str(file), *asked)
+    assert "note:" not in done.stderr
+    assert {json.loads(line)["target"] for line in done.stdout.splitlines()} == {"мост"}
+
+
 def test_standard_input_to_pairs_in_csv(project):
     options = ("--target", "the accord=Harbour Accord,the deal", "--summary", "--format", "csv", "--all")
     done = project.run("serving", "article", "-", *options, stdin=TARN)
