@@ -23,7 +23,7 @@ Targets = Mapping[str, Sequence[str]] | Sequence[str]
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
-ASKED_SHARE = 0.35  # weight of the classifier's answer beside that of what chose the pair
+ASKED_SHARE = 0.3  # weight of the classifier's answer beside that of what chose the pair
 LABELLED_AT_ONCE = 64  # statements between two reports of progress
 EXPLAINED_AT_ONCE = 4  # each is asked again for every word
 
