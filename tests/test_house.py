@@ -31,7 +31,7 @@ SERVING = (
 )
 TRAINING = ("config", "data", "evaluation", "fitting", "experiments", "int8", "benchmark", "commands")
 TRAINING_ONLY = {"training", "datasets", "sklearn", "matplotlib", "scipy", "yaml"}
-HEAVY = {"fastapi", "spacy", "openvino", "pyspark", "matplotlib", "sklearn", "datasets"}
+HEAVY = {"fastapi", "spacy", "openvino", "py3langid", "pyspark", "matplotlib", "sklearn", "datasets"}
 MOST_FILES = 12
 
 
