@@ -92,8 +92,8 @@ def _by_heads(
     for one in positions:
         if one.target_at is None or not span[0] <= one.target_at[0] < span[1]:
             continue
-        target = _root(doc, one.target_at, start)
-        holder = _root(doc, one.holder_at, start) if one.holder_at else None
+        target = head_word(doc, one.target_at, start)
+        holder = head_word(doc, one.holder_at, start) if one.holder_at else None
         if target is None or (one.holder_at and holder is None):
             continue
         unnamed = one.holder is not None and one.holder_at is None
@@ -102,8 +102,14 @@ def _by_heads(
     return found
 
 
-def _root(doc: "Doc", at: Offsets, start: int) -> int | None:
-    """The head word of a mention; None: it does not stand in the paragraph."""
+def head_word(doc: "Doc", at: Offsets, start: int) -> int | None:
+    """The place of the head word of a mention; None: it does not stand in the paragraph.
+
+    Args:
+        doc: the parsed paragraph.
+        at: characters of the text.
+        start: of the paragraph in the text.
+    """
     span = doc.char_span(at[0] - start, at[1] - start, alignment_mode="expand") if at[0] >= start else None
     if span is None:
         return None
@@ -131,7 +137,7 @@ def of_statements(rows: Iterable[LabelledStatement]) -> Iterator[Example]:
                     (row.target, row.target_start, row.target_end),
                 )
             ]
-            heads = [_root(doc, span, 0) if span else None for span in spans]
+            heads = [head_word(doc, span, 0) if span else None for span in spans]
             if heads[1] is None or (row.speaker and heads[0] is None):
                 continue
             holder, target = (None if head is None else doc[head] for head in heads)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
 
 NAMED = frozenset({"PERSON", "ORG", "GPE", "NORP", "FAC", "LOC", "EVENT", "LAW", "PRODUCT", "WORK_OF_ART"})
-_FIRST = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"})
+FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"})
 _RELATIVE = frozenset({"who", "which", "that", "whom"})
 _TITLES = {"mr": "m", "sir": "m", "lord": "m", "king": "m", "mrs": "f", "ms": "f", "miss": "f", "dame": "f",
            "lady": "f", "queen": "f", "chairwoman": "f", "spokeswoman": "f", "chairman": "m",
@@ -267,7 +267,7 @@ def _complement(noun: "Token") -> list["Token"]:
 
 def is_first_person(token: "Token") -> bool:
     """I, we and the like: whoever speaks."""
-    return token.pos_ == "PRON" and token.lower_ in _FIRST
+    return token.pos_ == "PRON" and token.lower_ in FIRST_PERSON
 
 
 def phrase(token: "Token") -> str:
