@@ -30,11 +30,15 @@ def rows_of(report: Report) -> Iterator[LabelledStatement]:
 
     Pairs that match an optional position alone teach nothing and are left out.
     """
-    asked: set[int] = set()
-    reading, statements = questions(find_positions(report.text, everything=True))
-    for place, (position, statement) in enumerate(zip(reading.positions, statements, strict=True)):
-        matching = [one for one in report.positions if _asks(position, one, report)]
-        asked.update(id(one) for one in matching)
+    reading, statements = questions(find_positions(report.text))
+    asks = [[one for one in report.positions if _asks(position, one, report)] for position in reading.positions]
+    asked: dict[int, int] = {}  # the likeliest place for each listed position: not `Bergen` for `the mayor of Bergen`
+    for place in sorted(range(len(asks)), key=lambda place: _nothing(reading.positions[place])):
+        for one in asks[place]:
+            asked.setdefault(id(one), place)
+    for place, (statement, matching) in enumerate(zip(statements, asks, strict=True)):
+        if matching and all(asked[id(one)] != place for one in matching):
+            continue
         certain = [one for one in matching if not one.optional]
         if matching and not certain:
             continue
@@ -66,12 +70,17 @@ def read_asked(path: Path) -> Corpus:
         texts[row.text].append(row)
     rows = []
     for text, labelled in texts.items():
-        reading, statements = questions(find_positions(text, everything=True))
+        reading, statements = questions(find_positions(text))
         for place, (position, statement) in enumerate(zip(reading.positions, statements, strict=True)):
             if not any(_same_pair(position, row) for row in labelled):
                 first = labelled[0]
                 rows.append(_row(f"{first.id}/asked-{place}", first.group, statement, taught=_NOTHING))
     return replace(corpus, rows=rows, lines=[])
+
+
+def _nothing(position: Position) -> float:
+    """How probably no position is expressed."""
+    return position.read["nothing"] if position.read else 0.0
 
 
 def _row(id: str, group: str | None, statement: Statement, **labels: object) -> LabelledStatement:
