@@ -91,7 +91,7 @@ def test_a_pasted_text_is_labelled_and_can_be_filtered(server, visit):
     statements = result["article"]["statements"]
     expected = server.ask("/v1/article", {"text": REPORT, "all": True}).json
     assert result == expected
-    assert {"Tomas Quill", None} <= {one["speaker"] for one in statements}
+    assert "Tomas Quill" in {one["speaker"] for one in statements}
     shown = page.inner_text("#view")
     assert "a parlour game" in shown
     assert "🚌" in shown
