@@ -49,6 +49,6 @@ def thaw_words(model: Any) -> None:
     """Put an ordinary table, as transformers saves and loads it, in the place of the frozen one."""
     frozen = model.get_input_embeddings()
     if isinstance(frozen, FrozenWords):
-        table = torch.nn.Embedding.from_pretrained(frozen.weight.detach().clone(), freeze=False)
-        table.padding_idx = frozen.padding_idx
+        rows, width = frozen.weight.shape
+        table = torch.nn.Embedding(rows, width, frozen.padding_idx, _weight=frozen.weight.detach().clone())
         model.set_input_embeddings(table)
