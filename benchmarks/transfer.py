@@ -39,7 +39,7 @@ from rich.console import Console
 from serving import StanceClassifier, Statement
 from serving.cli import run
 from serving.errors import StancewiseError
-from serving.inputs import find_mention
+from serving.names.mentions import find_mention
 from serving.labels import HEADS
 from serving.rows.read import read_rows
 from serving.tables import open_writer

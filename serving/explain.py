@@ -15,10 +15,11 @@ from serving.errors import StancewiseError
 from serving.inputs import Offsets, mention_span
 from serving.labels import Head
 from serving.names.spelling import INVISIBLE
+from serving.names.words import segments
 from serving.statement import HeadPrediction, Prediction, Statement
 
 MOST_WORDS = 400  # of a text: every word is a statement more for the model
-_MARKS = "\u0300-\u036f"  # accents that stand behind their letter
+_MARKS = "\u0300-\u036f\u064b-\u0652\u0670"  # accents and vowel signs that stand behind their letter
 _WORD = re.compile(rf"\w[\w{_MARKS}]*(?:(?:[-‐‑.'’]|[{INVISIBLE}]+)\w[\w{_MARKS}]*)*")
 _LEAST = 1e-6  # probabilities are kept so far from 0 and 1, so that log-odds stay finite
 
@@ -147,12 +148,28 @@ def _mentions(one: Statement) -> Iterator[tuple[str, Offsets]]:
 
 def _words(statement: Statement) -> list[Offsets]:
     held = [span for _, span in _mentions(statement)]
-    words = [match.span() for match in _WORD.finditer(statement.text)]
+    words = list(_spans(statement.text))
     if len(words) > MOST_WORDS:
         raise StancewiseError(
             f"text: {len(words):,} words are too many to leave out one by one; explain at most {MOST_WORDS} at once"
         )
     return [(a, b) for a, b in words if not any(a < end and start < b for start, end in held)]
+
+
+def _spans(text: str) -> Iterator[Offsets]:
+    """Every word; those of Chinese as a dictionary divides it."""
+    chinese = segments(text)
+    for match in _WORD.finditer(text):
+        start, end = match.span()
+        inside = [span for span in chinese if start <= span[0] < end]
+        at = start
+        for word in inside:  # a run of letters may hold words of two scripts
+            if at < word[0]:
+                yield at, word[0]
+            yield word
+            at = word[1]
+        if at < end:
+            yield at, end
 
 
 def _log_odds(probability: float) -> float:

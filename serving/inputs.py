@@ -8,18 +8,17 @@ Templates:
 - `blind`: the text alone; the control that shows what holder and target are worth.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from serving.errors import StancewiseError
-from serving.names.spelling import alike, pattern_of, spelled
+from serving.names.mentions import find_mention
+from serving.names.words import UNSPACED
 from serving.statement import Statement
 
 if TYPE_CHECKING:
-    import re
-
     from tokenizers import Encoding, Tokenizer
 
 Template = Literal["marked", "pair", "blind"]
@@ -53,22 +52,6 @@ class Tokens:
         return len(self.ids)
 
 
-@lru_cache(4096)
-def _whole(name: str) -> "re.Pattern[str]":
-    return pattern_of([name])
-
-
-def find_mention(text: str, name: str) -> Offsets | None:
-    """Character span of the first mention of `name` in `text`; whole words first.
-
-    Case, white space, kinds of apostrophes and hyphens, invisible characters and Unicode forms do not matter.
-    """
-    there = spelled(text)
-    plain = alike(there.text)
-    match = _whole(name).search(plain) or pattern_of([name], whole=False).search(plain)
-    return there.original(match.span()) if match else None
-
-
 def mention_span(text: str, name: str | None, start: int | None, end: int | None) -> Offsets | None:
     """Where a statement's holder or target stands in its text: by its offsets, else its first mention."""
     if name is None:
@@ -87,7 +70,11 @@ def _mark(text: str, spans: dict[tuple[str, str], Offsets]) -> str:
     inserts = []
     for rank, (marks, (start, end)) in enumerate(spans.items()):
         width = end - start
-        inserts += [(start, 1, -width, rank, f"{marks[0]} "), (end, 0, width, -rank, f" {marks[1]}")]
+        blank = ["" if re.match(f"[{UNSPACED}]", text[place]) else " " for place in (start, end - 1)]
+        inserts += [
+            (start, 1, -width, rank, f"{marks[0]}{blank[0]}"),
+            (end, 0, width, -rank, f"{blank[1]}{marks[1]}"),
+        ]
     for position, _, _, _, mark in sorted(inserts, reverse=True):
         text = text[:position] + mark + text[position:]
     return text

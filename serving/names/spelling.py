@@ -1,14 +1,15 @@
 """One spelling for what is written in several ways, with the way back to the characters of the original.
 
-HTML entities become characters, invisible characters go, letters with separate accents are composed (NFC), letters of
-other widths and ligatures become ordinary ones, and so do hyphens and apostrophes inside words.
+HTML entities become characters, invisible characters and Arabic vowel signs go, letters with separate accents are
+composed (NFC), letters of other widths and ligatures become ordinary ones, and so do hyphens and apostrophes inside
+words.
 """
 
 import html
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -17,16 +18,25 @@ Span = tuple[int, int]
 _ENTITY = re.compile(r"&(?:amp;)*(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _MOST_TIMES = 3  # that a page may have been escaped
 INVISIBLE = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff"
+_VOWEL_SIGNS = "\u064b-\u0652\u0670\u0640"  # of Arabic, with the stretched line
 _COMPATIBLE = "\ufb00-\ufb06\uff01-\uff5e\U0001d400-\U0001d7ff"  # ligatures, full width, bold letters of posts
 _HYPHENS = "\u2010\u2011\ufe63"
 _APOSTROPHES = "`´ʹʻʼʽˈ‛′＇ꞌ"
 _ODD = re.compile(
-    rf"(?P<gone>[{INVISIBLE}]+)|[{_COMPATIBLE}]|(?P<hyphen>[{_HYPHENS}])"
+    rf"(?P<gone>[{INVISIBLE}{_VOWEL_SIGNS}]+)|[{_COMPATIBLE}]|(?P<hyphen>[{_HYPHENS}])"
     rf"|(?P<apostrophe>(?<=[^\W\d_])[{_APOSTROPHES}](?=[^\W\d_]))"
 )
-_MAY_BE_ODD = re.compile(rf"[{INVISIBLE}{_COMPATIBLE}{_HYPHENS}{_APOSTROPHES}]")
+_MAY_BE_ODD = re.compile(rf"[{INVISIBLE}{_VOWEL_SIGNS}{_COMPATIBLE}{_HYPHENS}{_APOSTROPHES}]")
 _BEYOND_ASCII = re.compile(r".?[^\x00-\x7f]+", re.S)
-_ALIKE = str.maketrans({**dict.fromkeys("’‘ʼ‛′`´", "'"), **dict.fromkeys("–‒−", "-"), **dict.fromkeys("“”„«»″", '"')})
+_ALIKE = str.maketrans(
+    {
+        **dict.fromkeys("’‘ʼ‛′`´", "'"),
+        **dict.fromkeys("–‒−", "-"),
+        **dict.fromkeys("“”„«»″", '"'),
+        **{"ё": "е", "Ё": "Е"},
+        **{**dict.fromkeys("أإآٱ", "ا"), "ى": "ي", "ة": "ه"},
+    }
+)
 
 
 Edit = tuple[int, int, int, int]  # start and end in the new text, start and end in the old
@@ -63,7 +73,8 @@ def spelled(text: str) -> Spelled:
 
 
 def alike(text: str) -> str:
-    """A text in the one spelling as it is compared, of the same length: all apostrophes, dashes and marks are one."""
+    """A text in the one spelling as it is compared, of the same length: all apostrophes, dashes and marks are one,
+    and so are letters that many do not tell apart, such as е and ё."""
     return text if text.isascii() else text.translate(_ALIKE)
 
 
@@ -71,18 +82,6 @@ def same(name: str, other: str) -> bool:
     """Whether two names are written alike: case, white space and spelling aside."""
     one, two = (" ".join(alike(spelled(each).text).split()).casefold() for each in (name, other))
     return one == two
-
-
-def pattern_of(names: Sequence[str], whole: bool = True) -> "re.Pattern[str]":
-    """What finds any of the names, the longest first, in a text that is spelled and made `alike`.
-
-    Args:
-        names: case and white space do not matter; none is blank.
-        whole: only where no letter stands beside it.
-    """
-    words = (alike(spelled(name).text).split() or name.split() for name in sorted(names, key=len, reverse=True))
-    parts = "|".join(r"\s+".join(map(re.escape, one)) for one in words if one)
-    return re.compile(rf"(?<!\w)(?:{parts})(?!\w)" if whole else parts, re.IGNORECASE)
 
 
 def _unescaped(entity: str) -> str:

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from serving.inputs import HOLDER_MARKS, TARGET_MARKS, mention_span
 from serving.labels import Logits
+from serving.names.words import divided
 from serving.statement import Statement
 from serving.store.folder import ModelSettings
 
@@ -48,7 +49,7 @@ def ngrams(statement: Statement, template: str) -> Iterator[str]:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    return _WORD.findall(divided(text.lower()))
 
 
 def _near(mark: str, text: str, name: str | None, start: int | None, end: int | None) -> Iterator[str]:

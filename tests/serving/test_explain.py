@@ -47,6 +47,13 @@ def hailed(text: str) -> float:
     return 3.0 if "hailed" in text else -1.0
 
 
+def test_words_of_chinese_are_words():
+    statement = Statement(text="外交部坚决反对NATO的制裁。", speaker="外交部", target="制裁")
+    [explanation] = planted(lambda text: 3.0 if "反对" in text else -1.0).explain([statement])
+    assert [word.text for word in explanation.words] == ["坚决", "反对", "NATO", "的"]
+    assert max(explanation.words, key=lambda word: word.effect).text == "反对"
+
+
 def test_the_word_that_a_rule_goes_by_is_named_and_the_others_do_nothing():
     statement = Statement(text="Oslo warmly hailed the accord on Monday.", speaker="Oslo", target="the accord")
     [explanation] = planted(hailed).explain([statement])

@@ -6,7 +6,7 @@ from transformers import AutoTokenizer
 
 from serving import StancewiseError, Statement
 from serving.errors import describe
-from serving.inputs import MARKS, InputEncoder, Rendered, find_mention
+from serving.inputs import MARKS, InputEncoder, Rendered
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +49,11 @@ def test_offsets_choose_the_mention_that_is_meant(marked):
     assert text == "Rome met [T] Rome [/T]'s critics."
 
 
-def test_whole_words_come_before_parts_of_words():
-    assert find_mention("Unionists left the Union", "union") == (19, 24)
-    assert find_mention("Unionists left", "union") == (0, 5)
-    assert find_mention("the  new\nplan", "new plan") == (5, 13)
-    assert find_mention("nothing here", "plan") is None
+def test_marks_take_blanks_where_the_script_has_them(marked):
+    chinese, _ = render(marked, "外交部说，中方反对制裁。", "外交部", "制裁")
+    assert chinese == "[H]外交部[/H]说，中方反对[T]制裁[/T]。"
+    mixed, _ = render(marked, "外交部批评NATO扩大。", "外交部", "NATO")
+    assert mixed == "[H]外交部[/H]批评[T] NATO [/T]扩大。"
 
 
 def test_nested_and_equal_mentions_are_marked_from_the_outside_in(marked):

@@ -20,7 +20,8 @@ from serving.article.text.files import check_text
 from serving.article.text.quotations import Quotation
 from serving.inputs import Offsets
 from serving.language.detect import ANYWAY, UNKNOWN, foreign, language_of
-from serving.names.spelling import Spelled, alike, pattern_of, spelled
+from serving.names.mentions import pattern_of
+from serving.names.spelling import Spelled, alike, spelled
 from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
 if TYPE_CHECKING:
