@@ -23,7 +23,17 @@ class Section(BaseModel):
 
 
 Source = Literal[
-    "statements", "table", "reports", "asked", "newsmtsc", "directed_sentiment", "plv", "semeval2016_stance", "gwsd"
+    "statements",
+    "table",
+    "reports",
+    "asked",
+    "newsmtsc",
+    "directed_sentiment",
+    "plv",
+    "semeval2016_stance",
+    "gwsd",
+    "rusentne",
+    "ruopinionne",
 ]
 _OWN = ("statements", "table", "reports", "asked")  # read from a file of the user's
 

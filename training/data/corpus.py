@@ -81,6 +81,7 @@ class Corpus:
     weight: float = 1.0
     members: tuple["Corpus", ...] = ()  # the sets this one was joined from
     unlabelled: int = 0  # rows of the file that have no label and were left out
+    shared: int = 0  # rows of the file whose text stands in another part and that were left out
 
     @property
     def name(self) -> str:

@@ -21,8 +21,9 @@ def summary(corpora: dict[str, list[Corpus]]) -> Table:
             groups = len(set(corpus.groups().tolist()))
             labels = "\n".join(f"{head} {_counts(corpus, head)}" for head in HEADS if corpus.labels(head).max() >= 0)
             table.add_row(escape(_name(corpus)), f"{len(corpus.rows):,}", f"{groups:,}", labels)
-            if corpus.unlabelled:
-                table.add_row("left out: no label", f"{corpus.unlabelled:,}")
+            for why, rows in (("no label", corpus.unlabelled), ("in another part", corpus.shared)):
+                if rows:
+                    table.add_row(f"left out: {why}", f"{rows:,}")
     return table
 
 

@@ -1,5 +1,7 @@
 """Public sets and tables, in files invented here in the authors' formats; the real files where they are at hand."""
 
+import copy
+import hashlib
 import json
 import os
 import re
@@ -16,8 +18,9 @@ from rich.console import Console
 from serving.errors import StancewiseError
 from tests.conftest import write_lines
 from training.config import DataSet
-from training.data.corpus import identifier
+from training.data.corpus import LabelledStatement, identifier
 from training.data.sources import PUBLIC, read_set
+from training.data.sources.drawn import with_drawn
 from training.data.summary import summary
 
 REAL = os.environ.get("STANCE_BENCHMARKS", "")
@@ -56,6 +59,31 @@ WARMING = [
     ("1_0_t0", "The ice is going fast.", ["agrees"] * 6 + ["neutral", ""], ("0.1", "0.2", "0.7"), "False"),
     ("1_0_t1", "Thermometers exist in cafés.", ["neutral"] * 7 + ["disagrees"], ("0.2", "0.7", "0.1"), "False"),
     ("1_0_t2", "Nothing is melting.", ["disagrees"] * 8, ("0.9", "0.05", "0.05"), "True"),
+]
+ENTITIES = [
+    ("Мэр Озёрска Ветрова поблагодарила «Союз рыбаков».", "Союз рыбаков", "ORGANIZATION", 1),
+    ("Мэр Озёрска Ветрова поблагодарила «Союз рыбаков».", "Мэр Озёрска", "PROFESSION", 0),
+    ('Газета "Маяк" назвала Крылова лжецом.', "Крылова", "PERSON", -1),
+    ("Газета вышла во вторник.", "Газета", "ORGANIZATION", 0),
+]
+PRAISE = "Мэр Озёрска Ольга Ветрова поддержала «Союз рыбаков» и осудила министра Крылова."
+MIXED = "Газета хвалит и ругает Ветрову: «Союз рыбаков» доволен."
+RAIN = "В городе прошёл дождь."
+HELD_OUT = "Крылов недоволен «Союзом рыбаков»."
+OPINIONS: list[tuple[str, list[tuple[str, str, str]]]] = [
+    (
+        PRAISE,
+        [
+            ("Ольга Ветрова", "Союз рыбаков", "POS"),
+            ("Ольга Ветрова", "Крылова", "NEG"),
+            ("Ольга Ветрова", "Крылова", "NEG"),  # another expression of the same
+            ("AUTHOR", "Ветрова", "POS"),
+            ("NULL", "Крылова", "NEG"),  # nobody whom the text names
+        ],
+    ),
+    (RAIN, []),
+    (MIXED, [("Газета", "Ветрову", "POS"), ("Газета", "Ветрову", "NEG"), ("Союз рыбаков", "Газета", "POS")]),
+    (HELD_OUT, [("Крылов", "Союзом рыбаков", "NEG")]),
 ]
 VOTE = {"agrees": "support", "neutral": "neutrality", "disagrees": "criticism"}
 
@@ -101,6 +129,33 @@ def _warming() -> list[dict]:
     ]
 
 
+def _entities() -> list[dict]:
+    return [
+        {"sentence": text, "entity": entity, "entity_tag": tag}
+        | {"entity_pos_start_rel": text.find(entity), "entity_pos_end_rel": text.find(entity) + len(entity)}
+        | {"label": label}
+        for text, entity, tag, label in ENTITIES
+    ]
+
+
+def _opinions() -> list[dict]:
+    def named(name: str, text: str) -> list[list[str]]:
+        nobody = {"AUTHOR": "NULL", "NULL": "0:0"}
+        return [[name], [nobody.get(name) or f"{text.find(name)}:{text.find(name) + len(name)}"]]
+
+    return [
+        {"sent_id": number, "text": text}
+        | {
+            "opinions": [
+                {"Source": named(holder, text), "Target": named(target, text)}
+                | {"Polar_expression": [[text[:3]], ["0:3"]], "Polarity": polarity}
+                for holder, target, polarity in opinions
+            ]
+        }
+        for number, (text, opinions) in enumerate(OPINIONS)
+    ]
+
+
 EXAMPLES = {
     "newsmtsc": Example("mt_test", "newsmtsc-mt-hf/test.jsonl", "newsmtsc-mt-hf/test.jsonl", {"mt": _news()}, "test"),
     "directed_sentiment": Example("train", "train.txt", "train.txt", {"": _directed()}),
@@ -113,6 +168,8 @@ EXAMPLES = {
         "validation",
     ),
     "gwsd": Example("train", "GWSD.tsv", "GWSD.tsv", {"": _warming()}),
+    "rusentne": Example("train", "train_data.csv", "train_data.csv", {"": _entities()}),
+    "ruopinionne": Example("train", "train.jsonl", "train.jsonl", {"": _opinions()}),
 }
 each_set = pytest.mark.parametrize("source", EXAMPLES)
 
@@ -121,8 +178,8 @@ def write_authors(source: str, folder: Path) -> Path:
     example = EXAMPLES[source]
     path = folder / example.file
     path.parent.mkdir(parents=True, exist_ok=True)
-    if source == "newsmtsc":
-        write_lines(path, example.rows["mt"])
+    if source in ("newsmtsc", "ruopinionne"):
+        write_lines(path, *example.rows.values())
     elif source == "semeval2016_stance":
         for topic, rows in TWEETS.items():
             (folder / topic).mkdir(exist_ok=True)
@@ -181,6 +238,8 @@ def write_benchmark(source: str, folder: Path) -> Path:
                 stance = ("neutrality", "criticism", "support")[int(label)]
                 row = {"id": f"se16:{topic}:val:{number}", "text": text.strip(), "target": target, "stance": stance}
                 rows.append(row)
+    elif source in ("rusentne", "ruopinionne"):
+        rows = _entity_rows() if source == "rusentne" else _opinion_rows()
     else:
         for guid, text, votes, _, held_out in WARMING:
             if held_out == "False" and "_t" in guid:
@@ -190,6 +249,39 @@ def write_benchmark(source: str, folder: Path) -> Path:
     (folder / source).mkdir(parents=True)
     write_lines(folder / source / f"{EXAMPLES[source].part}.jsonl", rows)
     return folder
+
+
+def _entity_rows() -> list[dict]:
+    return [
+        {"id": f"ru_train-{number}", "text": text, "speaker": None, **_placed("target", entity, text)}
+        | {"sentiment": ("neutral", "positive", "negative")[label], "group": _sentence(text), "domain": tag}
+        for number, (text, entity, tag, label) in enumerate(ENTITIES)
+    ]
+
+
+def _opinion_rows() -> list[dict]:
+    opinions = [
+        (PRAISE, "Ольга Ветрова", "Союз рыбаков", "support"),
+        (PRAISE, "Ольга Ветрова", "Крылова", "criticism"),
+        (PRAISE, None, "Ветрова", "support"),
+        (MIXED, "Газета", "Ветрову", None),
+        (MIXED, "Союз рыбаков", "Газета", "support"),
+        (HELD_OUT, "Крылов", "Союзом рыбаков", "criticism"),
+    ]
+    return [
+        {"id": f"ruop_train-{number}", "text": text, "stance": stance, "group": _sentence(text)}
+        | (_placed("speaker", speaker, text) if speaker else {"speaker": None})
+        | _placed("target", target, text)
+        for number, (text, speaker, target, stance) in enumerate(opinions)
+    ]
+
+
+def _placed(field: str, name: str, text: str) -> dict:
+    return {field: name, f"{field}_start": text.find(name), f"{field}_end": text.find(name) + len(name)}
+
+
+def _sentence(text: str) -> str:
+    return f"ru-{hashlib.sha1(text.encode()).hexdigest()[:12]}"
 
 
 def _pair(number: str, text: str, speaker: str, target: str, stance: str) -> dict:
@@ -247,6 +339,8 @@ def test_groups_are_stories(tmp_path):
     assert [row.group for row in rows["plv"]] == [f"plv:train:{sentence}" for sentence in (4, 4, 11, 15)]
     for source in ("directed_sentiment", "semeval2016_stance", "gwsd"):
         assert {row.group for row in rows[source]} == {None}
+    for source in ("rusentne", "ruopinionne"):
+        assert all(row.group == _sentence(row.text) for row in rows[source])
 
 
 def test_votes_and_the_held_out_part_of_gwsd(tmp_path):
@@ -257,7 +351,117 @@ def test_votes_and_the_held_out_part_of_gwsd(tmp_path):
     assert [(row.id, row.stance) for row in test] == [("gwsd:1_0_t2", "criticism")]
 
 
-@pytest.mark.parametrize("source", ["newsmtsc", "directed_sentiment", "plv", "gwsd"])
+def test_rows_of_rusentne_that_share_a_sentence_with_its_validation_part_are_left_out_and_counted(tmp_path):
+    folder = write_authors("rusentne", tmp_path)
+    assert read_set(wanted("rusentne", path=folder)).shared == 0  # there is no validation file beside
+    row = {**_entities()[0], "entity": "рыбаков", "entity_pos_start_rel": 40, "entity_pos_end_rel": 47}
+    write_table(folder / "validation_data_labeled.csv", [row])
+    for path in (folder, folder / "train_data.csv"):
+        train = read_set(wanted("rusentne", path=path))
+        assert [row.id for row in train.rows] == ["ru_train-2", "ru_train-3"]
+        assert (train.lines, train.shared) == ([4, 5], 2)
+        assert [(row.sentiment, row.domain) for row in train.rows] == [
+            ("negative", "PERSON"),
+            ("neutral", "ORGANIZATION"),
+        ]
+    validation = read_set(wanted("rusentne", path=folder, part="validation"))
+    assert [(row.id, row.target, row.sentiment) for row in validation.rows] == [("ru_val-0", "рыбаков", "positive")]
+    out = StringIO()
+    Console(file=out, width=100).print(summary({"train": [train], "validation": [validation]}))
+    assert len(re.findall(r"left out: in another part +2\b", out.getvalue())) == 1
+
+
+def _told(rows: list) -> list[tuple]:
+    return [(row.id, row.speaker, row.target, row.stance, row.note) for row in rows]
+
+
+def test_parts_and_drawn_pairs_of_ruopinionne(tmp_path):
+    folder = write_authors("ruopinionne", tmp_path)
+    train, held_out = (read_set(wanted("ruopinionne", path=folder, part=part)) for part in ("train", "held_out"))
+    labelled = [row for row in _told(train.rows) if row[4] is None]
+    assert labelled == [
+        ("ruop_train-0", "Ольга Ветрова", "Союз рыбаков", "support", None),
+        ("ruop_train-1", "Ольга Ветрова", "Крылова", "criticism", None),
+        ("ruop_train-2", None, "Ветрова", "support", None),
+        ("ruop_train-4", "Союз рыбаков", "Газета", "support", None),
+    ]
+    drawn = {row[0]: row[1:] for row in _told(train.rows) if row[4]}
+    assert drawn.pop("ruop_train-2/drawn")[:2] in ((None, "Союз рыбаков"), (None, "Крылова"))  # the author's
+    assert drawn == {
+        "ruop_train-0/drawn": ("Союз рыбаков", "Ольга Ветрова", "neutrality", "drawn"),
+        "ruop_train-1/drawn": ("Крылова", "Ольга Ветрова", "neutrality", "drawn"),
+        "ruop_train-4/drawn": drawn["ruop_train-4/drawn"],
+    }
+    # Not Газета -> Ветрову, which is both supported and criticised.
+    assert drawn["ruop_train-4/drawn"][:2] in (("Газета", "Союз рыбаков"), ("Союз рыбаков", "Ветрову"))
+    assert train.lines == [1, 1, 1, 1, 1, 1, 3, 3]
+    assert _told(held_out.rows) == [
+        ("ruop_train-5", "Крылов", "Союзом рыбаков", "criticism", None),
+        ("ruop_train-5/drawn", "Союзом рыбаков", "Крылов", "neutrality", "drawn"),
+    ]
+    assert held_out.lines == [4, 4]
+
+
+def test_a_pair_is_not_drawn_under_another_form_of_a_name(tmp_path):
+    text = "Ветрова поддержала рыбаков, а Крылов похвалил Ветрову."
+    opinions = [("Ветрова", "рыбаков", "POS"), ("Крылов", "Ветрову", "POS")]
+    named = [{**_placed("speaker", one, text), **_placed("target", other, text)} for one, other, _ in opinions]
+    rows = [
+        LabelledStatement(id=str(number), text=text, stance="support", **names) for number, names in enumerate(named)
+    ]
+    drawn = [row for _, row in with_drawn([(1, row) for row in rows]) if row.note]
+    pairs = {(row.speaker, row.target) for row in drawn}
+    assert len(drawn) == len(pairs) == 2
+    assert not pairs & {("Ветрова", "Ветрову"), ("Крылов", "Ветрова"), *((one, other) for one, other, _ in opinions)}
+    assert [row for _, row in with_drawn([(1, row) for row in rows]) if row.note] == drawn
+    alone = LabelledStatement(id="a", text=text, stance="support", target="Ветрову")
+    assert with_drawn([(1, alone)]) == [(1, alone)]
+
+
+@pytest.mark.parametrize("part", ["train", "held_out"])
+def test_both_parts_of_ruopinionne_are_cut_from_one_benchmark_file(part, tmp_path, monkeypatch):
+    monkeypatch.setenv("STANCE_BENCHMARKS", str(write_benchmark("ruopinionne", tmp_path / "benchmarks")))
+    theirs = read_set(wanted("ruopinionne", part=part, path=write_authors("ruopinionne", tmp_path)))
+    assert read_set(wanted("ruopinionne", part=part)).rows == theirs.rows
+
+
+def test_a_name_in_several_pieces_has_no_place(tmp_path):
+    opinion = {"Source": [["Мэр", "Ветрова"], ["0:3", "18:25"]], "Target": [["Крылова"], ["71:78"]], "Polarity": "NEG"}
+    path = write_lines(tmp_path / "train.jsonl", [{"sent_id": 0, "text": PRAISE, "opinions": [opinion]}])
+    row = read_set(wanted("ruopinionne", path=path)).rows[0]
+    assert (row.speaker, row.speaker_start, row.target, row.target_start) == ("Мэр Ветрова", None, "Крылова", 71)
+
+
+@pytest.mark.parametrize(
+    ("opinions", "message"),
+    [
+        (None, "no opinions in it; use the set"),
+        ("none", "opinions: a list of objects is needed"),
+        (["none"], "opinions: a list of objects is needed"),
+        ([{"Target": [["Крылова"], ["71:78"]]}], "no Source in it|no Polarity in it"),
+        *(
+            (
+                [{"Source": source, "Target": [["Крылова"], ["71:78"]], "Polarity": "NEG"}],
+                "Source: a name and its place",
+            )
+            for source in ("Ветрова", [], [["Ветрова"], []], [["Ветрова"], ["18"]], [["Ветрова"], ["18:400"]], [[], []])
+        ),
+    ],
+)
+def test_opinions_that_cannot_be_read(opinions, message, tmp_path):
+    path = write_lines(tmp_path / "train.jsonl", [{"sent_id": 0, "text": PRAISE, "opinions": opinions}])
+    with pytest.raises(StancewiseError, match=rf"train.jsonl:1: ({message}).*as its authors publish it") as error:
+        read_set(wanted("ruopinionne", path=path))
+    assert_no_text(str(error.value), "ruopinionne")
+
+
+def test_places_of_rusentne_that_are_no_numbers(tmp_path):
+    write_table(tmp_path / "train_data.csv", [{**_entities()[0], "entity_pos_end_rel": "end"}])
+    with pytest.raises(StancewiseError, match=r"train_data.csv:2: entity_pos_end_rel: a whole number is needed"):
+        read_set(wanted("rusentne", path=tmp_path))
+
+
+@pytest.mark.parametrize("source", ["newsmtsc", "directed_sentiment", "plv", "gwsd", "rusentne", "ruopinionne"])
 def test_a_file_a_folder_and_a_clone_are_the_same_path(source, tmp_path):
     inside = write_authors(source, tmp_path / PUBLIC[source].FOLDER)
     of_clone, of_folder, of_file = (
@@ -378,6 +582,8 @@ CUT = {
     "directed_sentiment": (-3, r"train.txt:7: 3 fields, 4 are needed; the file may be cut short"),
     "plv": (-6, r"PLV_train.tsv:6: 6 fields, 7 are needed; the file may be cut short"),
     "semeval2016_stance": (-2, r"val_text.txt:1: 1 texts, but 0 labels in val_labels.txt; one of them is cut short"),
+    "rusentne": (-3, r"train_data.csv:5: 5 fields, 6 are needed; the file may be cut short"),
+    "ruopinionne": (-9, r"train.jsonl:4: not JSON: .*cut short, fetch it again"),
     "gwsd": (-6, r"GWSD.tsv:5: 13 fields, 14 are needed; the file may be cut short"),
 }
 
@@ -406,6 +612,8 @@ LABELS = {
     "directed_sentiment": ("\t2\n", "\t5\n", r"train.txt:3: label: label '5' is unknown; known: 0, 1, 2, 3, 4"),
     "plv": ("AID", "HELP", r"PLV_train.tsv:4: gold_root: label 'HELP' is unknown; known: AGREE, "),
     "semeval2016_stance": ("1\n", "9\n", r"val_text.txt:1: label: label '9' is unknown; known: 0, 1, 2"),
+    "rusentne": ("\t-1\n", "\t7\n", r"train_data.csv:4: label: label '7' is unknown; known: -1, 0, 1"),
+    "ruopinionne": ("POS", "FOR", r"train.jsonl:1: Polarity: label 'FOR' is unknown; known: POS, NEG"),
     "gwsd": ("disagrees", "denies", r"GWSD.tsv:4: worker_7: label 'denies' is unknown; known: agrees, "),
 }
 
@@ -422,9 +630,10 @@ def test_an_unknown_label(source, tmp_path):
 
 @each_set
 def test_an_unknown_label_on_the_hub(source, tmp_path, own_cache, monkeypatch):
-    rows = {name: [dict(row) for row in rows] for name, rows in EXAMPLES[source].rows.items()}
+    rows = copy.deepcopy(EXAMPLES[source].rows)
     first = next(iter(rows.values()))[0]
-    column = next(name for name in ("polarity", "label", "gold_root", "worker_0") if name in first)
+    first = first["opinions"][0] if "opinions" in first else first
+    column = next(name for name in ("polarity", "label", "gold_root", "worker_0", "Polarity") if name in first)
     first[column] = 7 if isinstance(first[column], int) else "7"
     example = EXAMPLES[source]
     monkeypatch.setitem(EXAMPLES, source, Example(example.part, example.file, example.labels, rows, example.split))
@@ -483,11 +692,20 @@ def test_entities_that_are_not_marked(sentence, message, tmp_path):
         read_set(wanted("directed_sentiment", path=tmp_path))
 
 
-@pytest.mark.parametrize(("source", "column"), [("plv", "gold_root"), ("gwsd", "agree"), ("newsmtsc", "polarity")])
+@pytest.mark.parametrize(
+    ("source", "column"),
+    [
+        ("plv", "gold_root"),
+        ("gwsd", "agree"),
+        ("newsmtsc", "polarity"),
+        ("rusentne", "label"),
+        ("ruopinionne", "opinions"),
+    ],
+)
 def test_a_column_that_is_missing(source, column, tmp_path):
     path = write_authors(source, tmp_path) / EXAMPLES[source].file
     rows = [{k: v for k, v in row.items() if k != column} for rows in EXAMPLES[source].rows.values() for row in rows]
-    write_lines(path, rows) if source == "newsmtsc" else write_table(path, rows)
+    write_lines(path, rows) if path.suffix == ".jsonl" else write_table(path, rows)
     with pytest.raises(StancewiseError, match=rf"{path.name}:1: no {column} in") as error:
         read_set(wanted(source, path=tmp_path))
     assert_no_text(str(error.value), source)
@@ -804,6 +1022,8 @@ def test_the_summary_says_what_was_found(tmp_path):
     assert "NewsMTSC (test): MIT text 4 2 sentiment 1 / 2 / 1" in lines
     assert "PLV (PLV_train): none stated 4 3 stance 2 / 1 / 1" in lines
     assert "GWSD (GWSD): none stated 2 2 stance 1 / 1 / 0" in lines
+    assert "RuSentNE-2023 (train_data): MIT 4 3 sentiment 1 / 2 / 1" in lines
+    assert "RuOpinionNE-2024 (train): MIT 8 2 stance 3 / 4 / 1" in lines
     assert "mine 3 2 sentiment 1 / 1 / 1" in lines
     assert lines.index("train") < lines.index("validation")
 
@@ -824,6 +1044,10 @@ COUNTS = {
     ("semeval2016_stance", "test"): 1249,
     ("gwsd", "train"): 1850,
     ("gwsd", "test"): 200,
+    ("rusentne", "train"): 3270,
+    ("rusentne", "validation"): 2845,
+    ("ruopinionne", "train"): 586 + 419,  # drawn
+    ("ruopinionne", "held_out"): 157 + 112,
 }
 
 
@@ -833,7 +1057,7 @@ def test_the_real_files(source, part):
     corpus = read_set(DataSet(source=source, part=part))
     assert len(corpus.rows) == len(corpus.lines) == COUNTS[source, part]
     assert len({row.id for row in corpus.rows}) == len(corpus.rows)
-    labels = [row.sentiment if source == "newsmtsc" else row.stance for row in corpus.rows]
+    labels = [row.sentiment if source in ("newsmtsc", "rusentne") else row.stance for row in corpus.rows]
     assert len(set(labels)) == 3
     assert None not in labels
     for row in corpus.rows:
@@ -842,6 +1066,15 @@ def test_the_real_files(source, part):
             assert start is None or row.text[start:end] == getattr(row, name)
     if source == "gwsd":
         assert all(row.stance_votes and len(row.stance_votes) == 8 for row in corpus.rows)
+
+
+@pytest.mark.skipif(not REAL, reason="STANCE_BENCHMARKS is not set")
+def test_the_real_parts_of_ruopinionne_share_no_sentence_and_draw_only_pairs_without_a_label():
+    train, held_out = (read_set(DataSet(source="ruopinionne", part=part)).rows for part in ("train", "held_out"))
+    assert not {row.group for row in train} & {row.group for row in held_out}
+    pairs = Counter((row.text, row.speaker, row.target) for row in (*train, *held_out))
+    assert set(pairs.values()) == {1}
+    assert all((row.note == "drawn") == (row.stance == "neutrality") for row in (*train, *held_out))
 
 
 @pytest.mark.skipif(not REAL, reason="STANCE_BENCHMARKS is not set")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from serving.errors import StancewiseError
 from training.config import DataSet
 from training.data.corpus import Corpus, draw, first_of_texts, only_heads, read_corpus
-from training.data.sources import directed_sentiment, gwsd, newsmtsc, plv, semeval2016_stance
+from training.data.sources import directed_sentiment, gwsd, newsmtsc, plv, ruopinionne, rusentne, semeval2016_stance
 from training.data.sources.asked import read_asked, read_listed
 from training.data.sources.public import PublicSet, read_public
 from training.data.sources.table import read_table
@@ -17,6 +17,8 @@ PUBLIC: dict[str, PublicSet] = {
     "plv": plv,
     "semeval2016_stance": semeval2016_stance,
     "gwsd": gwsd,
+    "rusentne": rusentne,
+    "ruopinionne": ruopinionne,
 }
 
 
