@@ -7,6 +7,7 @@ from transformers import AutoTokenizer
 from serving import StancewiseError, Statement
 from serving.errors import describe
 from serving.inputs import MARKS, InputEncoder, Rendered
+from serving.names.mentions import find_mention
 
 
 @pytest.fixture(scope="module")

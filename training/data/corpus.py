@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ValidationError
 
 from serving.errors import StancewiseError, describe
 from serving.labels import HEADS, label_indices
+from serving.language.detect import known_languages
 from serving.rows.check import values_of
 from serving.rows.read import read_rows
 from serving.statement import Statement
@@ -38,6 +39,12 @@ def identifier(value: Any) -> Any:
     return value
 
 
+def _known_language(code: str | None) -> str | None:
+    if code is not None and code not in known_languages():
+        raise ValueError("no code of a language that is known; write its ISO 639 code, such as en")
+    return code
+
+
 Identifier = Annotated[str, BeforeValidator(identifier)]
 Stance = Literal["support", "neutrality", "criticism"]
 Sentiment = Literal["positive", "neutral", "negative"]
@@ -54,6 +61,7 @@ class LabelledStatement(Statement):
     domain: str | None = None
     group: Annotated[str | None, BeforeValidator(identifier)] = None
     note: str | None = None
+    language: Annotated[str | None, AfterValidator(_known_language)] = None  # of the text, as an ISO 639 code
 
     def statement(self) -> Statement:
         """What the model may see: the statement without its labels."""

@@ -1,20 +1,26 @@
 """Texts too alike to stand on both sides of a split."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
-NEAR_DUPLICATE = 0.6  # Jaccard similarity of character 5-grams above which two texts are one
+from serving.names.words import UNSPACED
 
-_LENGTH = 5  # of an n-gram
+NEAR_DUPLICATE = 0.6  # Jaccard similarity of character n-grams above which two texts are one
+
+# Characters of an n-gram, about a word: fewer where words are written with one letter or two and without blanks.
+_LENGTH, _UNSPACED_LENGTH = 5, 2
+
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 Pair = tuple[int, int, float]
 
 
 def similar_texts(texts: Sequence[str], least: float) -> Iterator[Pair]:
-    """Pairs (i, j, similarity), i < j, whose character 5-grams have a Jaccard similarity above `least`."""
+    """Pairs (i, j, similarity), i < j, whose character n-grams have a Jaccard similarity above `least`."""
     grams = _grams(texts)
     return (pair for pair in _similar(grams, grams, least, 512) if pair[0] < pair[1])
 
@@ -29,10 +35,15 @@ def similar_pairs(left: Sequence[str], right: Sequence[str], least: float, rows_
 
 def _grams(texts: Sequence[str]) -> csr_matrix:
     """Which n-grams each text holds, shape (texts, n-grams of all texts), zeros and ones."""
-    if not any(len(" ".join(text.split())) >= _LENGTH for text in texts):
+    if not any(map(_ngrams, texts)):
         return csr_matrix((len(texts), 1), dtype=np.int32)  # scikit-learn refuses texts without a single n-gram
-    counter = CountVectorizer(analyzer="char", ngram_range=(_LENGTH, _LENGTH), binary=True, dtype=np.int32)
-    return csr_matrix(counter.fit_transform(texts))
+    return csr_matrix(CountVectorizer(analyzer=_ngrams, binary=True, dtype=np.int32).fit_transform(texts))
+
+
+def _ngrams(text: str) -> set[str]:
+    plain = " ".join(text.lower().split())
+    length = _UNSPACED_LENGTH if 2 * len(_UNSPACED.findall(plain)) > len(plain) else _LENGTH
+    return {plain[i : i + length] for i in range(len(plain) - length + 1)}
 
 
 def _similar(left: csr_matrix, right: csr_matrix, least: float, rows_at_once: int) -> Iterator[Pair]:

@@ -50,7 +50,7 @@ class Evaluation:
         """One row per statement: the statement, true and predicted labels, all probabilities, abstained."""
         columns: dict[str, object] = {
             name: [getattr(row, name) for row in self.corpus.rows]
-            for name in ("id", "text", "speaker", "target", "domain", "group", "note")
+            for name in ("id", "text", "speaker", "target", "domain", "group", "note", "language")
         }
         # Without these some rows would be other statements when they are read from the table again.
         for name in Statement.model_fields:
