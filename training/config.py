@@ -160,6 +160,9 @@ class Data(Section):
         return self
 
 
+Script = Literal["Arabic", "Cyrillic", "Devanagari", "Greek", "Han", "Hangul", "Hebrew", "Kana", "Latin", "Thai"]
+
+
 class EncoderSource(Section):
     """A pretrained encoder: exactly one of `package`, `folder`, `hub` and `model`."""
 
@@ -173,6 +176,9 @@ class EncoderSource(Section):
     model: str | None = Field(
         default=None, description="an earlier model of ours to go on from: models:/..., runs:/..."
     )
+    trim: tuple[Script, ...] = Field(
+        default=(), description="scripts whose pieces stay in the vocabulary, for a smaller model; none: all"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "EncoderSource":
@@ -183,7 +189,8 @@ class EncoderSource(Section):
         return self
 
     def __str__(self) -> str:
-        return self.package or self.model or (f"{self.hub}@{self.revision}" if self.hub else str(self.folder))
+        source = self.package or self.model or (f"{self.hub}@{self.revision}" if self.hub else str(self.folder))
+        return f"{source} ({', '.join(self.trim)})" if self.trim else source
 
 
 class Batch(Section):

