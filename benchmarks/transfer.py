@@ -39,8 +39,8 @@ from rich.console import Console
 from serving import StanceClassifier, Statement
 from serving.cli import run
 from serving.errors import StancewiseError
-from serving.names.mentions import find_mention
 from serving.labels import HEADS
+from serving.names.mentions import find_mention
 from serving.rows.read import read_rows
 from serving.tables import open_writer
 from training.config import DataSet
