@@ -1,4 +1,4 @@
-"""The page in the server: a few files of the package, sent as they are under a strict content-security policy."""
+"""The page in the server: a few files of the package, sent under a strict content-security policy."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -7,12 +7,13 @@ from importlib.resources import files
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from serving.article.output.page import SCRIPTS
+from serving.article.output.page import SCRIPTS, TABLES, tables
 from serving.server.settings import ServerSettings
 
 KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 _STATIC = files("serving.article") / "static"
 FILES = {file.name: file.read_bytes() for file in _STATIC.iterdir() if file.name.rpartition(".")[2] in KINDS}
+FILES[TABLES] = tables().encode()
 PAGE = "index.html"
 # No key: these are the same for everyone, and the page asks for it.
 PAGE_PATHS = frozenset("/" if name == PAGE else f"/static/{name}" for name in FILES)

@@ -12,10 +12,23 @@ from importlib.resources import files
 from serving.article.output.summary import summarise
 from serving.article.statements import Article
 
-# Of the view, here and in the server: each builds on those before it.
-SCRIPTS = ("parts.js", "details.js", "text.js", "matrix.js", "table.js", "view.js")
+# Of the view, here and in the server: each builds on those before it. TABLES is made of the files in static/words.
+TABLES = "tables.js"
+SCRIPTS = (TABLES, "words.js", "parts.js", "details.js", "text.js", "matrix.js", "table.js", "view.js")
 _START = """
-stancewise.view(document.getElementById("report"), JSON.parse(document.getElementById("data").textContent));
+{
+  const report = document.getElementById("report");
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const title = document.querySelector("h1");
+  const name = data.articles.length === 1 && data.articles[0].name;
+  let state;
+  document.querySelector("header").append(stancewise.languageChoice());
+  stancewise.follow(() => {
+    title.textContent = name || stancewise.words("report_title", { count: data.articles.length });
+    document.title = title.textContent;
+    state = stancewise.view(report, data, { state });
+  });
+}
 """
 # Characters that could end the data's element, begin a comment in it, or not be written as UTF-8.
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
@@ -56,13 +69,30 @@ def render(articles: Sequence[Article]) -> str:
         policy=_POLICY.format(script=_hash(script), style=_hash(style)),
         title=escape(name or ("Stances in a text" if len(articles) == 1 else f"Stances in {len(articles):,} texts")),
         style=style,
-        data=_UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(data, ensure_ascii=False)),
+        data=_embedded(data),
         script=script,
     )
 
 
+@cache
+def words() -> dict[str, dict[str, str | dict[str, str]]]:
+    """What page and report say, by the language's code: a table of static/words each, plurals by their form."""
+    folder = files("serving.article").joinpath("static", "words")
+    found = {file.name.removesuffix(".json"): file.read_text(encoding="utf-8") for file in folder.iterdir()}
+    return {code: json.loads(found[code]) for code in sorted(found)}
+
+
+def tables() -> str:
+    """The script that brings the words of every language."""
+    return f"globalThis.stancewise = {{ tables: {_embedded(words())} }};\n"
+
+
 def _script() -> str:
-    return "\n".join([*map(_static, SCRIPTS), _START])
+    return "\n".join([tables() if name == TABLES else _static(name) for name in SCRIPTS] + [_START])
+
+
+def _embedded(data: object) -> str:
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(data, ensure_ascii=False))
 
 
 @cache

@@ -6,17 +6,21 @@
 {
   const at = (id) => document.getElementById(id);
   const most = Number(document.body.dataset.characters);
-  const count = (number) => number.toLocaleString("en");
+  const { words, worded, make } = stancewise;
   let running = null; // AbortController of the request on its way
   let result = null; // the last reply
   let earlier = null; // the text that a file took the place of
   let ticking = null;
+  let model = null;
+  let said = null; // the message that stands there, as worded() takes it
+  let shown = null; // what is chosen in the view of the result
 
   // ---- Talking to the server
 
   class Refusal extends Error {
     constructor(status, body, retryAfter) {
-      super(body.error ?? `the server answered with ${status}`);
+      super(body.error ?? words("status", { status }));
+      this.inEnglish = Boolean(body.error);
       this.status = status;
       this.retryAfter = retryAfter;
     }
@@ -65,17 +69,19 @@
 
   async function showModel() {
     try {
-      const model = await (await ask("v1/model")).json();
-      at("model").textContent = describe(model);
+      model = await (await ask("v1/model")).json();
+      describeModel();
     } catch (problem) {
       if (problem.status === 401) askForKey();
       else if (problem.status === 503) setTimeout(showModel, 2000); // it is being loaded
     }
   }
 
-  function describe({ name, version, run_id: run, runtime }) {
-    const parts = [version ? `${name} version ${version}` : name, run && `run ${run.slice(0, 8)}`, runtime];
-    return parts.filter(Boolean).join(" · ");
+  function describeModel() {
+    const { name, version, run_id: run, runtime } = model;
+    const named = version ? words("model_version", { name, version }) : name;
+    const parts = [named, run && words("model_run", { run: run.slice(0, 8) }), runtime];
+    at("model").textContent = parts.filter(Boolean).join(" · ");
   }
 
   // ---- Labelling
@@ -84,8 +90,8 @@
     if (running) return;
     const text = wellFormed(at("text").value);
     const size = characters(text);
-    if (!text.trim()) return say("There is no text yet. Paste one, or open a file.", { problem: true, focus: "text" });
-    if (size > most) return say(tooLong(size), { problem: true, focus: "text" });
+    if (!text.trim()) return say("no_text", {}, { problem: true, focus: "text" });
+    if (size > most) return say("too_long", { count: size, most }, { problem: true, focus: "text" });
     running = new AbortController();
     begin();
     try {
@@ -100,9 +106,9 @@
   }
 
   function begin() {
-    say("Reading the text…", { stage: "reading" });
+    say("reading", {}, { stage: "reading" });
     at("working").hidden = false;
-    at("stage").textContent = "Reading the text…";
+    at("stage").textContent = words("reading");
     at("bar").removeAttribute("value");
     at("label").setAttribute("aria-disabled", "true");
     at("working").scrollIntoView({ block: "nearest" });
@@ -119,31 +125,37 @@
     if (done) [bar.max, bar.value] = [total, done];
     else bar.removeAttribute("value");
     if (stage === "reading") {
-      if (done) at("stage").textContent = `${Math.floor((100 * done) / total)} % of the text read`;
+      if (done) at("stage").textContent = words("read", { percent: Math.floor((100 * done) / total) });
       return;
     }
-    at("stage").textContent = `${count(done)} of ${count(total)} statements labelled`;
-    if (at("message").dataset.stage !== stage) say(`Labelling ${count(total)} statements…`, { stage });
+    at("stage").textContent = words("labelled_so_far", { done, count: total });
+    if (at("message").dataset.stage !== stage) say("labelling", { count: total }, { stage });
   }
 
   function showResult() {
-    const { article, pairs, model } = result;
-    const found = article.statements.length;
-    say(`${count(found)} statement${found === 1 ? "" : "s"} labelled.`, { stage: "done" });
-    at("result-title").textContent = article.name ?? "Result";
-    at("model").textContent = describe(model);
+    say("labelled", { count: result.article.statements.length }, { stage: "done" });
+    model = result.model;
+    describeModel();
     document.body.classList.add("answered");
     at("result").hidden = false;
     at("input").open = false;
-    stancewise.view(at("view"), { articles: [article], pairs }, { explain: explanationOf });
+    shown = null;
+    drawResult();
     at("result-title").focus();
+  }
+
+  function drawResult() {
+    const { article, pairs } = result;
+    at("result-title").textContent = article.name ?? words("result");
+    const options = { explain: explanationOf, state: shown };
+    shown = stancewise.view(at("view"), { articles: [article], pairs }, options);
   }
 
   async function explanationOf(statement) {
     try {
       return await (await ask("v1/explain", { ...asked(statement), head: "stance", label: statement.stance?.label })).json();
     } catch (problem) {
-      throw problem.status ? problem : new Error("the server does not answer");
+      throw problem.status ? problem : new Error(words("no_answer"));
     }
   }
 
@@ -161,9 +173,10 @@
 
   // ---- Messages
 
-  function say(text, { problem = false, focus = null, stage = "" } = {}) {
+  function say(key, values = {}, { problem = false, focus = null, stage = "" } = {}) {
     const message = at("message");
-    message.textContent = text;
+    said = [key, values];
+    message.replaceChildren(...worded(...said));
     message.classList.toggle("problem", problem);
     message.dataset.stage = stage;
     at("again").hidden = true;
@@ -176,17 +189,17 @@
   }
 
   function explainProblem(problem) {
-    const kept = "Your text is still here.";
     const { status, retryAfter } = problem;
-    if (problem.name === "AbortError") return say(`Cancelled. ${kept}`, { focus: "text" });
+    if (problem.name === "AbortError") return say("cancelled", {}, { focus: "text" });
     if (status === 401) return askForKey(true);
     if (status === 429) {
-      say(`The server has too much to do at the moment. ${kept}`, { problem: true });
+      say("busy", {}, { problem: true });
       return offerAgain(retryAfter ?? 5);
     }
-    if (status === 413 || status === 422) return say(`${sentence(problem.message)} ${kept}`, { problem: true, focus: "text" });
-    if (status) say(`${sentence(problem.message)} ${kept}`, { problem: true });
-    else say(`The server does not answer; perhaps it was stopped. ${kept}`, { problem: true });
+    const reason = problem.inEnglish ? make("bdi", { lang: "en" }, sentence(problem.message)) : problem.message;
+    if (status === 413 || status === 422) return say("refused", { reason }, { problem: true, focus: "text" });
+    if (status) say("refused", { reason }, { problem: true });
+    else say("gone", {}, { problem: true });
     return offerAgain(retryAfter ?? 0);
   }
 
@@ -196,15 +209,14 @@
     at("key-field").hidden = false;
     if (!wrong) return;
     const given = at("key").value.trim();
-    const first = given ? "The server does not know this API key." : "The server asks for an API key.";
-    say(`${first} Type it and press Label again. Your text is still here.`, { problem: true, focus: "key" });
+    say(given ? "key_unknown" : "key_missing", {}, { problem: true, focus: "key" });
   }
 
   function offerAgain(seconds) {
     let left = seconds;
     at("again").hidden = false;
     const show = () => {
-      at("countdown").textContent = left > 0 ? `best in ${count(left)} second${left === 1 ? "" : "s"}` : "";
+      at("countdown").textContent = left > 0 ? words("best_in", { count: left }) : "";
       if (left <= 0) clearInterval(ticking);
       left -= 1;
     };
@@ -220,14 +232,11 @@
   /** Code points, in which the server counts. */
   const characters = (text) => text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g) ?? []).length;
 
-  const tooLong = (size) =>
-    `The text has ${count(size)} characters, and this server takes ${count(most)} at once. Label it in parts.`;
-
   /** name -> other names; null: none given. */
   function targets() {
     const given = {};
     for (const line of at("targets").value.split("\n")) {
-      const [name, ...others] = line.split(/[:,]/).map((part) => part.trim());
+      const [name, ...others] = line.split(/[:,：，、،]/).map((part) => part.trim());
       if (name) given[name] = others.filter(Boolean);
     }
     return Object.keys(given).length ? given : null;
@@ -235,23 +244,21 @@
 
   function showSize() {
     const size = characters(at("text").value);
-    at("size").textContent = `${count(size)} of ${count(most)} characters`;
+    at("size").textContent = words("size", { count: size, most });
     at("size").classList.toggle("over", size > most);
   }
 
   async function open(file) {
     if (/\.html?$/i.test(file.name)) {
-      const way = "python -m serving article FILE --extract html";
-      return say(`${file.name} is a web page; its text must be taken out first, on the command line: ${way}`, { problem: true });
+      const command = "python -m serving article FILE --extract html";
+      return say("file_html", { name: file.name, command }, { problem: true });
     }
-    if (file.size > 4 * most) {
-      return say(`${file.name} is too large: this server takes ${count(most)} characters at once.`, { problem: true });
-    }
+    if (file.size > 4 * most) return say("file_large", { name: file.name, most }, { problem: true });
     const text = decoded(new Uint8Array(await file.arrayBuffer()));
-    if (text === null) return say(`${file.name} is not text in UTF-8. Save it as plain text in UTF-8.`, { problem: true });
+    if (text === null) return say("file_bytes", { name: file.name }, { problem: true });
     const before = { text: at("text").value, name: at("file-name").textContent };
     put(text, file.name);
-    say(`${file.name} opened.`);
+    say("file_opened", { name: file.name });
     earlier = before.text.trim() ? before : null;
     at("back").hidden = earlier === null;
     return at("text").focus();
@@ -272,6 +279,21 @@
     } catch {
       return null;
     }
+  }
+
+  // ---- The language of the page
+
+  function translate() {
+    for (const element of document.querySelectorAll("[data-words]")) element.textContent = words(element.dataset.words);
+    for (const element of document.querySelectorAll("[data-words-name]")) {
+      element.setAttribute("aria-label", words(element.dataset.wordsName));
+    }
+    const example = make("code", { dir: "auto" }, words("targets_example"));
+    at("targets-hint").replaceChildren(...worded("targets_hint", { example }));
+    showSize();
+    if (said) at("message").replaceChildren(...worded(...said));
+    if (model) describeModel();
+    if (result) drawResult();
   }
 
   // ---- Wiring
@@ -315,6 +337,7 @@
   });
   at("json").onclick = () => save.json(result);
   at("csv").onclick = () => save.csv(result);
-  showSize();
+  document.querySelector("header").append(stancewise.languageChoice());
+  stancewise.follow(translate);
   showModel();
 }

@@ -5,14 +5,7 @@
 Object.assign(
   stancewise,
   (() => {
-    const { KINDS, make, named, badge, fixed, sureOf, unitsOf } = stancewise;
-    const QUOTED = {
-      direct: "direct quotation",
-      mixed: "partly quoted",
-      indirect: "reported",
-      turn: "turn in a transcript",
-      author: "the author’s own words",
-    };
+    const { make, words, worded, fixed, named, wordOf, badge, sureOf, unitsOf } = stancewise;
     const LIGHT = 0.1; // of the weightiest word's effect: below it a word is not shown to carry anything
     const MENTIONS = { holder: "speaker_mention", cue: "cue", target: "target_mention" };
 
@@ -100,39 +93,38 @@ Object.assign(
       return pieces[low];
     }
 
-    function card({ statement, kind, asked }) {
+    function card({ statement, kind, lang, asked }) {
       const { speaker, target, cue, stance, sentiment, explanation, sentence } = statement;
-      const who = make("p", { className: "who" });
-      who.append(
-        make("b", { className: "holder" }, named(speaker)),
-        " on ",
-        make("b", { className: "target" }, named(target)),
-      );
+      const names = {
+        holder: make("b", { className: "holder" }, named(speaker, lang)),
+        target: make("b", { className: "target" }, named(target, lang)),
+      };
+      const who = make("p", { className: "who" }, ...worded("holder_on_target", names));
       const how = make("p", { className: "how" });
-      if (cue) how.append("Cue: ", make("bdi", { className: "cue" }, cue.text), " · ");
-      how.append(QUOTED[statement.kind]);
+      if (cue) how.append(...worded("cue_is", { cue: make("bdi", { className: "cue", lang }, cue.text) }), " · ");
+      how.append(words(`kind_${statement.kind}`));
       return make(
         "div",
         { className: `card ${kind}` },
-        make("p", { className: "what" }, badge(kind), make("strong", {}, KINDS[kind].word), doubt(statement), belief(statement)),
+        make("p", { className: "what" }, badge(kind), make("strong", {}, wordOf(kind)), doubt(statement), belief(statement)),
         who,
         how,
-        make("div", { className: "heads" }, bars("Stance", stance), bars("Sentiment", sentiment)),
-        explanation ? reasons(explanation, sentence.text) : null,
-        !explanation && asked ? make("p", { className: "how" }, asked) : null,
+        make("div", { className: "heads" }, bars("stance", stance), bars("sentiment", sentiment)),
+        explanation ? reasons(explanation, sentence.text, lang) : null,
+        !explanation && asked ? make("p", { className: "how", dir: "auto" }, asked) : null,
       );
     }
 
     function doubt({ stance, sentiment, language, foreign }) {
-      if (foreign) return make("span", { className: "doubt" }, `in ${language}, which the model does not read`);
+      if (foreign) return make("span", { className: "doubt" }, words("foreign", { language }));
       const unsure = [stance?.abstained ? "stance" : null, sentiment?.abstained ? "sentiment" : null].filter(Boolean);
-      return unsure.length
-        ? make("span", { className: "doubt" }, `too unsure of the ${unsure.join(" and the ")}`)
-        : null;
+      if (!unsure.length) return null;
+      return make("span", { className: "doubt" }, words(`unsure_${unsure.length > 1 ? "both" : unsure[0]}`));
     }
 
     function belief(statement) {
-      return statement.sureness == null ? null : make("span", { className: "doubt" }, `${sureOf(statement)} sure`);
+      if (statement.sureness == null) return null;
+      return make("span", { className: "doubt" }, words("sure", { probability: sureOf(statement) }));
     }
 
     /** A head's probabilities, the likeliest label in bold. */
@@ -145,21 +137,21 @@ Object.assign(
         return make(
           "div",
           { className: best },
-          make("span", {}, label),
+          make("span", {}, words(label)),
           " ",
           make("span", {}, fixed(probability)),
           bar,
           " ",
         );
       });
-      return make("div", { className: "head" }, make("p", { className: "name" }, name, " "), ...lines);
+      return make("div", { className: "head" }, make("p", { className: "name" }, words(name), " "), ...lines);
     }
 
     /** The words the model read, those that weigh underlined: solid where they speak for the label, dotted against. */
-    function reasons(explanation, text) {
+    function reasons(explanation, text, lang) {
       const unit = unitsOf(text);
       const most = mostOf(explanation.words);
-      const line = make("p", { className: "reasons", dir: "auto" });
+      const line = make("p", { className: "reasons", dir: "auto", lang });
       let at = 0;
       for (const { start, end, effect } of explanation.words) {
         const weight = Math.abs(effect) / most;
@@ -176,14 +168,14 @@ Object.assign(
     const mostOf = (words) => Math.max(...words.map((word) => Math.abs(word.effect)), 1e-9);
 
     /** The weightiest words and the sum check, in words. */
-    function carried({ head, label, words, total, whole }) {
-      const light = LIGHT * mostOf(words);
-      const best = words.filter((word) => word.effect > light).sort((one, other) => other.effect - one.effect);
-      const some = best.slice(0, 3).map((word) => `${word.text} +${fixed(word.effect)}`);
-      const why = some.length ? `${label} is carried by ${some.join(", ")}` : `No word speaks for ${label}`;
-      const share = Math.abs(whole) > 1e-6 ? ` (sum check ${fixed(total / whole)})` : "";
-      const sum = `the words add up to ${fixed(total)}; without all of them they fall by ${fixed(whole)}${share}`;
-      return `${head[0].toUpperCase()}${head.slice(1)} ${why}. In log-odds, ${sum}.`;
+    function carried({ head, label, words: weighed, total, whole }) {
+      const light = LIGHT * mostOf(weighed);
+      const best = weighed.filter((word) => word.effect > light).sort((one, other) => other.effect - one.effect);
+      const some = best.slice(0, 3).map(({ text, effect }) => words("effect", { word: text, effect: `+${fixed(effect)}` }));
+      const said = { head: words(head), label: words(label), words: some.join(words("comma")) };
+      const why = words(some.length ? "carried" : "carried_by_none", said);
+      const sum = { total: fixed(total), whole: fixed(whole), share: fixed(total / whole) };
+      return `${why} ${words(Math.abs(whole) > 1e-6 ? "sum_checked" : "sum", sum)}`;
     }
 
     return { detailsBox, carried };

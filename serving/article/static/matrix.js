@@ -3,7 +3,7 @@
 // Holders by targets with counts per stance, over all articles; a press filters.
 
 stancewise.matrix = (() => {
-  const { KINDS, AUTHOR, make, named, count, fixed, tally, frequent } = stancewise;
+  const { KINDS, make, words, count, fixed, named, authorOr, wordOf, tally, frequent } = stancewise;
   const SHOWN = { holder: 25, target: 12 }; // at first, and more by request: thousands of cells would freeze the page
   const WIDE = 7; // targets whose names fit beside each other
 
@@ -13,8 +13,8 @@ stancewise.matrix = (() => {
     const means = new Map(
       pairs.map((pair) => [keyOf(pair.speaker?.toLowerCase() ?? "", pair.target.toLowerCase()), pair]),
     );
-    const title = make("h2", { id: `${id}-matrix` }, "Who stands where");
-    const hint = make("p", { className: "hint" }, "Holders down, targets across. Press a cell or a name to filter.");
+    const title = make("h2", { id: `${id}-matrix` }, words("matrix"));
+    const hint = make("p", { className: "hint" }, words("matrix_hint"));
     const box = make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-labelledby": title.id });
     const more = make("p", { className: "more" });
     const element = make("section", { className: "matrix" }, title, hint, box, more);
@@ -52,10 +52,10 @@ stancewise.matrix = (() => {
       return parted.slice(0, shown[field]);
     }
 
-    function header(field, { key, name }) {
+    function header(field, { key, name, lang }) {
       const pressed = state[field] === key;
-      const text = name ?? AUTHOR;
-      const button = make("button", { type: "button", "aria-pressed": pressed, title: text }, named(name));
+      const title = authorOr(name);
+      const button = make("button", { type: "button", "aria-pressed": pressed, title }, named(name, lang));
       button.dataset.place = `${field} ${names[field].findIndex((one) => one.key === key)}`;
       button.onclick = () => change({ [field]: pressed ? null : key });
       return make("th", { scope: field === "holder" ? "row" : "col" }, button);
@@ -71,7 +71,7 @@ stancewise.matrix = (() => {
       button.className = other ? "cell other" : "cell";
       button.dataset.place = `${names.holder.indexOf(holder)} ${names.target.indexOf(target)}`;
       const chips = counts.map(([kind, many]) =>
-        make("span", { className: kind }, `${KINDS[kind].symbol}${count(many)}`),
+        make("span", { className: kind, dir: "ltr" }, `${KINDS[kind].symbol}${count(many)}`),
       );
       button.append(...chips);
       button.style.setProperty("--shares", sharesOf(counts, found.length));
@@ -81,7 +81,7 @@ stancewise.matrix = (() => {
     }
 
     function moreOf(field) {
-      const label = `More ${field}s (${count(shown[field])} of ${count(names[field].length)} shown)`;
+      const label = words(`more_${field}s`, { shown: shown[field], count: names[field].length });
       const button = make("button", { type: "button" }, label);
       button.dataset.place = `more ${field}`;
       button.onclick = () => {
@@ -106,16 +106,18 @@ stancewise.matrix = (() => {
   }
 
   function labelOf(holder, target, counts, pair) {
-    const words = counts.map(([kind, many]) => `${count(many)} ${KINDS[kind].word}`).join(", ");
-    const mean = pair?.stance ? `; on the whole ${pair.stance}, mean probability ${fixed(pair.probability)}` : "";
-    return `${holder.name ?? AUTHOR} on ${target.name}: ${words}${mean}`;
+    const each = counts.map(([kind, many]) => words("counted", { count: many, label: wordOf(kind) }));
+    const said = { holder: authorOr(holder.name), target: target.name, counts: each.join(words("comma")) };
+    if (!pair?.stance) return words("cell", said);
+    return words("cell_mean", { ...said, stance: words(pair.stance), probability: fixed(pair.probability) });
   }
 
   /** Stops of a gradient: every kind takes its share of the cell. */
   function sharesOf(counts, all) {
     let at = 0;
     const stops = counts.map(([kind, many]) => `var(--${kind}-tint) ${at}% ${(at += (100 * many) / all)}%`);
-    return `linear-gradient(to right, ${stops.join(", ")})`;
+    const end = document.documentElement.dir === "rtl" ? "left" : "right";
+    return `linear-gradient(to ${end}, ${stops.join(", ")})`;
   }
 
   return matrix;

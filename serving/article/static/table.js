@@ -3,19 +3,19 @@
 // The statements as a table; a row leads to its place in the text.
 
 stancewise.statementTable = (() => {
-  const { KINDS, make, named, badge, count, fixed, sureOf, nameOf } = stancewise;
+  const { make, words, fixed, named, wordOf, badge, sureOf, nameOf } = stancewise;
   const PAGE = 100; // rows shown at first, and more by request
 
   function statementTable({ articles, rows, id }, jump) {
     const several = articles.length > 1;
-    const title = make("h2", { id: `${id}-table` }, "Statements");
-    const columns = [...(several ? ["Article"] : []), "Holder", "Target", "Cue", "Stance", "Sentiment", "Evidence"];
-    const head = make("tr", {}, ...columns.map((name) => make("th", { scope: "col" }, name)));
+    const title = make("h2", { id: `${id}-table` }, words("statements"));
+    const columns = [...(several ? ["article"] : []), "holder", "target", "cue", "stance", "sentiment", "evidence"];
+    const head = make("tr", {}, ...columns.map((key) => make("th", { scope: "col" }, words(key))));
     const body = make("tbody", { role: "rowgroup" });
     // On a narrow screen the rows are laid out as cards, which would cost a table its roles: they are given in words.
     const table = make("table", { role: "table", "aria-labelledby": title.id }, make("thead", {}, head), body);
     const box = make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-labelledby": title.id }, table);
-    const none = make("p", { className: "hint" }, "No statement fits the filters.");
+    const none = make("p", { className: "hint" }, words("none_fits"));
     const more = make("button", { type: "button" });
     const element = make(
       "section",
@@ -55,22 +55,22 @@ stancewise.statementTable = (() => {
       const focused = document.activeElement === more;
       body.append(lines);
       more.hidden = body.rows.length >= listed.length;
-      more.textContent = `More statements (${count(body.rows.length)} of ${count(listed.length)} listed)`;
+      more.textContent = words("more_statements", { shown: body.rows.length, count: listed.length });
       if (focused && opening && more.hidden) first.querySelector("button").focus();
     }
 
-    function lineOf({ statement, kind, article }) {
+    function lineOf({ statement, kind, article, lang }) {
       const { speaker, target, cue, sentence } = statement;
       const cells = [
-        make("td", { className: "name", role: "cell" }, named(speaker)),
-        make("td", { className: "name", role: "cell" }, named(target)),
-        make("td", { className: "cue", role: "cell" }, cue ? make("bdi", {}, cue.text) : "–"),
-        make("td", { className: "answer", role: "cell" }, badge(kind), ...stanceOf(statement, KINDS[kind].word)),
+        make("td", { className: "name", role: "cell" }, named(speaker, lang)),
+        make("td", { className: "name", role: "cell", "data-on": words("on") }, named(target, lang)),
+        make("td", { className: "cue", role: "cell" }, cue ? make("bdi", { lang }, cue.text) : "–"),
+        make("td", { className: "answer", role: "cell" }, badge(kind), ...stanceOf(statement, wordOf(kind))),
         make("td", { className: "answer", role: "cell" }, ...answer(statement.sentiment)),
         make(
           "td",
           { className: "evidence", role: "cell" },
-          make("button", { type: "button", dir: "auto" }, sentence.text),
+          make("button", { type: "button", dir: "auto", lang }, sentence.text),
         ),
       ];
       if (several)
@@ -87,8 +87,8 @@ stancewise.statementTable = (() => {
     /** A head's word and probability; a question mark where it is too unsure. */
     function answer(head) {
       if (!head) return ["–"];
-      const label = head.abstained ? `? ${head.label}` : head.label;
-      return [label, " ", make("span", { className: "number" }, fixed(head.probabilities[head.label]))];
+      const word = words(head.label);
+      return [head.abstained ? `? ${word}` : word, " ", make("span", { className: "number" }, fixed(head.probabilities[head.label]))];
     }
     return { element, update };
   }

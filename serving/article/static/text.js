@@ -3,11 +3,11 @@
 // The text of an article with its statements marked; every statement has a chip that takes the keyboard's focus.
 
 stancewise.textPanel = (() => {
-  const { KINDS, AUTHOR, make, sureOf, unitsOf, detailsBox, carried } = stancewise;
+  const { KINDS, make, words, langOf, authorOr, wordOf, sureOf, unitsOf, detailsBox, carried } = stancewise;
   const LONG = 50_000; // characters from which on only the paragraphs in sight are laid out
 
   function textPanel({ articles, rows, state, options, id, announce }) {
-    const title = make("h2", { id: `${id}-text` }, "Text");
+    const title = make("h2", { id: `${id}-text` }, words("text"));
     const notes = make("div", { className: "notes" });
     const body = make("div", { className: "text", role: "region", "aria-labelledby": title.id });
     const element = make("section", { className: "reading" }, title, notes, body);
@@ -31,12 +31,12 @@ stancewise.textPanel = (() => {
       const { text, notes: given, language, foreign } = articles[state.article];
       const found = rows.filter((row) => row.article === state.article);
       drawn = { article: state.article, ...marked(text, found) };
-      // Where it is unknown, "" keeps a screen reader from taking it for that of the page.
-      body.lang = language === "unknown" ? "" : language;
+      body.lang = langOf(language);
       body.className = text.length > LONG ? "text long" : "text";
       body.replaceChildren(drawn.fragment);
-      const none = found.length || foreign ? [] : ["No positions were found in this text."];
-      notes.replaceChildren(...[...none, ...given].map((note) => make("p", { dir: "auto" }, note)));
+      const none = found.length || foreign ? [] : [make("p", {}, words("no_positions"))];
+      // Notes come from the reader of articles, which speaks English.
+      notes.replaceChildren(...none, ...given.map((note) => make("p", { dir: "auto", lang: "en" }, note)));
     }
 
     function rowsAt(spot) {
@@ -57,17 +57,17 @@ stancewise.textPanel = (() => {
     }
 
     function ask(row, chip) {
-      const answered = (asked, words) => {
+      const answered = (asked, said) => {
         row.asked = asked;
-        announce(words);
+        announce(said);
         if (details.beside(chip)) show(chip);
       };
-      answered("…", "Asking which words carried it");
+      answered("…", words("asking"));
       options.explain(row.statement, articles[row.article]).then(
         (explanation) => {
           row.statement.explanation = explanation;
           if (explanation) answered("", carried(explanation));
-          else answered("The model was not trained for stances: there is none to explain.", "Nothing to explain");
+          else answered(words("no_explanation"), words("nothing_to_explain"));
         },
         (error) => answered(error.message, error.message),
       );
@@ -96,7 +96,7 @@ stancewise.textPanel = (() => {
     const result = { fragment: new DocumentFragment(), marks: [], chips: new Map(), rows: new Map(), unit, pieces: [] };
     const cuts = cutsOf(text, found, unit);
     const active = new Set();
-    let paragraph = make("p");
+    let paragraph = make("p", { dir: "auto" });
     let from = 0;
     for (const place of [...cuts.keys()].sort((one, other) => one - other)) {
       if (place > from) paragraph.append(piece(text.slice(from, place), from, [...active], result));
@@ -106,7 +106,7 @@ stancewise.textPanel = (() => {
       for (const row of opened) active.add(row);
       if (last) {
         result.fragment.append(paragraph);
-        paragraph = make("p");
+        paragraph = make("p", { dir: "auto" });
       }
       from = place;
     }
@@ -135,8 +135,8 @@ stancewise.textPanel = (() => {
     return cuts;
   }
 
-  function piece(words, place, active, { marks, rows, pieces }) {
-    const node = document.createTextNode(words);
+  function piece(part, place, active, { marks, rows, pieces }) {
+    const node = document.createTextNode(part);
     pieces.push([place, node]);
     if (!active.length) return node;
     const mark = make("mark", {}, node);
@@ -147,10 +147,11 @@ stancewise.textPanel = (() => {
 
   function chipOf(row, { chips, rows }) {
     const { speaker, target, stance } = row.statement;
-    const { symbol, word } = KINDS[row.kind];
+    const { symbol } = KINDS[row.kind];
+    const word = wordOf(row.kind);
     const sure = stance ? sureOf(row.statement) : "";
-    const answer = row.kind === "abstained" ? `${word} (${stance.label} ${sure})` : `${word} ${sure}`.trim();
-    const label = `${answer}: ${speaker ?? AUTHOR} on ${target}`;
+    const answer = row.kind === "abstained" ? `${word} (${words(stance.label)} ${sure})` : `${word} ${sure}`.trim();
+    const label = words("chip", { answer, holder: authorOr(speaker), target });
     const chip = make("button", { type: "button", className: `chip badge ${row.kind}`, "aria-label": label }, symbol);
     chips.set(row, chip);
     rows.set(chip, [row]);

@@ -5,18 +5,21 @@
 //
 // articles and pairs are the JSON of serving/article/statements.py and summary.py. options.explain(statement, article),
 // if given, promises the explanation of a statement that has none; it is asked for when a chip is pressed. Every text
-// enters the page as a text node.
+// enters the page as a text node. What view() returns is what is chosen in it: as options.state it makes the view of
+// another language show the same.
 
 stancewise.view = (() => {
-  const { KINDS, AUTHOR, rowOf, tally, frequent, make, badge, count, nameOf } = stancewise;
+  const { rowOf, tally, frequent, make, words, count, wordOf, authorOr, badge, nameOf } = stancewise;
   let views = 0;
 
   function view(container, { articles, pairs }, options = {}) {
-    const rows = articles.flatMap((article, number) => article.statements.map((one) => rowOf(one, number)));
-    const state = { article: 0, holder: null, target: null, off: new Set() };
+    const rows = articles.flatMap(({ statements, language }, number) =>
+      statements.map((one) => rowOf(one, number, language)),
+    );
+    const state = options.state ?? { article: 0, holder: null, target: null, off: new Set() };
     const status = make("p", { className: "status", role: "status" });
     const spoken = make("p", { className: "hidden", role: "status" });
-    const announce = (words) => (spoken.textContent = words);
+    const announce = (said) => (spoken.textContent = said);
     const shared = {
       articles,
       pairs,
@@ -35,15 +38,16 @@ stancewise.view = (() => {
     let last = null;
     container.replaceChildren(make("div", { className: "stancewise" }, ...parts.map((part) => part.element), spoken));
     change({});
+    return state;
 
     function change(changes) {
       Object.assign(state, changes);
       const shown = rows.filter((row) => fits(row, state));
       for (const part of parts) part.update(shown);
       const here = shown.filter((row) => row.article === state.article).length;
-      const some = shown.length < rows.length ? `${count(shown.length)} of ` : "";
-      const many = `${count(rows.length)} statement${rows.length === 1 ? "" : "s"}`;
-      status.textContent = `${some}${many}${articles.length > 1 ? `, ${count(here)} in this text` : ""}`;
+      const key = shown.length < rows.length ? "statements_some" : "statements_all";
+      const statements = words(key, { shown: shown.length, count: rows.length });
+      status.textContent = articles.length > 1 ? words("in_this_text", { statements, number: here }) : statements;
     }
 
     /** Leads through the statements that fit the filters, one press after the other. */
@@ -66,26 +70,26 @@ stancewise.view = (() => {
   /** Choices of article, holder, target and stances, and how many statements fit them. */
   function filters({ articles, rows, state, status, change, next }) {
     const article = choice(
-      "Article",
+      words("article"),
       articles.map((one, place) => [nameOf(one, place), one.statements.length]),
     );
     article.select.onchange = () => change({ article: Number(article.select.value) });
     const names = ["holder", "target"].map((field) => {
       const found = frequent(rows, field);
-      const lines = found.map(({ name, many }) => [name ?? AUTHOR, many]);
-      const one = choice(field === "holder" ? "Holder" : "Target", lines, `All ${field}s`);
+      const lines = found.map(({ name, many }) => [authorOr(name), many]);
+      const one = choice(words(field), lines, words(`all_${field}s`));
       one.select.onchange = () => change({ [field]: found[one.select.value]?.key ?? null });
       return { ...one, show: () => (one.select.value = found.findIndex(({ key }) => key === state[field])) };
     });
     const kinds = tally(rows).map(([kind]) => kindBox(kind, state, change));
-    const legend = make("legend", { className: "hidden" }, "Stances");
-    const clear = make("button", { type: "button" }, "Clear filters");
+    const legend = make("legend", { className: "hidden" }, words("stances"));
+    const clear = make("button", { type: "button" }, words("clear_filters"));
     clear.onclick = () => change({ holder: null, target: null, off: new Set() });
-    const onward = make("button", { type: "button", onclick: next }, "Next in text");
+    const onward = make("button", { type: "button", onclick: next }, words("next_in_text"));
     const some = rows.length > 0;
     const element = make(
       "div",
-      { className: "filters", role: "group", "aria-label": "Filters" },
+      { className: "filters", role: "group", "aria-label": words("filters") },
       articles.length > 1 ? article.label : null,
       ...(some ? names.map((one) => one.label) : []),
       some ? make("fieldset", {}, legend, ...kinds.map((one) => one.label)) : null,
@@ -130,7 +134,7 @@ stancewise.view = (() => {
       box.checked = !state.off.has(kind);
       many.textContent = count(counts.get(kind) ?? 0);
     }
-    return { show, label: make("label", { className: kind }, box, badge(kind), KINDS[kind].word, " ", many) };
+    return { show, label: make("label", { className: kind }, box, badge(kind), wordOf(kind), " ", many) };
   }
 
   return view;

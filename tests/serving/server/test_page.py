@@ -168,6 +168,8 @@ def test_a_statement_is_explained_on_demand(server, visit):
 def test_the_keyboard_is_enough(server, visit):
     page = visit(server)
     page.keyboard.press("Tab")
+    assert page.get_by_role("combobox", name="Language").evaluate("one => one === document.activeElement")
+    page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "text"
     page.keyboard.insert_text(REPORT)
     page.keyboard.press("Control+Enter")
@@ -320,10 +322,11 @@ def test_the_key_is_asked_for_and_kept_nowhere(champion, visit, tmp_path):
         assert "squirrel" not in stored
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(server, visit, scheme):
-    page = visit(server, color_scheme=scheme)
-    expect(page.locator("#model")).to_contain_text("run")
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "en"), ("light", "ar"), ("dark", "zh")])
+def test_axe_finds_nothing_serious(server, visit, scheme, locale):
+    page = visit(server, color_scheme=scheme, locale=locale)
+    expect(page.locator("#model")).to_contain_text(server.ask("/v1/model").json["run_id"][:8])
+    assert page.evaluate("document.documentElement.lang") == locale
     checked = {"start": Axe().run(page)}
     page.click("#label")
     message(page)
@@ -336,9 +339,60 @@ def test_axe_finds_nothing_serious(server, visit, scheme):
         assert not grave, (state, [(one["id"], [node["html"] for node in one["nodes"]]) for one in grave])
 
 
-def test_on_a_phone_nothing_sticks_out(server, visit):
-    page = visit(server, viewport={"width": 390, "height": 844})
+@pytest.mark.parametrize("locale", ["en", "ar"])
+def test_on_a_phone_nothing_sticks_out(server, visit, locale):
+    page = visit(server, viewport={"width": 390, "height": 844}, locale=locale)
     width = "document.documentElement.scrollWidth"
     assert page.evaluate(width) <= 390
     label(page, REPORT).wait_for_selector("#result:not([hidden])")
     assert page.evaluate(width) <= 390
+
+
+def test_the_page_speaks_the_language_of_the_browser(server, visit):
+    page = visit(server, locale="ar-EG")
+    assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == ["ar", "rtl"]
+    assert page.inner_text("label[for=text]") == "النص"
+    label(page, "")
+    assert message(page) == "لا يوجد نص بعد. الصق نصًا أو افتح ملفًا."
+    label(page, "?!")
+    page.locator("#message bdi[lang=en]").wait_for()
+    assert message(page).endswith("ما زال نصك هنا."), "the server's reason is in English, the rest is not"
+    statements = result_of(label(page, REPORT))["article"]["statements"]
+    shown = {"support": "تأييد", "criticism": "انتقاد", "neutrality": "حياد"}
+    labels = page.locator(".chip").evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))")
+    assert len(labels) == len(statements)
+    assert all(any(word in one for word in shown.values()) for one in labels)
+    assert not any(word in one for word in shown for one in labels)
+
+
+def test_the_language_that_was_chosen_is_remembered_and_the_text_stays(server, visit):
+    page = visit(server, locale="fr-CA")
+    assert page.evaluate("document.documentElement.lang") == "fr"
+    result_of(label(page, REPORT))
+    choice = page.locator("header select")
+    choice.focus()
+    choice.select_option(label="Español")
+    assert page.evaluate("document.documentElement.lang") == "es"
+    assert page.inner_text("#view .matrix h2") == "Quién está dónde"
+    assert page.inner_text("#json") == "Descargar JSON"
+    assert page.input_value("#text") == REPORT
+    page.reload()
+    assert page.evaluate("document.documentElement.lang") == "es"
+    assert page.locator("header select").input_value() == "es"
+    assert page.inner_text("#label span") == "Analizar"
+
+
+def test_a_browser_that_keeps_nothing_still_shows_another_language(server, visit):
+    page = visit(server)
+    page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('refused') } })")
+    page.reload()
+    page.locator("header select").select_option(label="中文")
+    assert page.inner_text("#label span") == "标注"
+
+
+def test_names_may_be_parted_by_the_marks_of_other_scripts(server, visit):
+    page = visit(server, locale="zh-CN")
+    page.fill("#targets", "bus：night bus，the bus")
+    with page.expect_request("**/v1/article") as asked:
+        label(page, REPORT)
+    assert asked.value.post_data_json["targets"] == {"bus": ["night bus", "the bus"]}

@@ -45,6 +45,11 @@ def ferry() -> Article:
     return draft.says(None, FERRIES, best, "support", mentions=(None, "The night ferry"), kind="author").article()
 
 
+def arabic() -> Article:
+    draft = Draft("قالت آدا إن العبارة ممتازة.\n\nAda left.")
+    return draft.says("آدا", "العبارة", "قالت آدا إن العبارة ممتازة.", "support", cue="قالت").article()
+
+
 def council() -> Article:
     draft = Draft("Nobody on the council trusts Lowtide Lines.\n", "Council")
     return draft.says("The Council", LINES, "Nobody on the council trusts Lowtide Lines.", "criticism").article()
@@ -375,13 +380,18 @@ def test_the_data_in_the_page_are_the_articles_and_their_pairs(show):
     assert data["pairs"] == json.loads(json.dumps([pair.model_dump() for pair in summarise(articles)]))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1360, 390])
-def test_axe_finds_no_serious_violation(show, scheme, width):
-    page = show(ferry(), council(), color_scheme=scheme, width=width)
+@pytest.mark.parametrize(
+    ("width", "scheme", "locale"),
+    [
+        *((width, scheme, "en") for width in (1360, 390) for scheme in ("light", "dark")),
+        *((1360, "light", "ar"), (390, "dark", "zh")),
+    ],
+)
+def test_axe_finds_no_serious_violation(show, width, scheme, locale):
+    page = show(ferry(), council(), color_scheme=scheme, width=width, locale=locale)
     found = violations(page)
-    cell(page, ADA, LINES).click()
-    chip(page, f"criticism 0.90: {ADA}").focus()
+    page.locator(".cell:has(.criticism)").first.click()
+    page.locator(".chip.criticism:visible").first.focus()
     assert details(page).is_visible()
     assert not found + violations(page)
 
@@ -410,12 +420,108 @@ def test_in_print_and_in_forced_colours_the_stances_can_still_be_read(show):
 
 
 def test_a_text_from_right_to_left_begins_at_the_right(show):
-    text = "قالت آدا إن العبارة ممتازة.\n\nAda left."
-    page = show(Draft(text).says("آدا", "العبارة", "قالت آدا إن العبارة ممتازة.", "support", cue="قالت").article())
+    page = show(arabic())
     right, edge = page.locator("mark").evaluate(
         "one => [one.getBoundingClientRect().right, one.parentElement.getBoundingClientRect().right]"
     )
     assert edge - right < 10
+
+
+def choose(page, name):
+    page.locator("header select").select_option(label=name)
+
+
+def test_the_report_speaks_the_language_of_the_browser(show):
+    page = show(ferry(), council(), locale="ru-RU")
+    assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == ["ru", "ltr"]
+    assert page.title() == page.locator("h1").inner_text() == "Позиции в 2 текстах"
+    assert page.get_by_role("status").first.inner_text() == "7 высказываний, в этом тексте: 6"
+    heads = page.locator(".statements th").all_inner_texts()
+    assert heads == ["Статья", "Кто", "О ком или о чём", "Маркер", "Позиция", "Тональность", "Цитата"]
+    assert {row[4] for row in table(page)} >= {"+поддержка 0,97", "−критика 0,90", "○нейтралитет 0,90", "?неясно 0,41"}
+    chip(page, f"поддержка 0,97. {ADA} о: {FERRIES}").focus()
+    assert "пересказ" in details(page).inner_text()
+    page = show(ferry(), locale="sw-KE")
+    assert page.evaluate("document.documentElement.lang") == "en", "there is no table for Swahili"
+
+
+def test_another_language_can_be_chosen_and_the_filters_stay(show):
+    page = show(ferry())
+    page.get_by_role("combobox", name="Holder").select_option(label=f"{ADA} (2)")
+    page.get_by_role("checkbox", name="criticism").uncheck()
+    before = table(page)
+    page.get_by_role("combobox", name="Language").focus()
+    choose(page, "Deutsch")
+    assert page.evaluate("document.documentElement.lang") == "de"
+    assert page.locator("header select").evaluate("one => one === document.activeElement")
+    assert page.locator(".stancewise .status").inner_text() == "1 von 6 Aussagen"
+    assert [row[:3] for row in table(page)] == [row[:3] for row in before]
+    assert table(page)[0][3:5] == ["+Unterstützung 0,97", "positiv 0,90"]
+    assert page.locator(".notes p").get_attribute("lang") == "en", "notes come from the reader of articles"
+    choose(page, "English")
+    assert table(page) == before
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(1, "عبارة واحدة"), (2, "عبارتان"), (3, "3 عبارات"), (11, "11 عبارة"), (100, "100 عبارة")]
+)
+def test_plurals_are_those_of_the_language(show, number, shown):
+    draft = Draft("Ada likes it. " * number)
+    for place in range(number):
+        draft.says("Ada", "it", "Ada likes it.", "support", after=14 * place)
+    page = show(draft.article(), locale="ar")
+    assert page.locator(".status").inner_text() == shown
+
+
+def test_in_arabic_the_report_runs_from_right_to_left(show):
+    page = show(ferry(), locale="ar")
+    assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == ["ar", "rtl"]
+    assert {row[3] for row in table(page)} >= {"+تأييد 0.97", "−انتقاد 0.90", "○حياد 0.90", "?غير مؤكد 0.41"}
+    table_edges = page.locator(".matrix table").evaluate("one => one.getBoundingClientRect().right")
+    holder = page.locator(".matrix tbody th").first.evaluate("one => one.getBoundingClientRect().right")
+    assert table_edges - holder < 10, "the holders stand at the right"
+    left, edge = page.locator(".text").evaluate(
+        """one => {
+          const range = new Range();
+          range.selectNodeContents([...one.querySelectorAll("p")].find((line) => line.textContent.trim()));
+          return [range.getBoundingClientRect().left, one.getBoundingClientRect().left];
+        }"""
+    )
+    assert left - edge < 10, "English words begin at the left all the same"
+    label = page.locator(".cell").first.get_attribute("aria-label")
+    assert f"\u2068{FERRIES}\u2069" in label, "a name of the other direction keeps it to itself"
+
+
+def test_texts_and_names_say_which_language_they_are_in_and_find_their_direction(show):
+    made = arabic().model_copy(update={"language": "ar"})
+    page = show(made)
+    assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == ["en", "ltr"]
+    assert page.locator(".text").get_attribute("lang") == "ar"
+    lines = page.locator(".text p")
+    assert lines.evaluate_all("all => all.map((one) => one.getAttribute('dir'))") == ["auto"] * lines.count()
+    assert lines.evaluate_all("all => all.map((one) => getComputedStyle(one).direction)") == ["rtl", "ltr"]
+    names = page.locator(".statements td bdi, .matrix th bdi")
+    assert names.evaluate_all("all => all.map((one) => one.lang)") == ["ar"] * 5
+    assert names.first.evaluate("one => getComputedStyle(one).direction") == "rtl"
+    evidence = page.locator(".evidence button")
+    assert (evidence.get_attribute("lang"), evidence.get_attribute("dir")) == ("ar", "auto")
+
+
+def test_every_language_shows_a_report_without_a_word_missing(show):
+    page = show(ferry(), council(), explained())
+    for name in page.locator("header option").all_inner_texts():
+        choose(page, name)
+        chips = page.locator(".chip")
+        for place in range(chips.count()):
+            chips.nth(place).focus()
+            assert details(page).is_visible()
+        page.get_by_role("combobox").nth(1).select_option(index=2)
+        page.locator(".chip").focus()
+        shown = page.evaluate(
+            """document.body.innerText + [...document.querySelectorAll('[aria-label]')].map((one) => one.ariaLabel)"""
+        )
+        assert not re.search(r"undefined|NaN|\{\w+\}", shown), (name, shown)
+        page.get_by_role("combobox").nth(1).select_option(index=0)
 
 
 def test_an_explanation_shows_the_words_by_weight_and_the_sum_check(show):
@@ -484,7 +590,7 @@ def test_a_long_text_with_thousands_of_statements_stays_usable(show):
     assert len(table(page)) == 200
     page.locator(".matrix .more").get_by_text("More holders (25 of 900 shown)").click()
     assert page.locator(".matrix tbody tr").count() == 50
-    page.locator("select").first.select_option(label="Holder 777 (5)")
+    page.get_by_role("combobox", name="Holder").select_option(label="Holder 777 (5)")
     assert page.locator(".matrix tbody th").first.inner_text() == "Holder 777", "it was beyond those shown"
     assert page.locator(".cell:not(.other)").count() == 4
     assert len(table(page)) == 5
