@@ -218,7 +218,9 @@ def draw_own() -> Iterator[Row]:
     for text, rows in _texts(STATEMENTS).items():
         labelled = {(row.speaker, row.target) for row in rows}
         for holder, target in _pairs(_own_names(text, rows), labelled, rng)[:3]:
-            yield _row(text, _mention(text, target), _mention(text, holder), rows[0].group)
+            asked = Statement(text=text, speaker=holder, target=target)  # without places: the first mentions are meant
+            names = {"text": text, "speaker": holder, "target": target}
+            yield {"id": question_id(asked), **names, "group": rows[0].group}
 
 
 def draw_news() -> Iterator[Row]:
@@ -229,6 +231,8 @@ def draw_news() -> Iterator[Row]:
         others: dict[str, Row] = {}
         alone: dict[str, Row] = {}
         for example in of_report(report):
+            if example.sentence.text not in report.text:  # what the reader leaves out of it is blank
+                continue
             for pair, answer in zip(example.sentence.pairs, example.answers, strict=True):
                 holder = pair.holder.phrase if pair.holder else None
                 row = _row(example.sentence.text, pair.target.phrase, holder)

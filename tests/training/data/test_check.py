@@ -48,6 +48,7 @@ def test_a_clean_corpus_has_no_problems(tmp_path):
     ("changes", "line", "message"),
     [
         ({"train1": {"stance": "favour"}}, "train.jsonl:2", "stance: Input should be 'support'"),
+        ({"train1": {"language": "english"}}, "train.jsonl:2", "language: no code of a language that is known"),
         ({"train1": {"mood": "x"}}, "train.jsonl:2", "mood: Extra inputs"),
         ({"train1": {"text": " "}}, "train.jsonl:2", "text: empty"),
         ({"train1": {"text": "long " * 500}}, "train.jsonl:2", "2,500 characters"),
@@ -156,6 +157,13 @@ def test_similarity_is_the_jaccard_of_character_5_grams():
     assert (i, j) == (0, 1)
     assert share == pytest.approx(3 / 5)
     assert (i, j, share) in similar_pairs(texts, texts, 0.5, rows_at_once=1)
+
+
+def test_chinese_texts_are_compared_by_pairs_of_characters():
+    original = "外交部发言人说，中方坚决反对任何单边制裁。"
+    changed = "外交部发言人说，中方始终反对任何单边制裁。"
+    [(_, _, share)] = similar_texts([original, changed, "渔业工会要求港口推迟扩建工程，并威胁罢工。"], 0.6)
+    assert share == pytest.approx(17 / 23)
 
 
 def test_the_command_exits_with_1_and_prints_file_and_line(project, tmp_path):
