@@ -134,9 +134,11 @@ def _shown(
     """
     if answer.foreign:
         return (answer.stance, None) if reading.everything else None
-    if not reading.judged or not position.read:
+    if not reading.judged:
         taken = answer.stance is None or not (answer.stance.abstained or answer.stance.label == "neutrality")
         return (answer.stance, None) if reading.everything or taken else None
+    if not position.read:
+        return _by_classifier(reading, reading.judged, answer.stance)
     if answer.stance is None:
         expressed = 1 - position.read["nothing"]
         return (None, expressed) if reading.everything or expressed >= reading.judged.shown_above else None
@@ -144,6 +146,18 @@ def _shown(
     if sureness >= reading.judged.shown_above:
         return stance, sureness
     return (stance.model_copy(update={"abstained": True}), sureness) if reading.everything else None
+
+
+def _by_classifier(
+    reading: Reading, limits: Judged, stance: HeadPrediction | None
+) -> tuple[HeadPrediction | None, float | None] | None:
+    """The same for a pair that the classifier alone chooses: how sure it is of the stance."""
+    if stance is None:
+        return None, None
+    taken = not stance.abstained and stance.label != "neutrality" and stance.probability >= limits.shown_above
+    if taken:
+        return stance, stance.probability
+    return (stance.model_copy(update={"abstained": True}), stance.probability) if reading.everything else None
 
 
 def together(read: Mapping[str, float], stance: HeadPrediction) -> tuple[HeadPrediction, float]:

@@ -1,0 +1,340 @@
+"""Names and nouns that may hold a position or be its target, told without a parser.
+
+By capitals, articles, endings and short lists of nouns (`light.json`); in Chinese by rjieba's parts of speech.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from serving.article.text.quotations import Quotation
+from serving.inputs import Offsets
+from serving.names.words import forms
+
+WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+_ELIDED = re.compile(r"(?:[cdjlmnst]|qu)['’](?=[^\W\d_])", re.IGNORECASE)  # of French: l'Union, d'Oslo
+_BLANK = re.compile(r"[ \u00a0]?\Z")
+_STARTS = '"«„“「『‹‚‘»›:¿¡—–―([-'  # a word behind one of these may be the first of a sentence
+_TITLE_WORDS = 6
+_NAMED = frozenset({"nr", "nrt", "nrfg", "ns", "nt", "nz", "j"})  # parts of speech
+_NOUNS = _NAMED | {"n", "ng", "vn", "an", "k", "eng", "s", "l"}
+_DEFINITE = re.compile("[وفبك]?ال|[وف]?لل")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A name or a noun with what belongs to it."""
+
+    start: int
+    end: int
+    holds: bool  # it may hold a position
+
+    @property
+    def span(self) -> Offsets:
+        """Its characters."""
+        return self.start, self.end
+
+
+@dataclass(frozen=True)
+class Cues:
+    """What is known of a language."""
+
+    language: str
+    saying: "re.Pattern[str]"
+    holders: frozenset[str]  # stems (`forms`) of nouns for people and bodies; of Chinese their last letters
+    things: frozenset[str]  # stems of nouns for what positions are taken on
+    endings: "re.Pattern[str]"  # of such nouns
+    before: "re.Pattern[str]"  # words before a noun that belong to it
+    after: "re.Pattern[str]"
+    determiners: frozenset[str]
+    links: frozenset[str]  # within a name
+    of: frozenset[str]  # between a noun and what belongs to it
+    openers: frozenset[str]  # words that begin a sentence and are no names
+    never: frozenset[str]
+    abbreviations: frozenset[str]
+    common: "re.Pattern[str]"  # endings of German nouns that hold no position
+    heads: tuple[str, ...]  # what German compounds end in that hold one
+
+
+LANGUAGES = frozenset({"ar", "de", "es", "fr", "ru", "zh"})
+
+
+@cache
+def cues(language: str) -> Cues:
+    """The cues of one of `LANGUAGES`."""
+    found = json.loads((Path(__file__).parent / "light.json").read_text(encoding="utf-8"))[language]
+
+    def words(key: str) -> frozenset[str]:
+        return frozenset(found.get(key, "").split())
+
+    def pattern(key: str) -> "re.Pattern[str]":
+        return re.compile(found.get(key) or "(?!)")
+
+    verbs = "|".join(sorted(words("saying"), key=len, reverse=True))
+    saying = verbs if language == "zh" else rf"(?<!\w)[وف]?(?:{verbs})\w*"
+    return Cues(
+        language=language,
+        saying=re.compile(saying),
+        holders=words("holders") if language == "zh" else _stems(words("holders")),
+        things=_stems(words("things")),
+        endings=pattern("endings"),
+        before=pattern("before"),
+        after=pattern("after"),
+        determiners=words("determiners"),
+        links=words("links"),
+        of=words("of"),
+        openers=words("openers"),
+        never=words("never"),
+        abbreviations=words("abbreviations"),
+        common=pattern("nouns"),
+        heads=tuple(word.lower() for word in words("holders") if len(word) > 3),
+    )
+
+
+def _stems(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(form for word in words for form in forms(word))
+
+
+def candidates(text: str, sentence: Offsets, known: Cues, quotations: Sequence[Quotation] = ()) -> list[Candidate]:
+    """The candidates of a sentence, in order and apart.
+
+    Args:
+        text: of the article.
+        sentence: a stretch of it.
+        known: of its language.
+        quotations: of the paragraph; short ones are titles.
+    """
+    if known.language == "zh":
+        return [*_chinese(text, sentence, known)]
+    words = [*_words(text, sentence)]
+    titles = [one for one in quotations if sentence[0] <= one.start and one.end <= sentence[1] and _is_title(text, one)]
+    return [*_spaced(text, words, known, titles)]
+
+
+def _words(text: str, sentence: Offsets) -> Iterator[Offsets]:
+    for match in WORD.finditer(text, *sentence):
+        start, end = match.span()
+        while elided := _ELIDED.match(text, start, end):
+            yield elided.span()
+            start = elided.end()
+        yield start, end
+
+
+def _is_title(text: str, quotation: Quotation) -> bool:
+    inner = text[slice(*quotation.inner)].strip()
+    return quotation.closed and inner[:1].isupper() and inner[-1:].isalnum() and len(inner.split()) <= _TITLE_WORDS
+
+
+def _spaced(text: str, words: Sequence[Offsets], known: Cues, titles: Sequence[Quotation]) -> Iterator[Candidate]:
+    place = 0
+    while place < len(words):
+        title = next((one for one in titles if one.start <= words[place][0] < one.end), None)
+        if title:
+            yield Candidate(*title.inner, True)
+            last = place
+            while last < len(words) and words[last][0] < title.end:
+                last += 1
+            place = last
+            continue
+        found = _Phrase(text, words, known, place).read()
+        if found is None:
+            place += 1
+            continue
+        first, last, holds = found
+        start, end = words[first][0], words[last][1]
+        beside = next((one for one in titles if end <= one.start <= end + 1), None)
+        if beside:  # a noun and its title: партия «Труд»
+            end = beside.end
+            while last + 1 < len(words) and words[last + 1][0] < end:
+                last += 1
+        yield Candidate(start, end, holds)
+        place = last + 1
+
+
+class _Phrase:
+    """A name or a noun phrase that begins at a word."""
+
+    def __init__(self, text: str, words: Sequence[Offsets], known: Cues, place: int) -> None:
+        self.text, self.words, self.known, self.place = text, words, known, place
+
+    def read(self) -> tuple[int, int, bool] | None:
+        """Its first and last word, and whether it may hold a position; None: none begins here."""
+        if self.known.language == "ar":
+            return self._arabic()
+        place = self.place
+        if self._is_name(place):
+            last = self._run(place)
+            word = self._word(last)
+            holds = self._is_holder(last) or not self.known.common.search(word)
+            return place, self._with_complement(last), holds
+        if self._lower(place) in self.known.determiners and self.known.language != "de":
+            noun = place + 1
+            if self._joined(noun) and self._is_noun(noun):
+                last = self._extended(noun)
+                named = any(self._word(one)[:1].isupper() for one in range(noun, last + 1))
+                return noun, last, named or self._is_holder(noun) or self._opens(place)
+            return None
+        noun = place
+        while self.known.before.fullmatch(self._lower(noun)) and self._joined(noun + 1) and noun < place + 2:
+            noun += 1
+        if self._is_holder(noun) or self._is_thing(noun):
+            return place, self._extended(noun), self._is_holder(noun)
+        return None
+
+    def _arabic(self) -> tuple[int, int, bool] | None:
+        place = self.place
+        word = self._word(place)
+        if word in self.known.openers or word in self.known.never:
+            return None
+        head = self._is_holder(place) or self._is_thing(place)
+        if not (head or _DEFINITE.match(word)):
+            return None
+        last = place
+        most = place + 3
+        while last < most and self._joined(last + 1) and self._belongs(last + 1, head and last == place):
+            last += 1
+        return place, last, self._is_holder(place) or not self._is_thing(place)
+
+    def _belongs(self, place: int, behind_head: bool) -> bool:
+        """Whether an Arabic word goes on with a phrase: definite, or right behind an indefinite head."""
+        word = self._word(place)
+        if word in self.known.openers or word in self.known.never or self.known.saying.fullmatch(word):
+            return False
+        return bool(re.match("ال", word)) or behind_head
+
+    def _word(self, place: int) -> str:
+        return self.text[slice(*self.words[place])] if place < len(self.words) else ""
+
+    def _lower(self, place: int) -> str:
+        return self._word(place).lower().rstrip("'’")
+
+    def _joined(self, place: int) -> bool:
+        """Whether only a blank stands before a word."""
+        if not 0 < place < len(self.words):
+            return False
+        return _BLANK.match(self.text[self.words[place - 1][1] : self.words[place][0]]) is not None
+
+    def _is_name(self, place: int) -> bool:
+        word = self._word(place)
+        if not word[:1].isupper() or word in self.known.never or self.text[slice(*self.words[place])][-1:] in "'’":
+            return False
+        return not (self._lower(place) in self.known.openers and (self._is_first(place) or len(word) == 1))
+
+    def _is_first(self, place: int) -> bool:
+        before = self.text[: self.words[place][0]][-3:].rstrip()[-1:]
+        return place == 0 or before in _STARTS or before in ".!?…"
+
+    def _opens(self, place: int) -> bool:
+        """Whether a word begins a sentence or a part of one: a noun there is likely its subject."""
+        return place == 0 or self.text[: self.words[place][0]][-2:].rstrip()[-1:] in ",;:"
+
+    def _is_holder(self, place: int) -> bool:
+        word = self._word(place)
+        if self.known.language == "de" and word.lower().endswith(self.known.heads):
+            return True
+        return not self.known.holders.isdisjoint(forms(word))
+
+    def _is_thing(self, place: int) -> bool:
+        word = self._lower(place)
+        return len(word) > 2 and (
+            not self.known.things.isdisjoint(forms(word))
+            or bool(len(word) > 5 and self.known.endings.search(word[-6:]))
+        )
+
+    def _is_noun(self, place: int) -> bool:
+        word = self._word(place)
+        return len(word) > 2 and word.islower() and word not in self.known.openers and word not in self.known.of
+
+    def _run(self, place: int) -> int:
+        """The last word of a run of capitals, small words of names between them."""
+        last = place
+        while True:
+            following = last + 1
+            while self._joined(following) and self._lower(following) in self.known.links and following < last + 3:
+                following += 1
+            if not (self._joined(following) and self._word(following)[:1].isupper()):
+                return last
+            if self._word(following) in self.known.never:
+                return last
+            last = following
+
+    def _extended(self, noun: int) -> int:
+        """The last word of what belongs to a noun: adjectives, a genitive, a name."""
+        last = noun
+        while self._joined(last + 1) and last < noun + 2 and self._goes_on(last + 1):
+            last += 1
+        if (
+            self._joined(last + 1)
+            and self._word(last + 1)[:1].isupper()
+            and self._word(last + 1) not in self.known.never
+        ):
+            return self._run(last + 1)
+        return self._with_complement(last)
+
+    def _goes_on(self, place: int) -> bool:
+        word = self._word(place)
+        return word.islower() and word not in self.known.openers and self.known.after.fullmatch(word) is not None
+
+    def _with_complement(self, last: int) -> int:
+        """`... de la pêche`, `... der Fischer`: the last word with it, or without if there is none."""
+        if not (self._joined(last + 1) and self._lower(last + 1) in self.known.of):
+            return last
+        following = last + 2
+        while self._joined(following) and self._lower(following) in self.known.determiners:
+            following += 1
+        if not self._joined(following):
+            return last
+        if self._word(following)[:1].isupper() and self._word(following) not in self.known.never:
+            return self._run(following)
+        if self.known.language == "de" or not self._is_noun(following):
+            return last
+        while self._joined(following + 1) and self._goes_on(following + 1):
+            following += 1
+        return following
+
+
+def _chinese(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
+    """Runs of nouns and names; `·` joins the parts of a foreign name."""
+    run: list[tuple[int, int, str]] = []
+    for word in [*_tagged(text, sentence), (sentence[1], sentence[1], "x")]:
+        start, end, tag = word
+        dot = text[start:end] in ("·", "•", "・")
+        joins = bool(run) and text[run[-1][0] : run[-1][1]] in ("·", "•", "・")
+        if dot or joins or (tag in _NOUNS and text[start:end] not in known.never):
+            run.append(word)
+            continue
+        if run:
+            yield from _of_run(text, run, known)
+        run = [word] if _may_begin_name(text, word, sentence) else []
+    return
+
+
+def _may_begin_name(text: str, word: tuple[int, int, str], sentence: Offsets) -> bool:
+    """Whether a dot follows: a part of a name that rjieba takes for another word."""
+    return word[1] < sentence[1] and text[word[1]] in "·•・" and word[0] < word[1]
+
+
+def _of_run(text: str, run: list[tuple[int, int, str]], known: Cues) -> Iterator[Candidate]:
+    start, end = run[0][0], run[-1][1]
+    if all(tag in ("ng", "k", "l", "s", "eng") for *_, tag in run) or end - start < 2:
+        return
+    name = any(tag in _NAMED for *_, tag in run) or "·" in text[start:end]
+    yield Candidate(start, end, name or text[end - 1] in known.holders)
+
+
+def _tagged(text: str, sentence: Offsets) -> Iterator[tuple[int, int, str]]:
+    """Words with rjieba's parts of speech."""
+    at = sentence[0]
+    for word, tag in _tagger().tag(text[slice(*sentence)], True):
+        yield at, at + len(word), tag
+        at += len(word)
+
+
+@cache
+def _tagger() -> "Jieba":
+    import rjieba
+
+    return rjieba.Jieba()
