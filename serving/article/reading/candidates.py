@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from serving.article.text.quotations import Quotation
 from serving.inputs import Offsets
@@ -20,7 +21,7 @@ _BLANK = re.compile(r"[ \u00a0]?\Z")
 _STARTS = '"«„“「『‹‚‘»›:¿¡—–―([-'  # a word behind one of these may be the first of a sentence
 _TITLE_WORDS = 6
 _NAMED = frozenset({"nr", "nrt", "nrfg", "ns", "nt", "nz", "j"})  # parts of speech
-_NOUNS = _NAMED | {"n", "ng", "vn", "an", "k", "eng", "s", "l"}
+_NOUNS = _NAMED | {"n", "ng", "vn", "k", "eng", "s"}
 _DEFINITE = re.compile("[وفبك]?ال|[وف]?لل")
 
 
@@ -31,6 +32,7 @@ class Candidate:
     start: int
     end: int
     holds: bool  # it may hold a position
+    stands_for: bool = False  # a pronoun
 
     @property
     def span(self) -> Offsets:
@@ -54,6 +56,8 @@ class Cues:
     of: frozenset[str]  # between a noun and what belongs to it
     openers: frozenset[str]  # words that begin a sentence and are no names
     never: frozenset[str]
+    prepositions: frozenset[str]  # what stands behind one is hardly the subject
+    pronouns: frozenset[str]
     abbreviations: frozenset[str]
     common: "re.Pattern[str]"  # endings of German nouns that hold no position
     heads: tuple[str, ...]  # what German compounds end in that hold one
@@ -88,6 +92,8 @@ def cues(language: str) -> Cues:
         of=words("of"),
         openers=words("openers"),
         never=words("never"),
+        prepositions=words("prepositions"),
+        pronouns=words("pronouns"),
         abbreviations=words("abbreviations"),
         common=pattern("nouns"),
         heads=tuple(word.lower() for word in words("holders") if len(word) > 3),
@@ -108,10 +114,33 @@ def candidates(text: str, sentence: Offsets, known: Cues, quotations: Sequence[Q
         quotations: of the paragraph; short ones are titles.
     """
     if known.language == "zh":
-        return [*_chinese(text, sentence, known)]
+        return [*_pronoun(text, sentence, known), *_chinese(text, sentence, known)]
     words = [*_words(text, sentence)]
     titles = [one for one in quotations if sentence[0] <= one.start and one.end <= sentence[1] and _is_title(text, one)]
-    return [*_spaced(text, words, known, titles)]
+    found = [*_pronoun(text, sentence, known), *_spaced(text, words, known, titles)]
+    return [one for place, one in enumerate(found) if not _is_apposition(text, one, found[place + 1 : place + 2])]
+
+
+def _pronoun(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
+    """He or she, where a sentence begins with it."""
+    several = sorted(known.pronouns, key=len, reverse=True)
+    first = re.compile(
+        rf"\W*(?P<one>{'|'.join(several)})(?!\w)" if known.language != "zh" else rf"(?P<one>{'|'.join(several)})", re.I
+    )
+    if several and (match := first.match(text, *sentence)):
+        yield Candidate(*match.span("one"), True, True)
+
+
+def _is_apposition(text: str, one: Candidate, following: Sequence[Candidate]) -> bool:
+    """Whether a noun only says what somebody is: `la ministra, Nelly Choque`."""
+    noun = text[one.start].islower() and one.holds and not one.stands_for
+    between = text[one.end : following[0].start] if following else ""
+    return (
+        noun
+        and between.strip() == ","
+        and text[following[0].start].isupper()
+        and " " in text[slice(*following[0].span)]
+    )
 
 
 def _words(text: str, sentence: Offsets) -> Iterator[Offsets]:
@@ -144,7 +173,7 @@ def _spaced(text: str, words: Sequence[Offsets], known: Cues, titles: Sequence[Q
             place += 1
             continue
         first, last, holds = found
-        start, end = words[first][0], words[last][1]
+        start, end = words[_person(text, words, first, last)][0], words[last][1]
         beside = next((one for one in titles if end <= one.start <= end + 1), None)
         if beside:  # a noun and its title: партия «Труд»
             end = beside.end
@@ -152,6 +181,20 @@ def _spaced(text: str, words: Sequence[Offsets], known: Cues, titles: Sequence[Q
                 last += 1
         yield Candidate(start, end, holds)
         place = last + 1
+
+
+def _person(text: str, words: Sequence[Offsets], first: int, last: int) -> int:
+    """The word where the name begins behind what somebody is: `министр иностранных дел Сербии Драган Векошевич`."""
+    start = last
+    while (
+        start > first
+        and text[words[start - 1][0]].isupper()
+        and _BLANK.match(text[words[start - 1][1] : words[start][0]])
+    ):
+        start -= 1
+    if start == first or not text[words[last][0]].isupper() or start == last:
+        return first
+    return max(start, last - 1) if text[words[last][0]] > "\u0400" else start
 
 
 class _Phrase:
@@ -167,22 +210,32 @@ class _Phrase:
         place = self.place
         if self._is_name(place):
             last = self._run(place)
+            if last == place and self._is_holder(place):
+                return place, self._extended(place), self._is_subject(place)
             word = self._word(last)
-            holds = self._is_holder(last) or not self.known.common.search(word)
+            holds = self._is_subject(place) and (self._is_holder(last) or not self.known.common.search(word))
             return place, self._with_complement(last), holds
         if self._lower(place) in self.known.determiners and self.known.language != "de":
             noun = place + 1
             if self._joined(noun) and self._is_noun(noun):
                 last = self._extended(noun)
                 named = any(self._word(one)[:1].isupper() for one in range(noun, last + 1))
-                return noun, last, named or self._is_holder(noun) or self._opens(place)
+                holds = named or self._is_holder(noun) or self._opens(place)
+                return noun, last, holds and self._is_subject(place)
             return None
         noun = place
         while self.known.before.fullmatch(self._lower(noun)) and self._joined(noun + 1) and noun < place + 2:
             noun += 1
         if self._is_holder(noun) or self._is_thing(noun):
-            return place, self._extended(noun), self._is_holder(noun)
+            return place, self._extended(noun), self._is_holder(noun) and self._is_subject(place)
         return None
+
+    def _is_subject(self, place: int) -> bool:
+        """Whether no preposition stands before a phrase and its article."""
+        before = self._lower(place - 1) if place else ""
+        if before in self.known.determiners - self.known.prepositions and place > 1:
+            before = self._lower(place - 2)
+        return before not in self.known.prepositions
 
     def _arabic(self) -> tuple[int, int, bool] | None:
         place = self.place
@@ -196,7 +249,7 @@ class _Phrase:
         most = place + 3
         while last < most and self._joined(last + 1) and self._belongs(last + 1, head and last == place):
             last += 1
-        return place, last, self._is_holder(place) or not self._is_thing(place)
+        return place, last, self._is_subject(place) and (self._is_holder(place) or not self._is_thing(place))
 
     def _belongs(self, place: int, behind_head: bool) -> bool:
         """Whether an Arabic word goes on with a phrase: definite, or right behind an indefinite head."""
@@ -233,20 +286,26 @@ class _Phrase:
 
     def _is_holder(self, place: int) -> bool:
         word = self._word(place)
+        if word.lower() in self.known.openers:
+            return False
         if self.known.language == "de" and word.lower().endswith(self.known.heads):
             return True
         return not self.known.holders.isdisjoint(forms(word))
 
     def _is_thing(self, place: int) -> bool:
         word = self._lower(place)
-        return len(word) > 2 and (
-            not self.known.things.isdisjoint(forms(word))
-            or bool(len(word) > 5 and self.known.endings.search(word[-6:]))
+        return (
+            len(word) > 2
+            and word not in self.known.openers
+            and (
+                not self.known.things.isdisjoint(forms(word))
+                or bool(len(word) > 5 and self.known.endings.search(word[-6:]))
+            )
         )
 
     def _is_noun(self, place: int) -> bool:
         word = self._word(place)
-        return len(word) > 2 and word.islower() and word not in self.known.openers and word not in self.known.of
+        return len(word) > 2 and word.islower() and not word in self.known.openers | self.known.of | self.known.never
 
     def _run(self, place: int) -> int:
         """The last word of a run of capitals, small words of names between them."""
@@ -319,10 +378,11 @@ def _may_begin_name(text: str, word: tuple[int, int, str], sentence: Offsets) ->
 
 def _of_run(text: str, run: list[tuple[int, int, str]], known: Cues) -> Iterator[Candidate]:
     start, end = run[0][0], run[-1][1]
-    if all(tag in ("ng", "k", "l", "s", "eng") for *_, tag in run) or end - start < 2:
+    if all(tag in ("ng", "k", "s", "eng", "vn") for *_, tag in run) or end - start < 2:
         return
     name = any(tag in _NAMED for *_, tag in run) or "·" in text[start:end]
-    yield Candidate(start, end, name or text[end - 1] in known.holders)
+    subject = text[start - 1 : start] not in known.prepositions and text[end : end + 1] != "的"
+    yield Candidate(start, end, subject and (name or text[end - 1] in known.holders))
 
 
 def _tagged(text: str, sentence: Offsets) -> Iterator[tuple[int, int, str]]:
@@ -334,7 +394,7 @@ def _tagged(text: str, sentence: Offsets) -> Iterator[tuple[int, int, str]]:
 
 
 @cache
-def _tagger() -> "Jieba":
+def _tagger() -> Any:
     import rjieba
 
     return rjieba.Jieba()

@@ -77,6 +77,7 @@ class _Said:
 @dataclass(frozen=True)
 class _Pair:
     holder: Offsets
+    who: Offsets  # the mention that names the holder, where he or she does not
     target: Offsets
     name: str | None  # of a target that the user gave
     said: _Said | None
@@ -88,7 +89,7 @@ class _Reader:
 
     def __init__(self, text: str, known: Cues, given: Given | None) -> None:
         self.text, self.known, self.given = text, known, given
-        self.last: Offsets | None = None
+        self.last: Offsets | None = None  # who spoke or was named first in a sentence: he or she
         self.open = False  # the last paragraph ended inside a quotation
         self.names: list[str] = []  # of several words
 
@@ -97,11 +98,15 @@ class _Reader:
         parts = list(sentences(self.text, span, self.known.abbreviations, self._saying()))
         quotations = [*self._dialogue(block), *quoted(self.text, span)]
         found = [candidates(self.text, part, self.known, quotations) for part in parts]
-        said = self._said(span, quotations, [one for several in found for one in several if one.holds])
+        before = self.last
+        said = self._said(span, quotations, found)
+        self.last = before
         for part, several in zip(parts, found, strict=True):
             self.names += [self._words(one.span) for one in several if " " in self._words(one.span)]
             for pair in self._pairs(part, several, said, block.speaker):
                 yield self._position(part, pair, block.speaker)
+            self.last = _subject(several, said) or self.last
+        self.last = said[-1].speaker if said else self.last
 
     def _saying(self) -> str:
         return self.known.saying.pattern
@@ -124,13 +129,18 @@ class _Reader:
             spoken.append(Quotation(again.end(), block.end, (again.end(), block.end), True))
         return spoken
 
-    def _said(self, span: Offsets, quotations: Sequence[Quotation], holders: Sequence[Candidate]) -> list[_Said]:
+    def _said(
+        self, span: Offsets, quotations: Sequence[Quotation], sentences_of: Sequence[Sequence[Candidate]]
+    ) -> list[_Said]:
         """The quotations of a paragraph that have a speaker."""
         found: list[_Said] = []
+        holders = [one for several in sentences_of for one in several if one.holds and not one.stands_for]
+        subjects = [one for several in sentences_of if (one := _subject(several, ()))]
         outside = [one for one in holders if not any(q.start <= one.start < q.end for q in quotations)]
         for quotation in quotations:
             cue, speaker = self._speaker(span, quotation, quotations, outside)
             goes_on = bool(found) or (self.open and quotation.start - span[0] < 3)
+            self.last = next((one for one in reversed(subjects) if one[1] <= quotation.start), self.last)
             if speaker is None and self.last and (cue or (goes_on and self._is_long(quotation))):
                 speaker = self.last
             if speaker:
@@ -157,8 +167,10 @@ class _Reader:
         for window in (before, behind) if announced else (behind, before):
             verbs = [verb.span() for verb in self.known.saying.finditer(self.text, *window)]
             inside = [one for one in holders if window[0] <= one.start and one.end <= window[1]]
+            if any(self._pronoun_beside(verb) for verb in verbs):
+                return verbs[0], None
             if verbs and inside:
-                far, verb, one = min(
+                _, verb, one = min(
                     ((_distance(verb, one.span), verb, one) for verb in verbs for one in inside),
                     key=lambda three: three[0],
                 )
@@ -169,23 +181,36 @@ class _Reader:
                 return cue, inside[-1].span
         return cue, None
 
+    def _pronoun_beside(self, verb: Offsets) -> bool:
+        """Whether he or she says it: `— сказала она`, `她说`."""
+        if self.known.language == "zh":
+            return any(self.text.endswith(one, 0, verb[0]) for one in self.known.pronouns)
+        behind = re.compile(r"\W*(\w+)").match(self.text, verb[1])
+        before = re.compile(r"(\w+)\W*\Z").search(self.text[max(0, verb[0] - 20) : verb[0]])
+        return any(one is not None and one[1].lower() in self.known.pronouns for one in (behind, before))
+
     def _pairs(
         self, sentence: Offsets, found: Sequence[Candidate], said: Sequence[_Said], turn: Offsets | None
     ) -> list[_Pair]:
         """The pairs to ask about, in the order of their targets."""
-        targets = self._given(sentence) if self.given is not None else [(one.span, None) for one in found]
+        named = [(one.span, None) for one in found if not one.stands_for]
+        targets = self._given(sentence) if self.given is not None else named
+        pronouns = {one.span for one in found if one.stands_for}
         pairs: dict[tuple[str, str], _Pair] = {}
         for target, name in targets:
             around = next((one for one in said if one.quotation.start <= target[0] < one.quotation.end), None)
-            holders = [one.span for one in found if one.holds and _innermost(one.start, said) == around]
-            holders += [around.speaker] if around else [turn] if turn else []
+            holders = [around.speaker] if around else [turn] if turn else []
+            holders += _likely([one for one in found if one.holds and _innermost(one.start, said) == around], target)
             for holder in holders:
                 if _overlap(holder, target) or self._same(holder, target):
                     continue
                 by_speaker = around if around and holder == around.speaker else None
                 far = 0 if by_speaker or holder == turn else _distance(holder, target)
-                pair = _Pair(holder, target, name, by_speaker, far)
-                key = self._name(holder).casefold(), (name or self._name(target)).casefold()
+                who = self.last if holder in pronouns else holder
+                if who is None or self._same(who, target):
+                    continue
+                pair = _Pair(holder, who, target, name, by_speaker, far)
+                key = self._name(who).casefold(), (name or self._name(target)).casefold()
                 if key not in pairs or far < pairs[key].far:
                     pairs[key] = pair
         nearest = sorted(pairs.values(), key=lambda one: one.far)[:_MOST_PAIRS]
@@ -225,7 +250,7 @@ class _Reader:
         kind: Kind = "direct" if said else "turn" if pair.holder == turn else "indirect"
         content = (said.quotation.start, said.quotation.end) if said else sentence
         return Position(
-            speaker=self._name(pair.holder),
+            speaker=self._name(pair.who),
             target=pair.name or self._name(pair.target),
             kind=kind,
             speaker_mention=self._span(pair.holder),
@@ -241,6 +266,19 @@ class _Reader:
 
 def _innermost(place: int, said: Sequence[_Said]) -> _Said | None:
     return next((one for one in said if one.quotation.start <= place < one.quotation.end), None)
+
+
+def _subject(found: Sequence[Candidate], said: Sequence[_Said]) -> Offsets | None:
+    """The first holder of a sentence, outside quotations."""
+    named = (one.span for one in found if one.holds and not one.stands_for and not _innermost(one.start, said))
+    return next(named, None)
+
+
+def _likely(holders: Sequence[Candidate], target: Offsets) -> list[Offsets]:
+    """Who of a sentence may take a position on a target: the first before it and the nearest, else the next behind."""
+    before = [one.span for one in holders if one.end <= target[0]]
+    behind = [one.span for one in holders if one.start >= target[1]]
+    return list(dict.fromkeys([before[0], before[-1]] if before else behind[:1]))
 
 
 def _overlap(one: Offsets, other: Offsets) -> bool:
