@@ -49,6 +49,7 @@ class Cues:
     holders: frozenset[str]  # stems (`forms`) of nouns for people and bodies; of Chinese their last letters
     things: frozenset[str]  # stems of nouns for what positions are taken on
     endings: "re.Pattern[str]"  # of such nouns
+    noun: "re.Pattern[str]"  # what is no verb, adjective or small word by its ending
     before: "re.Pattern[str]"  # words before a noun that belong to it
     after: "re.Pattern[str]"
     determiners: frozenset[str]
@@ -85,6 +86,7 @@ def cues(language: str) -> Cues:
         holders=words("holders") if language == "zh" else _stems(words("holders")),
         things=_stems(words("things")),
         endings=pattern("endings"),
+        noun=pattern("noun"),
         before=pattern("before"),
         after=pattern("after"),
         determiners=words("determiners"),
@@ -118,7 +120,11 @@ def candidates(text: str, sentence: Offsets, known: Cues, quotations: Sequence[Q
     words = [*_words(text, sentence)]
     titles = [one for one in quotations if sentence[0] <= one.start and one.end <= sentence[1] and _is_title(text, one)]
     found = [*_pronoun(text, sentence, known), *_spaced(text, words, known, titles)]
-    return [one for place, one in enumerate(found) if not _is_apposition(text, one, found[place + 1 : place + 2])]
+    return [
+        one
+        for place, one in enumerate(found)
+        if not _is_apposition(text, one, found[place + 1 : place + 2], known.language == "de")
+    ]
 
 
 def _pronoun(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
@@ -131,9 +137,9 @@ def _pronoun(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
         yield Candidate(*match.span("one"), True, True)
 
 
-def _is_apposition(text: str, one: Candidate, following: Sequence[Candidate]) -> bool:
+def _is_apposition(text: str, one: Candidate, following: Sequence[Candidate], german: bool) -> bool:
     """Whether a noun only says what somebody is: `la ministra, Nelly Choque`."""
-    noun = text[one.start].islower() and one.holds and not one.stands_for
+    noun = (german or text[one.start].islower()) and one.holds and not one.stands_for
     between = text[one.end : following[0].start] if following else ""
     return (
         noun
@@ -192,7 +198,7 @@ def _person(text: str, words: Sequence[Offsets], first: int, last: int) -> int:
         and _BLANK.match(text[words[start - 1][1] : words[start][0]])
     ):
         start -= 1
-    if start == first or not text[words[last][0]].isupper() or start == last:
+    if start in (first, last) or not text[words[last][0]].isupper():
         return first
     return max(start, last - 1) if text[words[last][0]] > "\u0400" else start
 
@@ -207,28 +213,38 @@ class _Phrase:
         """Its first and last word, and whether it may hold a position; None: none begins here."""
         if self.known.language == "ar":
             return self._arabic()
-        place = self.place
-        if self._is_name(place):
-            last = self._run(place)
-            if last == place and self._is_holder(place):
-                return place, self._extended(place), self._is_subject(place)
-            word = self._word(last)
-            holds = self._is_subject(place) and (self._is_holder(last) or not self.known.common.search(word))
-            return place, self._with_complement(last), holds
-        if self._lower(place) in self.known.determiners and self.known.language != "de":
-            noun = place + 1
-            if self._joined(noun) and self._is_noun(noun):
-                last = self._extended(noun)
-                named = any(self._word(one)[:1].isupper() for one in range(noun, last + 1))
-                holds = named or self._is_holder(noun) or self._opens(place)
-                return noun, last, holds and self._is_subject(place)
-            return None
-        noun = place
-        while self.known.before.fullmatch(self._lower(noun)) and self._joined(noun + 1) and noun < place + 2:
+        if self._is_name(self.place):
+            return self._name()
+        if self._lower(self.place) in self.known.determiners and self.known.language != "de":
+            return self._behind_determiner()
+        noun = self.place
+        while self.known.before.fullmatch(self._lower(noun)) and self._joined(noun + 1) and noun < self.place + 2:
             noun += 1
-        if self._is_holder(noun) or self._is_thing(noun):
-            return place, self._extended(noun), self._is_holder(noun) and self._is_subject(place)
+        holds = self._is_holder(noun)
+        if holds or self._is_thing(noun):
+            return self.place, self._extended(noun), holds and self._is_subject(self.place)
         return None
+
+    def _name(self) -> tuple[int, int, bool]:
+        """A run of capitals; of a noun such as `Министр` what belongs to it too."""
+        place = self.place
+        last = self._run(place)
+        if last == place and self._is_holder(place):
+            return place, self._extended(place), self._is_subject(place)
+        holds = self._is_holder(last) or not self.known.common.search(self._word(last))
+        if self.known.language == "de" and last == place and not self._is_holder(place):
+            article = place > 0 and self._lower(place - 1) in self.known.determiners
+            holds = holds and (not article or self._opens(place - 1))
+        return place, self._with_complement(last), holds and self._is_subject(place)
+
+    def _behind_determiner(self) -> tuple[int, int, bool] | None:
+        noun = self.place + 1
+        if not (self._joined(noun) and self._is_noun(noun)):
+            return None
+        last = self._extended(noun)
+        named = any(self._word(one)[:1].isupper() for one in range(noun, last + 1))
+        holds = named or self._is_holder(noun) or self._opens(self.place)
+        return noun, last, holds and self._is_subject(self.place)
 
     def _is_subject(self, place: int) -> bool:
         """Whether no preposition stands before a phrase and its article."""
@@ -274,7 +290,10 @@ class _Phrase:
         word = self._word(place)
         if not word[:1].isupper() or word in self.known.never or self.text[slice(*self.words[place])][-1:] in "'’":
             return False
-        return not (self._lower(place) in self.known.openers and (self._is_first(place) or len(word) == 1))
+        participle = self.known.language == "de" and word.startswith("Ge") and word.endswith("t")
+        if self._is_first(place) and (participle or self._lower(place) in self.known.openers):
+            return False
+        return len(word) > 1 or self._lower(place) not in self.known.openers
 
     def _is_first(self, place: int) -> bool:
         before = self.text[: self.words[place][0]][-3:].rstrip()[-1:]
@@ -300,12 +319,13 @@ class _Phrase:
             and (
                 not self.known.things.isdisjoint(forms(word))
                 or bool(len(word) > 5 and self.known.endings.search(word[-6:]))
+                or bool(self.known.noun.fullmatch(word))
             )
         )
 
     def _is_noun(self, place: int) -> bool:
         word = self._word(place)
-        return len(word) > 2 and word.islower() and not word in self.known.openers | self.known.of | self.known.never
+        return len(word) > 2 and word.islower() and word not in self.known.openers | self.known.of | self.known.never
 
     def _run(self, place: int) -> int:
         """The last word of a run of capitals, small words of names between them."""

@@ -200,7 +200,9 @@ class _Reader:
         for target, name in targets:
             around = next((one for one in said if one.quotation.start <= target[0] < one.quotation.end), None)
             holders = [around.speaker] if around else [turn] if turn else []
-            holders += _likely([one for one in found if one.holds and _innermost(one.start, said) == around], target)
+            if around is None:
+                outside = [one for one in found if one.holds and _innermost(one.start, said) is None]
+                holders += _likely(outside, target)
             for holder in holders:
                 if _overlap(holder, target) or self._same(holder, target):
                     continue
