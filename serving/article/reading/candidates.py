@@ -33,6 +33,7 @@ class Candidate:
     end: int
     holds: bool  # it may hold a position
     stands_for: bool = False  # a pronoun
+    person: bool = False  # likely
 
     @property
     def span(self) -> Offsets:
@@ -47,7 +48,7 @@ class Cues:
     language: str
     saying: "re.Pattern[str]"
     holders: frozenset[str]  # stems (`forms`) of nouns for people and bodies; of Chinese their last letters
-    things: frozenset[str]  # stems of nouns for what positions are taken on
+    things: frozenset[str]  # stems of nouns for what positions are taken on; Chinese words as they are
     endings: "re.Pattern[str]"  # of such nouns
     noun: "re.Pattern[str]"  # what is no verb, adjective or small word by its ending
     before: "re.Pattern[str]"  # words before a noun that belong to it
@@ -60,6 +61,8 @@ class Cues:
     prepositions: frozenset[str]  # what stands behind one is hardly the subject
     pronouns: frozenset[str]
     abbreviations: frozenset[str]
+    infinitive: "re.Pattern[str]"
+    nominatives: frozenset[str]  # the nouns of `holders` where only this case is a subject
     common: "re.Pattern[str]"  # endings of German nouns that hold no position
     heads: tuple[str, ...]  # what German compounds end in that hold one
 
@@ -84,7 +87,7 @@ def cues(language: str) -> Cues:
         language=language,
         saying=re.compile(saying),
         holders=words("holders") if language == "zh" else _stems(words("holders")),
-        things=_stems(words("things")),
+        things=words("things") if language == "zh" else _stems(words("things")),
         endings=pattern("endings"),
         noun=pattern("noun"),
         before=pattern("before"),
@@ -92,11 +95,13 @@ def cues(language: str) -> Cues:
         determiners=words("determiners"),
         links=words("links"),
         of=words("of"),
-        openers=words("openers"),
+        openers=words("openers") | words("prepositions") | words("determiners") | words("pronouns"),
         never=words("never"),
         prepositions=words("prepositions"),
         pronouns=words("pronouns"),
         abbreviations=words("abbreviations"),
+        infinitive=pattern("infinitive"),
+        nominatives=words("holders") if language == "ru" else frozenset(),
         common=pattern("nouns"),
         heads=tuple(word.lower() for word in words("holders") if len(word) > 3),
     )
@@ -159,7 +164,11 @@ def _words(text: str, sentence: Offsets) -> Iterator[Offsets]:
 
 
 def _is_title(text: str, quotation: Quotation) -> bool:
+    """Whether a quotation is a name: capital, a few words, a word right before it and no attribution behind it."""
     inner = text[slice(*quotation.inner)].strip()
+    before = text[max(0, quotation.start - 2) : quotation.start].rstrip()[-1:]
+    if not before.isalpha() or text[quotation.end : quotation.end + 2].strip()[:1] in (",", "—", "–", "-"):
+        return False
     return quotation.closed and inner[:1].isupper() and inner[-1:].isalnum() and len(inner.split()) <= _TITLE_WORDS
 
 
@@ -179,28 +188,39 @@ def _spaced(text: str, words: Sequence[Offsets], known: Cues, titles: Sequence[Q
             place += 1
             continue
         first, last, holds = found
-        start, end = words[_person(text, words, first, last)][0], words[last][1]
+        start, end = words[_person(text, words, first, last, known)][0], words[last][1]
         beside = next((one for one in titles if end <= one.start <= end + 1), None)
         if beside:  # a noun and its title: партия «Труд»
             end = beside.end
             while last + 1 < len(words) and words[last + 1][0] < end:
                 last += 1
-        yield Candidate(start, end, holds)
+        yield Candidate(start, end, holds, person=_is_person(text[start:end], known))
         place = last + 1
 
 
-def _person(text: str, words: Sequence[Offsets], first: int, last: int) -> int:
+def _is_person(name: str, known: Cues) -> bool:
+    """Two or three words with capitals, none of which is a noun for a body or an office."""
+    words = name.split()
+    capitals = all(word[:1].isupper() for word in words)
+    return 1 < len(words) < 4 and capitals and known.holders.isdisjoint(forms(words[0]))
+
+
+def _person(text: str, words: Sequence[Offsets], first: int, last: int, known: Cues) -> int:
     """The word where the name begins behind what somebody is: `министр иностранных дел Сербии Драган Векошевич`."""
     start = last
-    while (
-        start > first
-        and text[words[start - 1][0]].isupper()
-        and _BLANK.match(text[words[start - 1][1] : words[start][0]])
-    ):
+    while start > first and text[words[start - 1][0]].isupper() and _together(text, words[start - 1], words[start]):
         start -= 1
-    if start in (first, last) or not text[words[last][0]].isupper():
+    if not text[words[last][0]].isupper() or start == last:
         return first
-    return max(start, last - 1) if text[words[last][0]] > "\u0400" else start
+    office = start == first and not known.holders.isdisjoint(forms(text[slice(*words[first])]))
+    if start == first and not (office and last - first > 1 and known.language in ("de", "ru")):
+        return first
+    start += office
+    return max(start, last - 1) if known.language == "ru" else start
+
+
+def _together(text: str, word: Offsets, following: Offsets) -> bool:
+    return _BLANK.match(text[word[1] : following[0]]) is not None
 
 
 class _Phrase:
@@ -218,27 +238,41 @@ class _Phrase:
         if self._lower(self.place) in self.known.determiners and self.known.language != "de":
             return self._behind_determiner()
         noun = self.place
-        while self.known.before.fullmatch(self._lower(noun)) and self._joined(noun + 1) and noun < self.place + 2:
+        while self._describes(noun) and self._joined(noun + 1) and noun < self.place + 2:
             noun += 1
         holds = self._is_holder(noun)
         if holds or self._is_thing(noun):
-            return self.place, self._extended(noun), holds and self._is_subject(self.place)
+            subject = not self.known.nominatives or self._lower(noun) in self.known.nominatives
+            last = self._extended(noun)
+            named = self._is_full_name(last)  # `координатор движения Ольга Ширман`
+            return self.place, last, (named or (holds and subject)) and self._is_subject(self.place)
         return None
+
+    def _describes(self, place: int) -> bool:
+        """Whether a word looks like an adjective before a noun, and like no noun."""
+        return self.known.before.fullmatch(self._lower(place)) is not None and not self._is_thing(place)
 
     def _name(self) -> tuple[int, int, bool]:
         """A run of capitals; of a noun such as `Министр` what belongs to it too."""
         place = self.place
         last = self._run(place)
-        if last == place and self._is_holder(place):
-            return place, self._extended(place), self._is_subject(place)
+        extended = self._extended(place) if last == place else place
+        if last == place and (self._is_holder(place) or self._is_full_name(extended)):
+            return place, extended, self._is_subject(place)
         holds = self._is_holder(last) or not self.known.common.search(self._word(last))
         if self.known.language == "de" and last == place and not self._is_holder(place):
             article = place > 0 and self._lower(place - 1) in self.known.determiners
             holds = holds and (not article or self._opens(place - 1))
         return place, self._with_complement(last), holds and self._is_subject(place)
 
+    def _is_full_name(self, last: int) -> bool:
+        """Whether two words with capitals end at a word."""
+        return self._joined(last) and last > self.place + 1 and all(self._word(last - i)[:1].isupper() for i in (0, 1))
+
     def _behind_determiner(self) -> tuple[int, int, bool] | None:
         noun = self.place + 1
+        if self.known.before.fullmatch(self._lower(noun)) and self._joined(noun + 1) and self._is_noun(noun + 1):
+            noun += 1
         if not (self._joined(noun) and self._is_noun(noun)):
             return None
         last = self._extended(noun)
@@ -284,7 +318,7 @@ class _Phrase:
         """Whether only a blank stands before a word."""
         if not 0 < place < len(self.words):
             return False
-        return _BLANK.match(self.text[self.words[place - 1][1] : self.words[place][0]]) is not None
+        return _together(self.text, self.words[place - 1], self.words[place])
 
     def _is_name(self, place: int) -> bool:
         word = self._word(place)
@@ -295,13 +329,18 @@ class _Phrase:
             return False
         return len(word) > 1 or self._lower(place) not in self.known.openers
 
+    def _before(self, place: int) -> str:
+        """The character before a word, white space aside."""
+        start = self.words[place][0]
+        return self.text[max(0, start - 3) : start].rstrip()[-1:]
+
     def _is_first(self, place: int) -> bool:
-        before = self.text[: self.words[place][0]][-3:].rstrip()[-1:]
-        return place == 0 or before in _STARTS or before in ".!?…"
+        before = self._before(place)
+        return place == 0 or before in _STARTS
 
     def _opens(self, place: int) -> bool:
         """Whether a word begins a sentence or a part of one: a noun there is likely its subject."""
-        return place == 0 or self.text[: self.words[place][0]][-2:].rstrip()[-1:] in ",;:"
+        return place == 0 or self._before(place) in (",", ";", ":")
 
     def _is_holder(self, place: int) -> bool:
         word = self._word(place)
@@ -368,10 +407,13 @@ class _Phrase:
             return last
         if self._word(following)[:1].isupper() and self._word(following) not in self.known.never:
             return self._run(following)
-        if self.known.language == "de" or not self._is_noun(following):
+        word = self._lower(following)
+        if self.known.language == "de" or not self._is_noun(following) or self.known.infinitive.search(word):
             return last
         while self._joined(following + 1) and self._goes_on(following + 1):
             following += 1
+        if self._joined(following + 1) and self._word(following + 1)[:1].isupper():
+            return self._run(following + 1)
         return following
 
 
@@ -382,13 +424,18 @@ def _chinese(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
         start, end, tag = word
         dot = text[start:end] in ("·", "•", "・")
         joins = bool(run) and text[run[-1][0] : run[-1][1]] in ("·", "•", "・")
-        if dot or joins or (tag in _NOUNS and text[start:end] not in known.never):
+        if dot or joins or _is_chinese_noun(text[start:end], tag, known):
             run.append(word)
             continue
         if run:
             yield from _of_run(text, run, known)
         run = [word] if _may_begin_name(text, word, sentence) else []
     return
+
+
+def _is_chinese_noun(word: str, tag: str, known: Cues) -> bool:
+    """By its part of speech, or one of those words that are as often verbs."""
+    return word in known.things or (tag in _NOUNS and word not in known.never)
 
 
 def _may_begin_name(text: str, word: tuple[int, int, str], sentence: Offsets) -> bool:
@@ -402,7 +449,8 @@ def _of_run(text: str, run: list[tuple[int, int, str]], known: Cues) -> Iterator
         return
     name = any(tag in _NAMED for *_, tag in run) or "·" in text[start:end]
     subject = text[start - 1 : start] not in known.prepositions and text[end : end + 1] != "的"
-    yield Candidate(start, end, subject and (name or text[end - 1] in known.holders))
+    person = any(tag.startswith("nr") for *_, tag in run)
+    yield Candidate(start, end, subject and (name or text[end - 1] in known.holders), person=person)
 
 
 def _tagged(text: str, sentence: Offsets) -> Iterator[tuple[int, int, str]]:

@@ -14,18 +14,19 @@ from serving.article.text.quotations import Quotation
 from serving.article.text.sentences import quoted, sentences
 from serving.inputs import Offsets
 from serving.names.mentions import find_mention
-from serving.names.words import HAN, akin
+from serving.names.words import HAN, akin, forms
 
 Given = Mapping[str, Sequence[str]]  # the user's targets: name -> aliases
 
 SHOWN_ABOVE = 0.75  # probability of a stance from which a pair is shown: read off articles of our own
-SURE_ABOVE = 0.95
+SURE_ABOVE = 1.0  # of none is it known that nine in ten are right
 _MOST_PAIRS = 12  # of a sentence that the classifier is asked about, the nearest
 _WINDOW = 120  # characters beside a quotation in which its speaker stands
 _BESIDE = 40  # in which a verb of saying alone gives a quotation to whoever spoke last
 _STOP = re.compile(r"[.!?…。;\n]")
 _DASHES = "—–―"
 _WORD = re.compile(rf"[{HAN}]|[^\W\d_{HAN}]+")
+_FEW = 5  # quoted words at most that are no statement
 _LEAST = 3  # words of a quotation that has a speaker without being attributed by itself
 
 
@@ -38,7 +39,7 @@ def limits(language: str) -> str:
     """The note on what is missed."""
     return (
         f"read by names and the model alone, without a parser for {language}: "
-        "positions of pronouns and unnamed holders are not found"
+        "positions of most pronouns and of unnamed holders are not found"
     )
 
 
@@ -89,9 +90,9 @@ class _Reader:
 
     def __init__(self, text: str, known: Cues, given: Given | None) -> None:
         self.text, self.known, self.given = text, known, given
-        self.last: Offsets | None = None  # who spoke or was named first in a sentence: he or she
+        self.last: Offsets | None = None  # the person whom he or she stands for, and who may go on speaking
         self.open = False  # the last paragraph ended inside a quotation
-        self.names: list[str] = []  # of several words
+        self.names: dict[str, str] = {}  # form of a last word -> the first name of several words that ends in it
 
     def positions(self, block: Block) -> Iterator[Position]:
         span = (block.start, block.end)
@@ -102,7 +103,7 @@ class _Reader:
         said = self._said(span, quotations, found)
         self.last = before
         for part, several in zip(parts, found, strict=True):
-            self.names += [self._words(one.span) for one in several if " " in self._words(one.span)]
+            self._remember(several)
             for pair in self._pairs(part, several, said, block.speaker):
                 yield self._position(part, pair, block.speaker)
             self.last = _subject(several, said) or self.last
@@ -184,7 +185,7 @@ class _Reader:
     def _pronoun_beside(self, verb: Offsets) -> bool:
         """Whether he or she says it: `— сказала она`, `她说`."""
         if self.known.language == "zh":
-            return any(self.text.endswith(one, 0, verb[0]) for one in self.known.pronouns)
+            return any(self.text.endswith(one, max(0, verb[0] - 3), verb[0]) for one in self.known.pronouns)
         behind = re.compile(r"\W*(\w+)").match(self.text, verb[1])
         before = re.compile(r"(\w+)\W*\Z").search(self.text[max(0, verb[0] - 20) : verb[0]])
         return any(one is not None and one[1].lower() in self.known.pronouns for one in (behind, before))
@@ -193,7 +194,7 @@ class _Reader:
         self, sentence: Offsets, found: Sequence[Candidate], said: Sequence[_Said], turn: Offsets | None
     ) -> list[_Pair]:
         """The pairs to ask about, in the order of their targets."""
-        named = [(one.span, None) for one in found if not one.stands_for]
+        named = [(one.span, None) for one in found if not one.stands_for and not self._is_predicate(one, said)]
         targets = self._given(sentence) if self.given is not None else named
         pronouns = {one.span for one in found if one.stands_for}
         pairs: dict[tuple[str, str], _Pair] = {}
@@ -218,6 +219,14 @@ class _Reader:
         nearest = sorted(pairs.values(), key=lambda one: one.far)[:_MOST_PAIRS]
         return sorted(nearest, key=lambda one: one.target)
 
+    def _is_predicate(self, one: Candidate, said: Sequence[_Said]) -> bool:
+        """Whether a noun stands in a few quoted words, which say something of somebody: `назвал его «подарком»`."""
+        around = _innermost(one.start, said)
+        if around is None:
+            return False
+        words = _WORD.findall(self.text, *around.quotation.inner)
+        return len(words) <= _FEW and words[0].islower()
+
     def _given(self, sentence: Offsets) -> list[tuple[Offsets, str | None]]:
         """The user's targets in a sentence."""
         piece = self.text[slice(*sentence)]
@@ -241,8 +250,13 @@ class _Reader:
         words = self._words(span)
         if " " in words or not words[:1].isupper():
             return words
-        full = (one for one in self.names if akin(one.rsplit(" ", 1)[-1].casefold(), words.casefold()))
-        return next(full, words)
+        return next((self.names[form] for form in forms(words) if form in self.names), words)
+
+    def _remember(self, found: Sequence[Candidate]) -> None:
+        for one in found:
+            if one.person and " " in (words := self._words(one.span)):
+                for form in forms(words.rsplit(" ", 1)[-1]):
+                    self.names.setdefault(form, words)
 
     def _words(self, span: Offsets) -> str:
         return " ".join(self.text[slice(*span)].split())
@@ -271,8 +285,8 @@ def _innermost(place: int, said: Sequence[_Said]) -> _Said | None:
 
 
 def _subject(found: Sequence[Candidate], said: Sequence[_Said]) -> Offsets | None:
-    """The first holder of a sentence, outside quotations."""
-    named = (one.span for one in found if one.holds and not one.stands_for and not _innermost(one.start, said))
+    """Whom he or she in the next sentence is: the first person of this one, outside quotations."""
+    named = (one.span for one in found if one.holds and one.person and not _innermost(one.start, said))
     return next(named, None)
 
 

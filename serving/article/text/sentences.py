@@ -7,12 +7,13 @@ from serving.article.text.quotations import Quotation
 from serving.inputs import Offsets
 from serving.names.words import HAN
 
-_END = re.compile(rf"[.!?…؟۔。]+|[;؛](?=[\s{HAN}])|(?<=[{HAN}]);")
+_END = re.compile(rf"[.!?…؟۔。！？]+|[;؛](?=[\s{HAN}])|(?<=[{HAN}]);|；")
 _HAN_LETTER = re.compile(f"[{HAN}]")
 _NEXT = re.compile(r"\s+(?P<dash>[—–―-]\s*)?[¿¡(\[«„“\"「『‹‚‘»›]*\s?(?P<letter>[^\W_])")
 _LAST_WORD = re.compile(r"[^\W_]+\Z")
 _LONGEST_WORD = 20
-_REST = re.compile(r"[^。!?]*")
+_REST = re.compile(r"[^。!?！？]*")
+_HAN_STOPS = frozenset("。！？；")
 _ATTRIBUTION = 30  # characters between a quotation's end and a Chinese sentence's: `。”他说。`
 
 # Quotation marks; German books turn « » round, and French ones may stand within their like.
@@ -42,7 +43,7 @@ def sentences(text: str, block: Offsets, abbreviations: Collection[str] = (), sa
     """The sentences of a paragraph, in order and apart, white space at their ends left out.
 
     Args:
-        text: of the article, in the one spelling (`spelled`).
+        text: of the article.
         block: the paragraph.
         abbreviations: words in lower case behind which a stop ends nothing.
         saying: pattern of the verbs by which Chinese attributes a quotation behind it.
@@ -72,7 +73,11 @@ def _ends(text: str, stop: "re.Match[str]", end: int, last: int, abbreviations: 
         return True
     closed = end > stop.end()
     following = _NEXT.match(text, end, last)
-    if "。" in stop[0] or _HAN_LETTER.match(text, max(0, stop.start() - 1)) or _HAN_LETTER.match(text, end):
+    if (
+        not _HAN_STOPS.isdisjoint(stop[0])
+        or _HAN_LETTER.match(text, max(0, stop.start() - 1))
+        or _HAN_LETTER.match(text, end)
+    ):
         unsaid = not (closed and saying and _is_attributed(text, end, last, saying))
         return set(stop[0]) != {"…"} and stop[0] != "." and unsaid
     if following is None or following["letter"].islower() or (closed and following["dash"]):
