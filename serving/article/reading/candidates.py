@@ -177,7 +177,7 @@ def _spaced(text: str, words: Sequence[Offsets], known: Cues, titles: Sequence[Q
     while place < len(words):
         title = next((one for one in titles if one.start <= words[place][0] < one.end), None)
         if title:
-            yield Candidate(*title.inner, True)
+            yield Candidate(*title.inner, not place or text[slice(*words[place - 1])].lower() not in known.prepositions)
             last = place
             while last < len(words) and words[last][0] < title.end:
                 last += 1
@@ -250,7 +250,9 @@ class _Phrase:
 
     def _describes(self, place: int) -> bool:
         """Whether a word looks like an adjective before a noun, and like no noun."""
-        return self.known.before.fullmatch(self._lower(place)) is not None and not self._is_thing(place)
+        return self.known.before.fullmatch(self._lower(place)) is not None and not self._is_known_thing(
+            self._lower(place)
+        )
 
     def _name(self) -> tuple[int, int, bool]:
         """A run of capitals; of a noun such as `Министр` what belongs to it too."""
@@ -352,15 +354,14 @@ class _Phrase:
 
     def _is_thing(self, place: int) -> bool:
         word = self._lower(place)
-        return (
-            len(word) > 2
-            and word not in self.known.openers
-            and (
-                not self.known.things.isdisjoint(forms(word))
-                or bool(len(word) > 5 and self.known.endings.search(word[-6:]))
-                or bool(self.known.noun.fullmatch(word))
-            )
-        )
+        fits = self.known.noun.fullmatch(word) is not None and self.known.before.fullmatch(word) is None
+        return word not in self.known.openers | self.known.never and (fits or self._is_known_thing(word))
+
+    def _is_known_thing(self, word: str) -> bool:
+        """By the list, or by an ending that no adjective has."""
+        if len(word) > 5 and self.known.endings.search(word[-6:]):
+            return True
+        return len(word) > 2 and not self.known.things.isdisjoint(forms(word))
 
     def _is_noun(self, place: int) -> bool:
         word = self._word(place)
@@ -435,7 +436,8 @@ def _chinese(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
 
 def _is_chinese_noun(word: str, tag: str, known: Cues) -> bool:
     """By its part of speech, or one of those words that are as often verbs."""
-    return word in known.things or (tag in _NOUNS and word not in known.never)
+    office = tag == "l" and word[-1] in "人员員长長"  # 发言人
+    return word in known.things or ((office or tag in _NOUNS) and word not in known.never)
 
 
 def _may_begin_name(text: str, word: tuple[int, int, str], sentence: Offsets) -> bool:
@@ -450,7 +452,8 @@ def _of_run(text: str, run: list[tuple[int, int, str]], known: Cues) -> Iterator
     name = any(tag in _NAMED for *_, tag in run) or "·" in text[start:end]
     subject = text[start - 1 : start] not in known.prepositions and text[end : end + 1] != "的"
     person = any(tag.startswith("nr") for *_, tag in run)
-    yield Candidate(start, end, subject and (name or text[end - 1] in known.holders), person=person)
+    body = text[end - 1] in known.holders and text[slice(*run[-1][:2])] not in known.things
+    yield Candidate(start, end, subject and (name or body), person=person)
 
 
 def _tagged(text: str, sentence: Offsets) -> Iterator[tuple[int, int, str]]:
