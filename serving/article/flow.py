@@ -111,6 +111,8 @@ def article_of(
                 explanation=None if isinstance(words, StancewiseError) else words,
             )
         )
+    if not reading.everything:
+        statements = _surest(statements)
     notes = [*reading.notes, *_notes("labelled", answers), *_notes("explained", [*explanations.values()])]
     others = Counter(answer.language for answer in answers if isinstance(answer, Prediction) and answer.foreign)
     if note := foreign_note(others):
@@ -134,9 +136,11 @@ def _shown(
     """
     if answer.foreign:
         return (answer.stance, None) if reading.everything else None
-    if not reading.judged or not position.read:
+    if not reading.judged:
         taken = answer.stance is None or not (answer.stance.abstained or answer.stance.label == "neutrality")
         return (answer.stance, None) if reading.everything or taken else None
+    if not position.read:
+        return _by_classifier(reading, reading.judged, answer.stance)
     if answer.stance is None:
         expressed = 1 - position.read["nothing"]
         return (None, expressed) if reading.everything or expressed >= reading.judged.shown_above else None
@@ -144,6 +148,40 @@ def _shown(
     if sureness >= reading.judged.shown_above:
         return stance, sureness
     return (stance.model_copy(update={"abstained": True}), sureness) if reading.everything else None
+
+
+def _by_classifier(
+    reading: Reading, limits: Judged, stance: HeadPrediction | None
+) -> tuple[HeadPrediction | None, float | None] | None:
+    """The same for a pair that the classifier alone chooses: how sure it is of the stance."""
+    if stance is None:
+        return None, None
+    taken = not stance.abstained and stance.label != "neutrality" and stance.probability >= limits.shown_above
+    if taken:
+        return stance, stance.probability
+    return (stance.model_copy(update={"abstained": True}), stance.probability) if reading.everything else None
+
+
+def _surest(statements: Sequence[ArticleStatement]) -> list[ArticleStatement]:
+    """Of pairs that the classifier alone chose the surest for each mention of a target, and of A and B, B and A.
+
+    Asked about everybody in a sentence it gives a position to whoever stands near its words.
+    """
+    best: dict[object, float] = {}
+    keys = [_rivals(one) for one in statements]
+    for one, rivals in zip(statements, keys, strict=True):
+        for rival in rivals:
+            best[rival] = max(best.get(rival, 0.0), one.sureness or 0.0)
+    pairs = zip(statements, keys, strict=True)
+    return [one for one, rivals in pairs if all((one.sureness or 0.0) >= best[rival] for rival in rivals)]
+
+
+def _rivals(one: ArticleStatement) -> list[object]:
+    """What only one statement chosen by the classifier alone may have; others have none."""
+    if one.read is not None or one.sureness is None:
+        return []
+    names = frozenset({one.speaker, one.target})
+    return [(one.sentence.start, one.target_mention.start), (one.sentence.start, names)]
 
 
 def together(read: Mapping[str, float], stance: HeadPrediction) -> tuple[HeadPrediction, float]:

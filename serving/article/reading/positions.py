@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.article.reading import linear, plain
+from serving.article.reading import light, linear, plain
 from serving.article.reading.attribution import Attribution, covers, innermost, kind_of
 from serving.article.reading.entities import Entity
 from serving.article.reading.names import Names, is_first_person
@@ -20,7 +20,7 @@ from serving.article.text.files import check_text
 from serving.article.text.quotations import Quotation
 from serving.inputs import Offsets
 from serving.language.detect import ANYWAY, UNKNOWN, foreign, language_of
-from serving.names.mentions import pattern_of
+from serving.names.mentions import find_mention, pattern_of
 from serving.names.spelling import Spelled, alike, spelled
 from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
@@ -49,7 +49,7 @@ class Reading:
     text: str
     positions: list[Position]
     notes: list[str] = field(default_factory=list)
-    judged: "Judged | None" = None  # what chose the positions; None: rules, as no parser is installed
+    judged: "Judged | None" = None  # what chose, or is to choose, the positions; None: rules, as no parser is installed
     everything: bool = False  # also what shows no position is asked for
     language: str = UNKNOWN  # ISO 639 code of the text's
     foreign: bool = False  # the model does not read it, so there are no positions
@@ -95,6 +95,7 @@ class Judged:
     sure_above: float  # of what is nearly always right
 
 
+WITHOUT_PARSER = Judged(None, shown_above=light.SHOWN_ABOVE, sure_above=light.SURE_ABOVE)
 WITHOUT_READER = Judged(None, shown_above=0.47, sure_above=0.9)  # read off the validation reports
 
 
@@ -125,7 +126,11 @@ def find_positions(
         note = _UNREAD.format(language, ", ".join(languages or ()), ANYWAY)
         return Reading(text, [], [note], language=language, foreign=True)
     original = spelled(text)
-    reading = replace(_read(original.text, given, on_progress, judged, everything), language=language)
+    if light.reads(language):
+        reading = _read_lightly(original.text, given, on_progress, everything, language)
+    else:
+        reading = _read(original.text, given, on_progress, judged, everything)
+    reading = replace(reading, language=language)
     if original.text is text:
         return reading
     return replace(reading, text=text, positions=[_in_original(one, text, original) for one in reading.positions])
@@ -157,7 +162,8 @@ def _read(
     everything: bool,
 ) -> Reading:
     wanted = {name: pattern_of([name, *aliases]) for name, aliases in given.items()} if given else None
-    absent = [*_absent(text, wanted or {})]
+    plain_text = alike(text)
+    absent = [*_absent([pattern.search(plain_text) is not None for pattern in (wanted or {}).values()])]
     blocks = _without_repeated(text, find_blocks(text))
     if pipeline_name() is None:
         found = list(plain.positions(text, blocks, wanted))
@@ -179,13 +185,26 @@ def _read(
     return Reading(text, positions, absent, judged, everything)
 
 
-def _absent(text: str, wanted: Given) -> Iterator[str]:
+def _read_lightly(
+    text: str,
+    given: Mapping[str, Sequence[str]] | None,
+    on_progress: Progress | None,
+    everything: bool,
+    language: str,
+) -> Reading:
+    """A text in a language without a parser; the classifier alone chooses among the pairs."""
+    blocks = _without_repeated(text, find_blocks(text))
+    found = list(light.positions(text, blocks, language, given, on_progress))
+    named = [any(find_mention(text, one) for one in (name, *aliases)) for name, aliases in (given or {}).items()]
+    return Reading(text, found, [light.limits(language), *_absent(named)], WITHOUT_PARSER, everything)
+
+
+def _absent(named: Sequence[bool]) -> Iterator[str]:
     """A note for each of the user's targets that the text never names."""
-    plain_text = alike(text)
-    for place, pattern in enumerate(wanted.values(), 1):
-        if not pattern.search(plain_text):
+    for place, one in enumerate(named, 1):
+        if not one:
             yield (
-                f"target {place} of {len(wanted)}: neither its name nor another name given for it stands in the text; "
+                f"target {place} of {len(named)}: neither its name nor another name given for it stands in the text; "
                 "check how the text writes it"
             )
 
