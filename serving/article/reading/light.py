@@ -18,7 +18,7 @@ from serving.names.words import HAN, akin, forms
 
 Given = Mapping[str, Sequence[str]]  # the user's targets: name -> aliases
 
-SHOWN_ABOVE = 0.75  # probability of a stance from which a pair is shown: read off articles of our own
+SHOWN_ABOVE = 0.85  # probability of a stance from which a pair is shown: read off ten articles of our own
 SURE_ABOVE = 1.0  # of none is it known that nine in ten are right
 _MOST_PAIRS = 12  # of a sentence that the classifier is asked about, the nearest
 _WINDOW = 120  # characters beside a quotation in which its speaker stands
