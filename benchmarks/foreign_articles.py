@@ -3,8 +3,7 @@
     python benchmarks/foreign_articles.py [--part test] [MODEL]
 
 A shown position is right if one of the same sentence is listed with the same stance, and holder and target of each hold
-a form of the other's name. Recall counts listed positions that are not optional. Neutrality is left out, since it is not
-shown.
+a form of the other's name. Recall counts listed positions that are not optional. Neutrality is left out: none is shown.
 """
 
 import json
