@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,8 +153,3 @@ def _of_page(page: str) -> tuple[datetime.date | None, str | None]:
     # Where a page does not write its day so, trafilatura has guessed it.
     date = found.date if found and found.date and found.date in page else None
     return day_of(date), _source((found.sitename or found.hostname) if found else None)
-
-
-def undated(reports: Sequence[Report]) -> Iterator[str]:
-    """The names of the reports without a day."""
-    return (one.name for one in reports if one.date is None)

@@ -9,7 +9,7 @@ import pytest
 
 from serving import StancewiseError
 from serving.article.text.dates import AmbiguousDateError
-from serving.article.text.reports import Report, read_report, read_table, undated, without_copies
+from serving.article.text.reports import Report, read_report, read_table, without_copies
 
 DAY = datetime.date(2026, 3, 14)
 BODY = "Mayor Ilse Tarn praised the ferry plan.\n"
@@ -63,7 +63,6 @@ def test_a_name_gives_the_day_where_the_text_does_not(file):
 def test_nothing_is_guessed(file):
     report = read_report(file(f"On 14 March 2026 the council met.\n\nDate: 2026-03-14\n\n{BODY}"))
     assert (report.date, report.source) == (None, None)
-    assert list(undated([report, Report("b", BODY, DAY)])) == [report.name]
 
 
 @pytest.mark.parametrize(
