@@ -80,8 +80,12 @@ def alike(text: str) -> str:
 
 def same(name: str, other: str) -> bool:
     """Whether two names are written alike: case, white space and spelling aside."""
-    one, two = (" ".join(alike(spelled(each).text).split()).casefold() for each in (name, other))
-    return one == two
+    return key(name) == key(other)
+
+
+def key(name: str) -> str:
+    """What is equal for all names that are written alike."""
+    return " ".join(alike(spelled(name).text).split()).casefold()
 
 
 def _unescaped(entity: str) -> str:

@@ -64,9 +64,9 @@ def render(articles: Sequence[Article]) -> str:
         "pairs": [pair.model_dump(mode="json") for pair in summarise(articles)],
     }
     name = articles[0].name if len(articles) == 1 else None
-    script, style = _script(), _static("view.css")
+    script, style = _script(), static("view.css")
     return _PAGE.format(
-        policy=_POLICY.format(script=_hash(script), style=_hash(style)),
+        policy=_POLICY.format(script=hash_of(script), style=hash_of(style)),
         title=escape(name or ("Stances in a text" if len(articles) == 1 else f"Stances in {len(articles):,} texts")),
         style=style,
         data=_embedded(data),
@@ -88,7 +88,7 @@ def tables() -> str:
 
 
 def _script() -> str:
-    return "\n".join([tables() if name == TABLES else _static(name) for name in SCRIPTS] + [_START])
+    return "\n".join([tables() if name == TABLES else static(name) for name in SCRIPTS] + [_START])
 
 
 def _embedded(data: object) -> str:
@@ -96,9 +96,11 @@ def _embedded(data: object) -> str:
 
 
 @cache
-def _static(name: str) -> str:
+def static(name: str) -> str:
+    """A file of the page."""
     return files("serving.article").joinpath("static", name).read_text(encoding="utf-8")
 
 
-def _hash(source: str) -> str:
+def hash_of(source: str) -> str:
+    """What a content security policy calls a script or a style by."""
     return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"

@@ -60,11 +60,12 @@ def csv_table(articles: Sequence[Article], summary: bool = False) -> str:
     writer = csv.writer(out)
     writer.writerow(columns)
     for row in pair_rows(articles) if summary else statement_rows(articles):
-        writer.writerow([_csv_cell(row[column]) for column in columns])
+        writer.writerow([csv_cell(row[column]) for column in columns])
     return out.getvalue()
 
 
-def _csv_cell(value: Any) -> Any:
+def csv_cell(value: Any) -> Any:
+    """A value as CSV has it: what is nested as JSON, and nothing that a spreadsheet would run."""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

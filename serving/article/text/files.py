@@ -106,7 +106,15 @@ def read_text(path: str | Path, pages: bool = False) -> str:
     Raises:
         StancewiseError: the file cannot be read, is no text, or not in UTF-8 (or UTF-16 with a byte order mark).
     """
-    path = Path(path)
+    return read_with_page(Path(path), pages)[0]
+
+
+def read_with_page(path: Path, pages: bool = False) -> tuple[str, str | None]:
+    """As `read_text`, with the HTML page that the text was taken from; None: from none.
+
+    Raises:
+        StancewiseError: likewise.
+    """
     name = "standard input" if path == STANDARD_INPUT else str(path)
     data = _bytes(path, name)
     for start, what in _NO_TEXTS:
@@ -115,13 +123,14 @@ def read_text(path: str | Path, pages: bool = False) -> str:
     if len(data) > MOST_BYTES:
         raise StancewiseError(f"{name}: more than {MOST_BYTES:,} bytes; split it into several files")
     text = _LONE_RETURN.sub("\n", _decoded(data, name, pages))
+    page = text if pages and (path.suffix.lower() in PAGES or is_page(text)) else None
     try:
-        if pages and (path.suffix.lower() in PAGES or is_page(text)):
-            text = extract(text)
+        if page is not None:
+            text = extract(page)
         check_text(text)
     except StancewiseError as error:
         raise StancewiseError(f"{name}: {str(error).removeprefix('text: ')}") from None
-    return text
+    return text, page
 
 
 def extract(page: str) -> str:

@@ -1,6 +1,11 @@
 """What stands before a text and describes it: front matter of Markdown files, headers of saved pages and wires."""
 
+import json
 import re
+import tomllib
+from typing import Any
+
+from serving.errors import StancewiseError
 
 # YAML between ---, TOML between +++, JSON between ;;;, as Jekyll, Hugo and Obsidian write them.
 _START = re.compile(r"[\s\ufeff]*?(?P<fence>-{3}|\+{3}|;{3})(?:[ \t]*(?:yaml|toml|json))?[ \t]*\r?\n")
@@ -14,6 +19,10 @@ _META = re.compile(
     r"|updated(?:[ _-]at)?|url|word ?count)[ \t]*:(?:[ \t][^\n]*)?(?:\n[ \t]+\S[^\n]*)*",
     re.I,
 )
+_LINE = re.compile(
+    r"""^["']?(?P<key>[\w.@$][\w.@$ -]{0,59}?)["']?[ \t]*:(?:[ \t]+(?P<value>[^\r\n]*?))?[ \t]*\r?$""", re.M
+)
+_COMMENT = re.compile(r"(?:^|[ \t]+)#.*$")
 _LEAST_HEADERS = 2  # lines such as `Title: ...` before an empty line
 
 
@@ -25,6 +34,49 @@ def without_front_matter(text: str) -> str:
     """
     end = _fenced(text) or _headers(text)
     return re.sub(r"[^\r\n]", " ", text[:end]) + text[end:] if end else text
+
+
+def fields(text: str) -> dict[str, Any]:
+    """What stands before a text, by key: in lower case, without spaces, hyphens and underscores (`publishedat`).
+
+    Of YAML, headers and the title block of Pandoc these are texts, and what is nested or a list is left out. Of two
+    keys alike the first counts.
+
+    Raises:
+        StancewiseError: TOML or JSON between fences that cannot be read.
+    """
+    found: dict[str, Any] = {}
+    for key, value in _written(text):
+        found.setdefault(re.sub(r"[\s_-]", "", key).casefold(), value)
+    return found
+
+
+def _written(text: str) -> list[tuple[str, Any]]:
+    if not (end := _fenced(text)):
+        return _lines(text[: _headers(text)].lstrip())
+    if not (start := _START.match(text)):
+        title_block = [line.lstrip("\ufeff%").strip() for line in re.findall(r"^\s*%.*", text[:end], re.M)]
+        return [("date", title_block[2])] if title_block[2:] else []
+    inside = text[start.end() : text.rindex("\n", 0, end)].replace("\r\n", "\n")
+    if start["fence"] == "---":
+        return _lines(inside)
+    try:
+        values = tomllib.loads(inside) if start["fence"] == "+++" else json.loads(inside)
+    except (ValueError, RecursionError):
+        kind = "TOML" if start["fence"] == "+++" else "JSON"
+        raise StancewiseError(f"front matter: not {kind} that can be read; correct it") from None
+    return list(values.items()) if isinstance(values, dict) else []
+
+
+def _lines(text: str) -> list[tuple[str, str]]:
+    """Lines such as `key: value` that are not indented."""
+    found = []
+    for one in _LINE.finditer(text):
+        value = one["value"] or ""
+        quoted = re.match(r"""(["'])(.*?)\1[ \t]*(?:#.*)?$""", value)
+        if plain := quoted[2].strip() if quoted else _COMMENT.sub("", value).strip():
+            found.append((one["key"], plain))
+    return found
 
 
 def _fenced(text: str) -> int:

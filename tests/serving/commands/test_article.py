@@ -120,6 +120,8 @@ def test_without_a_parser_quotes_are_read_and_the_fix_is_said(project, folder):
         (("tiny.yaml", "--output", "out.docx"), "unknown extension '.docx'"),
         (("tiny.yaml", "--output", "nowhere/out.csv"), "does not exist"),
         (("tiny.yaml", "--summary", "--format", "html"), "leave out --summary"),
+        (("tiny.yaml", "--trend", "day", "--summary"), "--trend: it is a summary without words"),
+        (("tiny.yaml", "--dates", "day-first"), "--by-source, --dates and --copies go with --trend"),
         (("tiny.yaml", "--explain"), "--format jsonl and html"),
         (("tiny.yaml", "--target", "=Oslo"), "write NAME, or NAME=ALIAS,ALIAS"),
         (("tiny.yaml", "--model", "models:/stance@nobody"), "nobody"),
@@ -131,6 +133,76 @@ def test_a_mistake_is_one_line_without_a_traceback(project, options, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.fixture
+def dated(tmp_path):
+    """Five reports of which one is bad, one a copy and one without a date; and a table of two, one of them bad."""
+    for name, front, text in (
+        ("2026-03-02-tarn.md", "source: The Quay\n", TARN),
+        ("copy.md", "date: 2026-03-05\nsource: The Post\n", TARN.replace(" ", "  ")),
+        ("holm.md", "date: 9 April 2026\nsource: The Post\n", HOLM),
+        ("letter.md", "source: The Post\n", f"{HOLM}Again.\n"),
+        ("wrong.md", "date: 2026-02-30\n", TARN),
+    ):
+        (tmp_path / name).write_text(f"---\n{front}---\n{text}", encoding="utf-8")
+    table = tmp_path / "more.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "date", "id"), (f"{TARN}{HOLM}", "2026-04-10", "m1"), ("", "", "m2")])
+    return tmp_path
+
+
+def test_a_folder_and_a_table_become_a_trend(project, dated):
+    output = dated / "trend.csv"
+    paths = (str(dated), str(dated / "more.csv"))
+    target = ("--target", "the accord=Harbour Accord,Ferry Accord")
+    options = (*target, "--trend", "month", "--all", "--output", str(output))
+    done = project.run("serving", "article", *paths, *options, check=False)
+    assert done.returncode == 3
+    assert "wrong.md: date: there is no day 30 of month 2 in 2026" in done.stderr
+    assert "more.csv:5: text: empty" in done.stderr
+    assert f"reports without a date, left out: 1 ({dated / 'letter.md'})" in done.stderr
+    assert "reports whose text another one has, counted once: 1" in done.stderr
+    assert "3 articles" in done.stderr
+    assert "2 could not be read" in done.stderr
+    rows = list(csv.DictReader(output.open(encoding="utf-8", newline="")))
+    found = {(row["speaker"], row["period"]): row for row in rows}
+    assert found[("Ilse Tarn", "2026-03")]["reports"] == "1"
+    assert found[("Peter Holm", "2026-04")]["reports"] == "2"
+    assert {row["enough"] for row in rows} == {"False"}
+    sums = [sum(float(row[label]) for label in ("support", "neutrality", "criticism")) for row in rows]
+    assert sums == pytest.approx([1] * len(rows))
+
+
+def test_a_trend_by_source_with_copies_on_the_terminal_and_as_a_page(project, dated):
+    options = ("--trend", "week", "--by-source", "--copies", "--all")
+    done = project.run("serving", "article", str(dated), *options, check=False)
+    assert "Who stood where, by week" in done.stdout
+    assert "Whose position changed" in done.stdout
+    assert "another one has" not in done.stderr
+    assert "3 articles" in done.stderr
+    output = dated / "trend.html"
+    project.run("serving", "article", str(dated), *options, "--output", str(output), check=False)
+    page = output.read_text(encoding="utf-8")
+    assert "<h1>Who stood where, by week</h1>" in page
+    assert "letter.md" in page
+    assert "<script" not in page
+
+
+def test_dates_with_two_meanings_stop_a_trend_until_their_order_is_said(project, tmp_path):
+    (tmp_path / "a.txt").write_text(f"Title: A row\nDate: 03/04/2026\n\n{TARN}", encoding="utf-8")
+    done = project.run("serving", "article", str(tmp_path), "--trend", "day", check=False)
+    assert done.returncode == 1
+    assert "a.txt: date: 03/04/2026 is 3 April or 4 March; say which: --dates day-first or" in done.stderr
+    options = ("--trend", "day", "--dates", "month-first", "--all", "--format", "jsonl")
+    done = project.run("serving", "article", str(tmp_path), *options)
+    assert {json.loads(line)["period"] for line in done.stdout.splitlines()} == {"2026-03-04"}
+
+
+def test_a_trend_without_any_date_says_how_to_give_one(project, folder):
+    done = project.run("serving", "article", str(folder), "--trend", "day", check=False)
+    assert done.returncode == 1
+    assert "no report with a date; write date: YYYY-MM-DD into its front matter" in done.stderr
 
 
 def test_help_has_examples(project):

@@ -1,0 +1,204 @@
+"""Trends over many reports, with planted statements."""
+
+import datetime
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
+
+from serving import StancewiseError
+from serving.article.text.reports import Report, read_report
+from serving.article.trends import by_period, changes, corrected, halves, period_of
+from serving.labels import STANCES
+from tests.conftest import REPOSITORY, read_lines
+from tests.serving.article.made import Draft
+
+ADA, FERRY = "Ada Brunn", "the night ferry"
+ARCHIVE = REPOSITORY / "data" / "archive"
+
+
+def report(day, *said, source=None):
+    """A report of a day in which holders take stances: (holder, target, stance) or with a probability."""
+    draft = Draft(" ".join(f"{target} is what {holder or 'we'} spoke of." for holder, target, *_ in said) or "Nothing.")
+    for holder, target, stance, *sure in said:
+        sentence = f"{target} is what {holder or 'we'} spoke of."
+        draft.says(holder, target, sentence, stance, sure=sure[0] if sure else 0.9)
+    date = datetime.date.fromisoformat(day) if day else None
+    return Report(day or "undated", draft.text, date, source), draft.article()
+
+
+def test_a_report_counts_once_for_a_pair_however_much_it_says():
+    loud = report("2026-03-02", *[(ADA, FERRY, "support", 1.0)] * 9)
+    quiet = [report(f"2026-03-{day}", (ADA, FERRY, "criticism", 1.0)) for day in (10, 31)]
+    later = report("2026-04-01", (ADA, FERRY, "neutrality", 0.8))
+    march, april = by_period([later, loud, *quiet], "month").to_dict("records")
+    assert (march["period"], march["reports"], march["statements"]) == ("2026-03", 3, 11)
+    assert [march[label] for label in STANCES] == pytest.approx([1 / 3, 0, 2 / 3])
+    assert march["enough"] is True
+    assert [april[label] for label in STANCES] == pytest.approx([0.1, 0.8, 0.1])
+    assert april["enough"] is False
+    assert math.isnan(april["support_low"])
+
+
+def test_intervals_hold_the_mean_are_seeded_and_narrow_with_more_reports():
+    def some(number):
+        sides = [("support", "criticism")[place % 2] for place in range(number)]
+        return [report("2026-03-02", (ADA, FERRY, side)) for side in sides]
+
+    [few], [many], [again] = (by_period(some(number), "day").to_dict("records") for number in (6, 60, 60))
+    assert many == again
+    for row in (few, many):
+        assert row["support_low"] < row["support"] < row["support_high"]
+        assert row["neutrality_low"] == pytest.approx(row["neutrality_high"])
+    assert many["support_high"] - many["support_low"] < (few["support_high"] - few["support_low"]) / 2
+    # Of 60 reports, half at 0.9 and half at 0.05: a standard error of 0.055.
+    assert many["support_high"] - many["support_low"] == pytest.approx(2 * 1.96 * 0.425 / np.sqrt(60), rel=0.15)
+
+
+def test_names_are_one_by_spelling_and_two_by_name():
+    said = [("Zoë O’Hara", FERRY), ("ZOE\u0308  O'Hara", "The Night Ferry"), ("Tom O'Hara", FERRY), (None, FERRY)]
+    rows = by_period([report("2026-03-02", (*names, "support")) for names in said], "month").to_dict("records")
+    assert [(row["speaker"], row["target"], row["reports"]) for row in rows] == [
+        ("Zoë O’Hara", FERRY, 2),
+        ("Tom O'Hara", FERRY, 1),
+        (None, FERRY, 1),
+    ]
+
+
+def test_sources_are_kept_apart_if_asked_for():
+    labelled = [report("2026-03-02", (ADA, FERRY, "support"), source=one) for one in ("Quay", "QUAY", "Post", None)]
+    assert "source" not in by_period(labelled, "week").columns
+    rows = by_period(labelled, "week", by_source=True)
+    assert list(zip(rows["source"], rows["reports"], strict=True)) == [(None, 1), ("Post", 1), ("Quay", 2)]
+
+
+def test_what_has_no_date_no_stance_or_another_language_does_not_count():
+    _, article = report("2026-03-02", (ADA, FERRY, "support"))
+    foreign = article.model_copy(
+        update={"statements": [one.model_copy(update={"foreign": True}) for one in article.statements]}
+    )
+    labelled = [
+        report(None, (ADA, FERRY, "support")),
+        report("2026-03-02", (ADA, FERRY, None)),
+        (Report("foreign", "x", datetime.date(2026, 3, 2)), foreign),
+        report("2026-03-02"),
+    ]
+    assert by_period(labelled, "day").empty
+    assert changes(labelled).empty
+    assert halves(labelled[:1]) is None
+    assert list(changes(labelled[:1]).columns) == list(changes(labelled).columns)
+
+
+@given(st.dates(datetime.date(1, 1, 1), datetime.date(9998, 12, 31)), st.integers(0, 40))
+def test_periods_sort_by_time(day, later):
+    other = day + datetime.timedelta(days=later)
+    assert all(period_of(day, one) <= period_of(other, one) for one in ("day", "week", "month"))
+    monday = day - datetime.timedelta(days=day.weekday()) if day.toordinal() > 7 else day
+    assert period_of(monday, "week") == period_of(day, "week")
+
+
+@given(st.lists(st.floats(1e-6, 1), max_size=30))
+def test_p_values_are_corrected_as_scipy_does(p):
+    assert corrected(np.array(p)) == pytest.approx(false_discovery_control(p) if p else [])
+
+
+def planted(sides, holder=ADA):
+    """Reports in months from January on, whose stances are given by their first letters."""
+    names = {label[0]: label for label in STANCES}
+    return [
+        report(f"2026-{month:02}-{1 + 3 * place:02}", (holder, FERRY, names[letter]))
+        for month, letters in enumerate(sides.split(), 1)
+        for place, letter in enumerate(letters)
+    ]
+
+
+def test_a_change_is_found_in_its_month_and_others_are_not():
+    steady = [one for name in "ABCDEFGHIJ" for one in planted("scs csc scs csc scs csc", f"Person {name}")]
+    table = changes(planted("sss sss sss ccc ccc ccc") + steady)
+    assert len(table) == 11
+    [row] = table[table["changed"]].to_dict("records")
+    assert (row["speaker"], row["month"], row["reports_before"], row["reports_after"]) == (ADA, "2026-04", 9, 9)
+    assert (row["before"], row["after"]) == pytest.approx((0.85, -0.85))
+    assert row["difference"] == pytest.approx(-1.7)
+    assert row["p"] < row["p_corrected"] < 0.01
+    assert table.iloc[0]["speaker"] == ADA
+
+
+def test_the_month_is_that_of_the_change_and_not_the_middle():
+    [row] = changes(planted("ccc ccc ccc ccc sss sss")).to_dict("records")
+    assert row["month"] == "2026-05"
+    [row] = changes(planted("sss sss sss sss")).to_dict("records")
+    assert (row["month"], row["changed"], row["p"]) == (None, False, 1)
+
+
+def test_too_few_reports_are_not_tested():
+    [row] = changes(planted("sss  cc")).to_dict("records")
+    assert (row["enough"], row["changed"], row["month"]) == (False, False, None)
+    assert math.isnan(row["p"])
+
+
+def test_two_times_may_be_given():
+    labelled = planted("sss ccc sss ccc")
+    times = [(datetime.date(2026, month, 1), datetime.date(2026, month, 28)) for month in (1, 2)]
+    [row] = changes(labelled, *times).to_dict("records")
+    assert (row["reports_before"], row["reports_after"], row["month"]) == (3, 3, "2026-02")
+    assert row["difference"] == pytest.approx(-1.7)
+    # Of 20 ways to deal 3 and 3 two differ as much.
+    assert row["p"] == pytest.approx(0.1, abs=0.015)
+    with pytest.raises(StancewiseError, match="give both"):
+        changes(labelled, times[0])
+    with pytest.raises(StancewiseError, match="overlap"):
+        changes(labelled, times[1], times[0])
+
+
+@given(st.dates(), st.integers(0, 4000))
+def test_halves_cover_all_days_once(day, later):
+    if day.toordinal() + later + 1 >= datetime.date.max.toordinal():
+        return
+    end = day + datetime.timedelta(days=later)
+    labelled = [(Report("a", "x", end), None), (Report("b", "x", day), None)]
+    one, two = halves(labelled)
+    assert one[0] == day
+    assert two[0] - one[1] == datetime.timedelta(days=1)
+    assert two[1] == max(end, two[0])
+    assert abs((one[1] - one[0]) - (two[1] - two[0])) <= datetime.timedelta(days=1)
+
+
+def archive():
+    """The invented archive, its positions as they were planted."""
+    for row in read_lines(ARCHIVE / "positions.jsonl"):
+        found = read_report(ARCHIVE / row["file"])
+        draft = Draft(found.text)
+        for one in row["positions"]:
+            draft.says(one["holder"], one["target"], found.text[-20:], one["stance"], mentions=(None, found.text[-20:]))
+        yield found, draft.article()
+
+
+def test_both_changes_of_the_archive_are_found_in_their_months_and_no_third():
+    labelled = list(archive())
+    assert len(labelled) == 61
+    assert [one.name for one, _ in labelled if one.date is None] == [str(ARCHIVE / "undated-letter.md")]
+    assert all(one.name.endswith(".md") and (one.date is None or str(one.date) in one.name) for one, _ in labelled)
+    assert {one.source for one, _ in labelled} == {"Amberline Wire", "Kalvere Shore Gazette", "The Meridian Ledger"}
+    table = changes(labelled)
+    found = {(row.speaker, row.month, row.difference > 0) for row in table[table["changed"]].itertuples()}
+    assert found == {
+        ("Kurzeme Coast Fishermen's Union", "2026-06", False),
+        ("Mayor Ilze Brantmane", "2026-08", True),
+    }
+    assert set(table[table["enough"]]["speaker"]) > {"Clean Gulf Alliance", "Nordlode Shipping", "Civic Harvest Party"}
+    periods = by_period(labelled, "month").set_index(["speaker", "period"])
+    assert periods.loc[("Mayor Ilze Brantmane", "2026-07"), "criticism"] > 0.8
+    assert periods.loc[("Mayor Ilze Brantmane", "2026-08"), "support"] > 0.8
+    assert not periods.loc[("Estonia", "2026-03"), "enough"]
+
+
+def test_the_core_loads_no_trends():
+    code = "import sys, serving; print('serving.article.trends' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
