@@ -25,8 +25,8 @@ from serving.store.versions import find_model
 
 SERVING = Path(__file__).parents[1]
 SERVER = (
-    *("fastapi", "numpy", "prometheus-client", "py3langid", "pydantic", "rich", "safetensors", "typer"),
-    "uvicorn[standard]",
+    *("fastapi", "numpy", "prometheus-client", "py3langid", "pydantic", "rich", "rjieba", "safetensors"),
+    *("snowballstemmer", "typer", "uvicorn[standard]"),
 )
 RUNTIMES = {"openvino": ("openvino", "tokenizers"), "torch": ("torch", "transformers"), "numpy": ()}
 TO_READY = 120  # seconds that a start may take

@@ -27,7 +27,7 @@ NAME_DESCRIPTION = (
     "description is its model card."
 )
 
-_ALWAYS = ("mlflow", "numpy", "pandas", "py3langid", "pydantic", "safetensors")
+_ALWAYS = ("mlflow", "numpy", "pandas", "py3langid", "pydantic", "rjieba", "safetensors", "snowballstemmer")
 # Exact versions of these go into the model's requirements; the rest follows from them.
 REQUIREMENTS = {
     "encoder": (*_ALWAYS, "tokenizers", "torch", "transformers"),

@@ -86,8 +86,8 @@ def test_the_logged_model_has_signature_example_requirements_and_metrics(finishe
     assert not {name for name in names if name.endswith((".pkl", ".bin", ".pt", ".pickle"))}
     requirements = (Path(folder) / "requirements.txt").read_text().split()
     assert all("==" in line for line in requirements)
-    assert any(line.startswith("torch==") for line in requirements)
-    assert any(line.startswith("py3langid==") for line in requirements)
+    for package in ("torch", "py3langid", "rjieba", "snowballstemmer"):
+        assert any(line.startswith(f"{package}==") for line in requirements), package
 
 
 def test_the_registered_version_carries_its_model_card(finished):
