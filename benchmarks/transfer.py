@@ -218,9 +218,7 @@ def draw_own() -> Iterator[Row]:
     for text, rows in _texts(STATEMENTS).items():
         labelled = {(row.speaker, row.target) for row in rows}
         for holder, target in _pairs(_own_names(text, rows), labelled, rng)[:3]:
-            asked = Statement(text=text, speaker=holder, target=target)  # without places: the first mentions are meant
-            names = {"text": text, "speaker": holder, "target": target}
-            yield {"id": question_id(asked), **names, "group": rows[0].group}
+            yield _row(text, _mention(text, target), _mention(text, holder), rows[0].group)
 
 
 def draw_news() -> Iterator[Row]:

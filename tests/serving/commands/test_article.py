@@ -68,7 +68,8 @@ def test_a_text_in_another_language_is_noted_and_read_if_asked_for(project, tmp_
     assert "ru.txt: the text is in ru, and the model reads en: nothing was labelled" in done.stderr
     asked = ("--any-language", "--all", "--target", "мост", "--format", "jsonl")
     done = project.run("serving", "article", str(file), *asked)
-    assert "note:" not in done.stderr
+    assert "nothing was labelled" not in done.stderr
+    assert "read by names and the model alone, without a parser for ru" in done.stderr
     assert "1 article, " in done.stderr
 
 
