@@ -158,16 +158,13 @@ def _words(statement: Statement) -> list[Offsets]:
 
 def _spans(text: str) -> Iterator[Offsets]:
     """Every word; those of Chinese as a dictionary divides it."""
-    chinese = segments(text)
     for match in _WORD.finditer(text):
-        start, end = match.span()
-        inside = [span for span in chinese if start <= span[0] < end]
-        at = start
-        for word in inside:  # a run of letters may hold words of two scripts
-            if at < word[0]:
-                yield at, word[0]
-            yield word
-            at = word[1]
+        at, end = match.span()
+        for first, last in segments(match[0]):  # a run of letters may hold words of two scripts
+            if at < match.start() + first:
+                yield at, match.start() + first
+            yield match.start() + first, match.start() + last
+            at = match.start() + last
         if at < end:
             yield at, end
 
