@@ -37,7 +37,8 @@ _POLICY = (
     "default-src 'none'; script-src {script}; style-src {style}; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'"
 )
-_PAGE = """<!doctype html>
+# Of every page that is one file.
+HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -47,7 +48,10 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>{style}</style>
 </head>
-<body class="stancewise-page">
+"""
+_PAGE = (
+    HEAD
+    + """<body class="stancewise-page">
 <header><h1 dir="auto">{title}</h1></header>
 <main id="report"><noscript>This page shows its statements with JavaScript, which is switched off.</noscript></main>
 <script type="application/json" id="data">{data}</script>
@@ -55,6 +59,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
+)
 
 
 def render(articles: Sequence[Article]) -> str:

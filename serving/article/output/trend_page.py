@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from serving.article.output.page import hash_of, static
+from serving.article.output.page import HEAD, hash_of, static
 from serving.article.output.trend import Row, Trend, balance, p_value, percent
 from serving.article.trends import LEAST_REPORTS
 from serving.labels import STANCES
@@ -43,17 +43,9 @@ _STYLE = """
 @media print { .trend section { break-inside: avoid; } }
 """
 _POLICY = "default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'"
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body class="stancewise-page">
+_PAGE = (
+    HEAD
+    + """<body class="stancewise-page">
 <header><h1>{title}</h1></header>
 <main class="trend">
 {body}
@@ -61,6 +53,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
+)
 
 
 def render(trend: Trend) -> str:
