@@ -48,7 +48,7 @@ _EMBEDDINGS = {
 }
 
 
-def e5_folder() -> Path | None:
+def installed() -> Path | None:
     """The encoder as a folder that transformers loads, made in the cache on first use; None without the packages.
 
     Raises:

