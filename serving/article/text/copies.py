@@ -19,8 +19,8 @@ COPIED_WITHIN = datetime.timedelta(days=7)  # beyond it, a text that is nearly a
 # Characters of an n-gram, about a word: fewer where words are written with one letter or two and without blanks.
 _LENGTH, _UNSPACED_LENGTH = 5, 2
 _LEAST_NGRAMS = 200  # about three sentences: of shorter texts a few words are too much to be passed over
-_HASHES = 128  # the estimate of a similarity has a standard error of at most 0.044
-_AT_ONCE = 4096  # n-grams; a text of millions of characters would fill the memory
+_HASHES = 256  # the estimate of a similarity has a standard error of at most 0.031
+_AT_ONCE = 2048  # n-grams; a text of millions of characters would fill the memory
 
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 _random = np.random.default_rng(20260314)  # the same texts are copies on every machine
