@@ -29,7 +29,8 @@ from serving.article.kept import Kept
 from serving.article.text.archive import Archive
 from serving.article.text.front import without_front_matter
 from serving.cli import run
-from serving.scoring.archive import How, label
+from serving.scoring.archive import label
+from serving.scoring.engine import How
 from serving.scoring.manifest import with_version
 
 ARCHIVE = Path(__file__).parents[1] / "data" / "archive"

@@ -24,7 +24,7 @@ from serving.terminal import printable
 
 if TYPE_CHECKING:
     from serving.article.trends import Labelled
-    from serving.scoring.archive import How
+    from serving.scoring.engine import How
 
 _FILE_WIDTH = 120  # columns of a table that is written to a file
 
@@ -130,7 +130,7 @@ def article(
         raise StancewiseError("--engine spark: give --keep; each executor chooses --device and --runtime itself")
     targets = parse_targets(target or [])
     if trend:
-        from serving.scoring.archive import How
+        from serving.scoring.engine import How
 
         how = How(model, targets, everything, any_language, device, runtime, engine)
         archive = Archive(paths, extract == "html", dates)
@@ -239,9 +239,11 @@ def show_trend(archive: Archive, how: "How", copies: bool, keep: Path | None, su
                 "or give a table with a column 'date'"
             )
         kept = Kept(folder, sure)
-        tell_notes((article for _, article in kept), errors)
-        write_trend(kept, shown.period, shown.by_source, shown.format, said, shown.output)
-        _count(*kept.counts(), len(archive.problems))
+        articles, statements = kept.counts()
+        if articles:
+            tell_notes((article for _, article in kept), errors)
+            write_trend(kept, shown.period, shown.by_source, shown.format, said, shown.output)
+        _count(articles, statements, len(archive.problems))
 
 
 def label_texts(

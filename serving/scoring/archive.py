@@ -1,12 +1,10 @@
 """Labelling of an archive: each text once, kept in a folder where the next run goes on, whatever ended this one."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,38 +12,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from serving.article.kept import SCHEMA, STATEMENTS, read_digests, rows_of, write_part, write_reports
-from serving.article.reading.parse import forgetting, pipeline_name
+from serving.article.kept import STATEMENTS, read_digests, write_part, write_reports
+from serving.article.reading.parse import pipeline_name
 from serving.article.text.archive import Archive, Listed, digest_of
 from serving.article.text.reports import Report
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
-from serving.runtime.base import RuntimeName
+from serving.scoring.engine import PROBLEM, READ, Advance, How, Label, read_rows
 from serving.scoring.local import claimed, remove_leftovers
 from serving.scoring.manifest import MANIFEST_FILE, Labeller, model_digest, with_version, write_manifest
 from serving.terminal import say
 
 AT_ONCE = {"local": 64, "spark": 2048}  # reports in a file of statements; a run that is ended loses so much at most
-PROBLEM = "problem"
-READ = SCHEMA.append(pa.field(PROBLEM, pa.string()))  # of a text: its statements, or why there are none
 _OTHER = "or name another --keep"
-
-Targets = Mapping[str, Sequence[str]]
-Advance = Callable[[int], None]
-Label = Callable[[Sequence[Report], Advance], pa.Table]  # texts -> rows of READ
-
-
-@dataclass(frozen=True)
-class How:
-    """What reports are labelled with, and what is asked of them."""
-
-    model: str
-    targets: Targets
-    everything: bool = False
-    any_language: bool = False
-    device: str = "auto"
-    runtime: RuntimeName = "auto"
-    engine: Literal["local", "spark"] = "local"
 
 
 class Begun(BaseModel):
@@ -180,25 +159,6 @@ def label(
             f"{keep}: {error}; fix this and run the same command again: what is labelled is kept"
         ) from None
     return listed
-
-
-def read_rows(
-    classifier: StanceClassifier, texts: Iterable[tuple[bytes, str]], targets: Targets, everything: bool
-) -> Iterator[dict[str, Any]]:
-    """The statements of texts as rows of READ; the same on one machine and on Spark.
-
-    Args:
-        classifier: reads and labels.
-        texts: each with its digest.
-        targets: name -> aliases; empty: whatever positions are taken on.
-        everything: also pairs that show no position.
-    """
-    with forgetting():
-        for digest, text in texts:
-            try:
-                yield from rows_of(digest, classifier.read_article(text, targets, everything=everything))
-            except StancewiseError as error:
-                yield {"digest": digest, PROBLEM: str(error)}
 
 
 def _label(

@@ -12,7 +12,7 @@ import pyarrow as pa
 from serving.article.text.archive import digest_of
 from serving.article.text.reports import Report
 from serving.classifier import StanceClassifier
-from serving.scoring.archive import READ, Advance, How, Label, read_rows
+from serving.scoring.engine import READ, Advance, How, Label, read_rows
 from serving.scoring.spark import session
 
 _PER_CORE = 4  # tasks, so that one of long reports does not keep the others waiting

@@ -18,7 +18,8 @@ from serving.article.text.archive import Archive
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.scoring import archive as module
-from serving.scoring.archive import How, label
+from serving.scoring.archive import label
+from serving.scoring.engine import How
 
 HOLDERS = ("Mayor Ilse Tarn", "Peter Holm", "Chairwoman Ada Brunn")
 TARGETS = ("the Harbour Accord", "the Ferry Accord", "the Island Tunnel")
