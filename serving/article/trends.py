@@ -1,7 +1,7 @@
 """Many dated reports: who stood where in each period, and for whom support or criticism changed."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from serving.names.spelling import key
 
 Period = Literal["day", "week", "month"]
 Days = tuple[datetime.date, datetime.date]  # the first and the last of them
-Labelled = Sequence[tuple[Report, Article]]
+Labelled = Iterable[tuple[Report, Article]]  # read several times, and never held as a whole
 Floats = npt.NDArray[np.float64]
 
 LEAST_REPORTS = 3  # of a period, or of one side of a change
@@ -160,8 +160,9 @@ def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFra
 def _pairs(labelled: Labelled) -> list[_Pair]:
     """The pairs of all dated reports, with what each report says, by day; those with most reports first."""
     pairs: dict[tuple[str | None, str], _Pair] = {}
-    dated = [(report.date, report, article) for report, article in labelled if report.date]
-    for date, report, article in sorted(dated, key=lambda one: one[0]):
+    for report, article in labelled:
+        if report.date is None:
+            continue
         found: dict[tuple[str | None, str], list[list[float]]] = {}
         for one in article.statements:
             if one.stance is None or one.foreign:
@@ -170,7 +171,11 @@ def _pairs(labelled: Labelled) -> list[_Pair]:
             pairs.setdefault(names, _Pair(one.speaker, one.target))
             found.setdefault(names, []).append([one.stance.probabilities[label] for label in STANCES])
         for names, shares in found.items():
-            pairs[names].said.append(_Said(date, report.source, len(shares), np.array(shares).mean(axis=0)))
+            said = _Said(report.date, report.source, len(shares), np.array(shares).mean(axis=0))
+            pairs[names].said.append(said)
+    for pair in pairs.values():
+        # The same figures in whatever order reports are read.
+        pair.said.sort(key=lambda one: (one.date, *one.shares))
     return sorted(pairs.values(), key=lambda pair: -len(pair.said))
 
 

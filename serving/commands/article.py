@@ -1,9 +1,10 @@
 """The `article` command: files in; their statements, labelled, out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -13,16 +14,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from serving.article.output import rows, table
 from serving.article.output.rows import Format, chosen_format
 from serving.article.statements import Article
-from serving.article.text.dates import AmbiguousDateError, Order
+from serving.article.text.archive import Archive, Listed, notes
+from serving.article.text.dates import Order
 from serving.article.text.files import find_files, read_text
-from serving.article.text.reports import Report, is_table, read_report, read_table, without_copies
 from serving.classifier import StanceClassifier
 from serving.cli import EXIT_BAD_ROWS, AnyLanguageOption, DeviceOption, ModelOption, RuntimeOption, complain, errors
 from serving.errors import StancewiseError
 from serving.terminal import printable
 
+if TYPE_CHECKING:
+    from serving.article.trends import Labelled
+    from serving.scoring.engine import How
+
 _FILE_WIDTH = 120  # columns of a table that is written to a file
-_MOST_NAMES = 10  # of files in a note
 
 
 def article(
@@ -78,8 +82,20 @@ def article(
         Order | None, typer.Option(help="With --trend: how dates such as 03/04/2026 are read.", show_default=False)
     ] = None,
     copies: Annotated[
-        bool, typer.Option("--copies", help="With --trend: also count reports whose text another one has.")
+        bool,
+        typer.Option("--copies", help="With --trend: also count reports whose text is a copy, or nearly one."),
     ] = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="With --trend: keep what is labelled here; the same command goes on, and labels only new reports.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["local", "spark"], typer.Option(help="With --keep: where reports are labelled, as for score.")
+    ] = "local",
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
     any_language: AnyLanguageOption = False,
@@ -96,6 +112,7 @@ def article(
         python -m serving article data/articles --summary --format csv > pairs.csv
         python -m serving article data/articles/state-visit.txt --output state-visit.html
         python -m serving article data/archive --trend month --output trend.html
+        python -m serving article data/archive --trend month --keep labelled
         cat data/articles/state-visit.txt | python -m serving article - --target "Uruguay=Montevideo,its bid"
     """
     form = chosen_format(format, output)
@@ -107,36 +124,32 @@ def article(
         raise StancewiseError("--explain: words are shown by --format jsonl and html, without --summary")
     if trend and (summary or explain):
         raise StancewiseError("--trend: it is a summary without words; leave out --summary and --explain")
-    if not trend and (by_source or dates or copies):
-        raise StancewiseError("--by-source, --dates and --copies go with --trend")
+    if not trend and (by_source or dates or copies or keep):
+        raise StancewiseError("--by-source, --dates, --copies and --keep go with --trend")
+    if engine == "spark" and (not keep or device != "auto" or runtime != "auto"):
+        raise StancewiseError("--engine spark: give --keep; each executor chooses --device and --runtime itself")
     targets = parse_targets(target or [])
-    reports: list[Report] = []
-    notes: list[str] = []
     if trend:
-        found, bad = read_reports(paths, extract == "html", dates, errors)
-        if not found:
-            raise typer.Exit(1)
-        reports, notes = chosen_reports(found, copies, errors)
-        texts = [(one.name, one.text) for one in reports]
-    else:
-        read, bad = read_files(paths, extract == "html", errors)
-        if not read:
-            raise typer.Exit(1)
-        texts = [(str(path), text) for path, text in read]
+        from serving.scoring.engine import How
+
+        how = How(model, targets, everything, any_language, device, runtime, engine)
+        archive = Archive(paths, extract == "html", dates)
+        show_trend(archive, how, copies, keep, sure, Shown(trend, by_source, form, output))
+        return
+    read, bad = read_files(paths, extract == "html", errors)
+    if not read:
+        raise typer.Exit(1)
+    texts = [(str(path), text) for path, text in read]
     classifier = StanceClassifier.load(model, device, runtime, any_language=any_language)
     articles = label_texts(classifier, texts, targets, explain, everything, errors)
     if sure:
         articles = [_only_sure(one) for one in articles]
-    if trend:
-        write_trend(list(zip(reports, articles, strict=True)), trend, by_source, form, notes, output)
-    else:
-        write(articles, form, summary, output)
-    _count(articles, bad)
+    write(articles, form, summary, output)
+    _count(len(articles), sum(len(one.statements) for one in articles), bad)
 
 
-def _count(articles: Sequence[Article], bad: int) -> None:
-    found = sum(len(one.statements) for one in articles)
-    counted = f"{len(articles):,} article{'s' if len(articles) > 1 else ''}, {found:,} statements"
+def _count(articles: int, statements: int, bad: int) -> None:
+    counted = f"{articles:,} article{'s' if articles > 1 else ''}, {statements:,} statements"
     errors.print(counted + (f"; {bad:,} could not be read" if bad else ""))
     if bad:
         raise typer.Exit(EXIT_BAD_ROWS)
@@ -172,73 +185,65 @@ def read_files(paths: Sequence[Path], pages: bool, errors: Console) -> tuple[lis
     return list(texts.items()), bad
 
 
-def read_reports(paths: Sequence[Path], pages: bool, order: Order | None, errors: Console) -> tuple[list[Report], int]:
-    """The reports of files, folders and tables, each once, and how many could not be read: named on `errors`.
+@dataclass(frozen=True)
+class Shown:
+    """How a trend is shown."""
+
+    period: Literal["day", "week", "month"]
+    by_source: bool
+    format: Format
+    output: Path | None
+
+
+def show_trend(archive: Archive, how: "How", copies: bool, keep: Path | None, sure: bool, shown: Shown) -> None:
+    """Label an archive's reports and show their trend; what is told goes to `errors`.
 
     Args:
-        paths: files, folders, tables or `-`.
-        pages: take the main text out of HTML.
-        order: how 03/04/2026 is read.
-        errors: where to.
+        archive: the reports.
+        how: with which model.
+        copies: copies of a text count, too.
+        keep: the folder for labelled reports; None: they are not kept.
+        sure: only statements that are sure.
+        shown: how.
 
     Raises:
-        AmbiguousDateError: a date could be two days.
+        StancewiseError: no report has a date, `keep` is of other work, or a file cannot be written.
+        Exit: nothing could be read, or something could not.
     """
-    found: dict[Path, list[Report]] = {}
-    problems: list[str] = []
-    for path in dict.fromkeys(paths):
-        try:
-            files = [path] if is_table(path) else find_files(path, pages)
-        except StancewiseError as error:
-            problems.append(str(error))
-            continue
-        for file in files:
-            if file in found:
-                continue
-            try:
-                if is_table(file):
-                    found[file], bad_rows = read_table(file, order)
-                    problems += bad_rows
-                else:
-                    found[file] = [read_report(file, pages, order)]
-            except AmbiguousDateError:
-                raise
-            except StancewiseError as error:
-                problems.append(str(error))
-    for problem in problems:
-        complain(printable(problem), errors)
-    return [report for reports in found.values() for report in reports], len(problems)
+    from serving.article.kept import Kept
+    from serving.scoring.archive import kept_in, label
 
+    said: list[str] = []
+    told = 0
 
-def chosen_reports(reports: Sequence[Report], copies: bool, errors: Console) -> tuple[list[Report], list[str]]:
-    """The reports that a trend can count, and notes on the others, which are also told on `errors`.
+    def tell_problems() -> None:
+        nonlocal told
+        for problem in archive.problems[told:]:
+            complain(printable(problem), errors)
+        told = len(archive.problems)
 
-    Raises:
-        StancewiseError: there is none.
-    """
-    notes = []
-    kept = list(reports)
-    if not copies:
-        kept, copied = without_copies(kept)
-        if copied:
-            notes.append(f"reports whose text another one has, counted once: {copied:,} (--copies counts them all)")
-    undated = [one.name for one in kept if one.date is None]
-    kept = [one for one in kept if one.date is not None]
-    if undated:
-        notes.append(f"reports without a date, left out: {len(undated):,} ({_listed(undated)})")
-    for note in notes:
-        errors.print(f"[bold yellow]note:[/] {escape(printable(note))}", soft_wrap=True)
-    if not kept:
-        raise StancewiseError(
-            "no report with a date; write date: YYYY-MM-DD into its front matter, begin the file's name with it, "
-            "or give a table with a column 'date'"
-        )
-    return kept, notes
+    def survey(listed: list[Listed]) -> None:
+        tell_problems()
+        said.extend(notes(listed))
+        for note in said:
+            errors.print(f"[bold yellow]note:[/] {escape(printable(note))}", soft_wrap=True)
 
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+    with kept_in(keep) as folder:
+        listed = label(archive, folder, how, errors, copies, survey)
+        tell_problems()
+        if not listed:
+            raise typer.Exit(1)
+        if not any(one.counts for one in listed):
+            raise StancewiseError(
+                "no report with a date; write date: YYYY-MM-DD into its front matter, begin the file's name with it, "
+                "or give a table with a column 'date'"
+            )
+        kept = Kept(folder, sure)
+        articles, statements = kept.counts()
+        if articles:
+            tell_notes((article for _, article in kept), errors)
+            write_trend(kept, shown.period, shown.by_source, shown.format, said, shown.output)
+        _count(articles, statements, len(archive.problems))
 
 
 def label_texts(
@@ -288,7 +293,7 @@ def write(articles: Sequence[Article], format: Format, summary: bool, path: Path
 
 
 def write_trend(
-    labelled: Sequence[tuple[Report, Article]],
+    labelled: "Labelled",
     period: Literal["day", "week", "month"],
     by_source: bool,
     format: Format,
@@ -339,7 +344,7 @@ def parse_targets(given: Sequence[str]) -> dict[str, list[str]]:
     return targets
 
 
-def tell_notes(articles: Sequence[Article], errors: Console) -> None:
+def tell_notes(articles: Iterable[Article], errors: Console) -> None:
     """Each note once, with the articles that have it."""
     by: dict[str, list[str]] = {}
     for article in articles:

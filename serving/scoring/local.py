@@ -3,12 +3,12 @@
 import fcntl
 import json
 import os
-import shutil
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,7 +28,16 @@ from serving.language.detect import foreign_note
 from serving.rows.check import statement_of
 from serving.rows.read import Row
 from serving.runtime.base import BATCH_TOKENS, CHUNK, Runtime, RuntimeName, token_batches
-from serving.scoring.manifest import BAD_ROWS, MANIFEST_FILE, Manifest, Shard, Work, model_digest, parse_manifest
+from serving.scoring.manifest import (
+    BAD_ROWS,
+    MANIFEST_FILE,
+    Manifest,
+    Shard,
+    Work,
+    model_digest,
+    parse_manifest,
+    write_manifest,
+)
 from serving.scoring.remembered import Remembered, key
 from serving.scoring.source import all_rows, files_fingerprint, find_files, passed_on, survey, to_table
 from serving.statement import Statement
@@ -37,6 +46,7 @@ from serving.terminal import say
 
 BAD_ROWS_FILE = f"{BAD_ROWS}.jsonl"
 _LOCK, _REMEMBERED = "_lock", "_remembered.sqlite"
+_LEFTOVER = re.compile(r"\..*\.partial")  # of a file that was to appear whole
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ def score(
     classifier = StanceClassifier.from_folder(folder, device, runtime, any_language=any_language)
     partial = output.with_name(f"{output.name}.partial")
     try:
-        with _claimed(partial):
+        with claimed(partial, "name another --output"):
             columns, manifest = _begin(work, partial, files, shard_rows, classifier.runtime.name, errors)
             manifest = _score_shards(classifier, files, partial, columns, manifest, errors)
             if files_fingerprint(files) != work.fingerprint:
@@ -118,13 +128,23 @@ def _tell(text: str, manifest: Manifest, output: Path, errors: Console) -> None:
 
 
 @contextmanager
-def _claimed(partial: Path) -> Iterator[None]:
-    """Hold the folder against a second run; the lock ends with the process, however it ends."""
+def claimed(partial: Path, remedy: str) -> Iterator[None]:
+    """Hold the folder against a second run; the lock ends with the process, however it ends.
+
+    A folder that has no manifest at the end is removed if it was made for this.
+
+    Args:
+        partial: the folder, which is made if there is none.
+        remedy: what the user can do if it is somebody else's.
+
+    Raises:
+        StancewiseError: it holds something else, or another run is at work on it.
+    """
     partial.mkdir(exist_ok=True)
     # A run that ended before its manifest leaves a lock, and what was to become the manifest.
-    foreign = [path for path in partial.iterdir() if path.name != _LOCK and not path.name.startswith(".")]
+    foreign = [path for path in partial.iterdir() if path.name != _LOCK and not _LEFTOVER.fullmatch(path.name)]
     if foreign and not (partial / MANIFEST_FILE).exists():
-        raise StancewiseError(f"{partial}: exists and holds no {MANIFEST_FILE}; name another --output")
+        raise StancewiseError(f"{partial}: exists and holds no {MANIFEST_FILE}; {remedy}")
     with (partial / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -134,21 +154,29 @@ def _claimed(partial: Path) -> Iterator[None]:
             yield
         finally:
             if partial.exists() and not (partial / MANIFEST_FILE).exists():
-                shutil.rmtree(partial)
+                (partial / _LOCK).unlink()
+                remove_leftovers(partial)
+                with suppress(OSError):  # whatever else is in it is not ours
+                    partial.rmdir()
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a run that was killed had not finished writing."""
+    for leftover in folder.glob(".*.partial"):
+        leftover.unlink()
 
 
 def _begin(
     work: Work, partial: Path, files: Sequence[Path], shard_rows: int, runtime: str, errors: Console
 ) -> tuple[pa.Schema, Manifest]:
     """The columns that are passed on, and the manifest: of the work that was begun here, or a new one."""
-    for leftover in partial.glob(".*.partial"):
-        leftover.unlink()
+    remove_leftovers(partial)
     if not (partial / MANIFEST_FILE).exists():
         found = survey(files)
         if found.lacking:
             say(f"--input: {found.lacking}", errors)
         manifest = Manifest(work=work, runtime=runtime, shard_rows=shard_rows, total=found.rows)
-        _write_manifest(partial, manifest)
+        write_manifest(partial, manifest)
         return found.columns, manifest
     manifest = parse_manifest((partial / MANIFEST_FILE).read_text(encoding="utf-8"), str(partial))
     remedy = f"remove {partial}, or name another --output"
@@ -164,11 +192,6 @@ def _begin(
 
 def _shard(folder: Path, number: int) -> Path:
     return folder / f"part-{number:05d}.parquet"
-
-
-def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    with whole(folder / MANIFEST_FILE) as temporary:
-        temporary.write_text(manifest.model_dump_json() + "\n", encoding="utf-8")
 
 
 def _score_shards(
@@ -209,11 +232,11 @@ def _score_shards(
             shard = Shard(rows=len(good), bad=len(piece.rows) - len(good), foreign=others)
             changes = {"shards": [*manifest.shards, shard], "bad_bytes": os.fstat(bad_rows.fileno()).st_size}
             manifest = manifest.model_copy(update=changes)
-            _write_manifest(partial, manifest)
+            write_manifest(partial, manifest)
             bar.advance(task, len(piece.rows))
         if not manifest.distinct:
             manifest = manifest.model_copy(update={"distinct": len(remembered)})
-            _write_manifest(partial, manifest)
+            write_manifest(partial, manifest)
     remembered_file.unlink()
     if not manifest.bad:
         (partial / BAD_ROWS_FILE).unlink()

@@ -11,42 +11,56 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from serving.errors import StancewiseError
 from serving.store.folder import SETTINGS_FILE, digest
 from serving.store.versions import find_model, is_registered, no_answer, resolve
+from serving.tables import whole
 
 # Names that begin with an underscore are passed over by Spark, pandas and Arrow when they read the folder.
 MANIFEST_FILE = "_manifest.json"
 BAD_ROWS = "_bad_rows"  # a file with a suffix, or Spark's folder
 
 
-class Work(BaseModel):
-    """What is scored with what; two runs of the same work have the same output."""
+class Labeller(BaseModel):
+    """The model that labels, and what it was told."""
 
     model_config = ConfigDict(frozen=True)
 
-    input: str
-    fingerprint: str
     model: str
     digest: str
     any_language: bool = False
 
-    def refuse_other(self, found: "Work", place: str, remedy: str) -> None:
-        """Compare with the work that a folder says it holds.
+    def refuse_other_labeller(self, found: "Labeller", place: str, remedy: str) -> None:
+        """Compare with what a folder says it was labelled by.
 
         Args:
-            found: that work.
+            found: that labeller.
             place: the folder.
             remedy: what the user can do.
 
         Raises:
-            StancewiseError: it is another input, another model, or one that was to answer to other languages.
+            StancewiseError: it is another model, or one that was to answer to other languages.
         """
-        if found.fingerprint != self.fingerprint:
-            whose = f"another input ({found.input})" if found.input != self.input else f"{self.input} as it was before"
-            raise StancewiseError(f"{place}: holds answers for {whose}; {remedy}")
         if found.digest != self.digest:
             raise StancewiseError(f"{place}: holds answers of {found.model}, not of {self.model}; {remedy}")
         if found.any_language != self.any_language:
             with_it = "with" if found.any_language else "without"
             raise StancewiseError(f"{place}: holds answers {with_it} --any-language; {remedy}")
+
+
+class Work(Labeller):
+    """What is scored with what; two runs of the same work have the same output."""
+
+    input: str
+    fingerprint: str
+
+    def refuse_other(self, found: "Work", place: str, remedy: str) -> None:
+        """Compare with the work that a folder says it holds; the rest as for `refuse_other_labeller`.
+
+        Raises:
+            StancewiseError: it is another input, or another labeller.
+        """
+        if found.fingerprint != self.fingerprint:
+            whose = f"another input ({found.input})" if found.input != self.input else f"{self.input} as it was before"
+            raise StancewiseError(f"{place}: holds answers for {whose}; {remedy}")
+        self.refuse_other_labeller(found, place, remedy)
 
 
 class Shard(BaseModel):
@@ -101,6 +115,12 @@ def parse_manifest(text: str, place: str) -> Manifest:
         return Manifest.model_validate_json(text)
     except ValidationError:
         raise StancewiseError(f"{place}: its {MANIFEST_FILE} cannot be read; remove the folder") from None
+
+
+def write_manifest(folder: Path, manifest: BaseModel) -> None:
+    """Write a folder's manifest, whole or not at all."""
+    with whole(folder / MANIFEST_FILE) as temporary:
+        temporary.write_text(manifest.model_dump_json() + "\n", encoding="utf-8")
 
 
 def fingerprint(files: Iterable[tuple[str, int, int]]) -> str:

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,24 @@ def score(model: str, input: str, output: str, errors: Console, any_language: bo
         StancewiseError: no Java, no such input or model, columns that cannot be scored, a folder of other work, or
             Spark stopped.
     """
+    folder, digest = model_digest(model)
+    if not (folder.parents[1] / "MLmodel").is_file():
+        raise StancewiseError(f"{model}: Spark needs the MLflow model; name models:/NAME@ALIAS or runs:/RUN_ID")
+    with session("stancewise score", f"{output} was not made") as spark:
+        return _score(spark, folder, (model, digest), input.rstrip("/"), output.rstrip("/"), errors, any_language)
+
+
+@contextmanager
+def session(name: str, undone: str) -> Iterator["SparkSession"]:
+    """Spark, as its own settings say, until the end of the block.
+
+    Args:
+        name: of the application.
+        undone: what is said to be missing if it stops with an error.
+
+    Raises:
+        StancewiseError: no Java, it does not start, or it stopped with an error.
+    """
     # The executors must run the Python that the libraries are installed for; on a cluster the variable says which.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     from py4j.protocol import Py4JError
@@ -115,20 +134,15 @@ def score(model: str, input: str, output: str, errors: Console, any_language: bo
 
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         raise StancewiseError("Spark needs Java, which is not installed; install Java 17 or newer, or set JAVA_HOME")
-    folder, digest = model_digest(model)
-    if not (folder.parents[1] / "MLmodel").is_file():
-        raise StancewiseError(f"{model}: Spark needs the MLflow model; name models:/NAME@ALIAS or runs:/RUN_ID")
     try:
-        spark = SparkSession.builder.appName("stancewise score").getOrCreate()
+        spark = SparkSession.builder.appName(name).getOrCreate()
     except (PySparkException, Py4JError, RuntimeError) as error:
         raise StancewiseError(f"Spark does not start ({_first_line(error)}); see above") from None
     try:
         spark.sparkContext.setLogLevel("ERROR")
-        return _score(spark, folder, (model, digest), input.rstrip("/"), output.rstrip("/"), errors, any_language)
+        yield spark
     except (PySparkException, Py4JError) as error:
-        raise StancewiseError(
-            f"Spark stopped with an error ({_first_line(error)}); {output} was not made, see above"
-        ) from None
+        raise StancewiseError(f"Spark stopped with an error ({_first_line(error)}); {undone}, see above") from None
     finally:
         spark.stop()
 

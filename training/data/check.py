@@ -8,13 +8,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from serving.article.text.copies import NEAR_DUPLICATE
 from serving.errors import StancewiseError, describe
 from serving.labels import HEADS
 from serving.rows.check import values_of
 from serving.rows.read import read_rows
 from training.data.corpus import Corpus, LabelledStatement
 from training.data.leaks import find_leaks
-from training.data.similar import NEAR_DUPLICATE, similar_texts
+from training.data.similar import similar_texts
 
 LONGEST_TEXT = 2000  # characters; a statement is a sentence or a few, a report has many statements
 LEAST_SHARE = 0.05  # of a split's labelled rows that each label needs

@@ -1,7 +1,8 @@
 """Rows that a model must not have seen: stories and (nearly) same texts that two parts share, whatever their source."""
 
+from serving.article.text.copies import NEAR_DUPLICATE
 from training.data.corpus import Corpus
-from training.data.similar import NEAR_DUPLICATE, similar_pairs
+from training.data.similar import similar_pairs
 
 
 def find_leaks(corpus: Corpus, held_out: list[Corpus]) -> dict[int, str]:

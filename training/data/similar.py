@@ -1,20 +1,12 @@
 """Texts too alike to stand on both sides of a split."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
-from serving.names.words import UNSPACED
-
-NEAR_DUPLICATE = 0.6  # Jaccard similarity of character n-grams above which two texts are one
-
-# Characters of an n-gram, about a word: fewer where words are written with one letter or two and without blanks.
-_LENGTH, _UNSPACED_LENGTH = 5, 2
-
-_UNSPACED = re.compile(f"[{UNSPACED}]")
+from serving.article.text.copies import ngrams
 
 Pair = tuple[int, int, float]
 
@@ -35,15 +27,9 @@ def similar_pairs(left: Sequence[str], right: Sequence[str], least: float, rows_
 
 def _grams(texts: Sequence[str]) -> csr_matrix:
     """Which n-grams each text holds, shape (texts, n-grams of all texts), zeros and ones."""
-    if not any(map(_ngrams, texts)):
+    if not any(map(ngrams, texts)):
         return csr_matrix((len(texts), 1), dtype=np.int32)  # scikit-learn refuses texts without a single n-gram
-    return csr_matrix(CountVectorizer(analyzer=_ngrams, binary=True, dtype=np.int32).fit_transform(texts))
-
-
-def _ngrams(text: str) -> set[str]:
-    plain = " ".join(text.lower().split())
-    length = _UNSPACED_LENGTH if 2 * len(_UNSPACED.findall(plain)) > len(plain) else _LENGTH
-    return {plain[i : i + length] for i in range(len(plain) - length + 1)}
+    return csr_matrix(CountVectorizer(analyzer=ngrams, binary=True, dtype=np.int32).fit_transform(texts))
 
 
 def _similar(left: csr_matrix, right: csr_matrix, least: float, rows_at_once: int) -> Iterator[Pair]:

@@ -1,6 +1,7 @@
 """The parser of sentences, grammar and names: a spaCy pipeline for English, if one is installed."""
 
 import hashlib
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +41,11 @@ def load_pipeline() -> "Language":
     if name == PACKAGED:
         _check(name)
     return spacy.load(name, exclude=["senter"])
+
+
+def forgetting() -> AbstractContextManager[object]:
+    """A block at whose end the parser forgets the words that it met in it; it would need more memory with each."""
+    return load_pipeline().memory_zone() if pipeline_name() else nullcontext()
 
 
 def _check(name: str) -> None:

@@ -2,14 +2,14 @@
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from serving.article.text.dates import AmbiguousDateError, Order, day_of, day_of_name
 from serving.article.text.files import STANDARD_INPUT, check_text, read_with_page
-from serving.article.text.front import fields, without_front_matter
+from serving.article.text.front import fields
 from serving.errors import StancewiseError
 from serving.rows.check import cell, guess, refuse_nearly
 from serving.rows.read import FORMATS, Row, listed, read_rows, shown
@@ -73,45 +73,45 @@ def read_report(path: Path, pages: bool = False, order: Order | None = None) -> 
 def read_table(path: Path, order: Order | None = None) -> tuple[list[Report], list[str]]:
     """The rows of a table as reports, and what is wrong with the other rows, each with its place.
 
+    Raises:
+        StancewiseError: as `rows_of_table`.
+    """
+    reports, problems = [], []
+    for one in rows_of_table(path, order):
+        if isinstance(one, Report):
+            reports.append(one)
+        else:
+            problems.append(str(one))
+    return reports, problems
+
+
+def rows_of_table(path: Path, order: Order | None = None) -> Iterator[Report | StancewiseError]:
+    """The same, one row at a time; in place of a row that is no report, what is wrong with it.
+
     Columns are `text` and, if there are any, `date`, `source` and `id`; others are not read.
 
     Raises:
         StancewiseError: the table cannot be read, has no texts or a column that is nearly one of ours.
         AmbiguousDateError: a date could be two days.
     """
-    rows = list(read_rows(path))
-    columns = dict.fromkeys(name for row in rows for name in row.values)
-    refuse_nearly(str(path), columns, COLUMNS)
+    columns: dict[str, None] = {}
+    row = None
+    for row in read_rows(path):
+        if not row.values.keys() <= columns.keys():
+            columns |= dict.fromkeys(row.values)
+            refuse_nearly(str(path), columns, COLUMNS)
+        try:
+            yield _of_row(path, row, order)
+        except AmbiguousDateError:
+            raise
+        except StancewiseError as error:
+            yield error
+    if row is None:
+        raise StancewiseError(f"{path}: no rows; give a table with a column 'text'")
     if columns and "text" not in columns:
         meant = guess("text", columns)
         which = f"{shown(meant)}, if that is it," if meant else "the column of the texts"
         raise StancewiseError(f"{path}: no column 'text'; rename {which} to 'text'; its columns: {listed(columns)}")
-    reports, problems = [], []
-    for row in rows:
-        try:
-            reports.append(_of_row(path, row, order))
-        except AmbiguousDateError:
-            raise
-        except StancewiseError as error:
-            problems.append(str(error))
-    if not rows:
-        raise StancewiseError(f"{path}: no rows; give a table with a column 'text'")
-    return reports, problems
-
-
-def without_copies(reports: Sequence[Report]) -> tuple[list[Report], int]:
-    """The reports without those whose text another one has too, and how many these are.
-
-    Front matter, white space and case do not count. Of copies the first by day stays.
-    """
-    kept: dict[str, Report] = {}
-    for one in reports:
-        text = " ".join(without_front_matter(one.text).split()).casefold()
-        other = kept.get(text)
-        if other is None or (one.date and (not other.date or one.date < other.date)):
-            kept[text] = one
-    names = {id(one) for one in kept.values()}
-    return [one for one in reports if id(one) in names], len(reports) - len(names)
 
 
 def _of_row(path: Path, row: Row, order: Order | None) -> Report:

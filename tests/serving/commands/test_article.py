@@ -122,7 +122,9 @@ def test_without_a_parser_quotes_are_read_and_the_fix_is_said(project, folder):
         (("tiny.yaml", "--output", "nowhere/out.csv"), "does not exist"),
         (("tiny.yaml", "--summary", "--format", "html"), "leave out --summary"),
         (("tiny.yaml", "--trend", "day", "--summary"), "--trend: it is a summary without words"),
-        (("tiny.yaml", "--dates", "day-first"), "--by-source, --dates and --copies go with --trend"),
+        (("tiny.yaml", "--dates", "day-first"), "--by-source, --dates, --copies and --keep go with"),
+        (("tiny.yaml", "--keep", "labelled"), "--by-source, --dates, --copies and --keep go with --trend"),
+        (("tiny.yaml", "--trend", "day", "--engine", "spark"), "--engine spark: give --keep"),
         (("tiny.yaml", "--explain"), "--format jsonl and html"),
         (("tiny.yaml", "--target", "=Oslo"), "write NAME, or NAME=ALIAS,ALIAS"),
         (("tiny.yaml", "--model", "models:/stance@nobody"), "nobody"),
@@ -163,7 +165,8 @@ def test_a_folder_and_a_table_become_a_trend(project, dated):
     assert "wrong.md: date: there is no day 30 of month 2 in 2026" in done.stderr
     assert "more.csv:5: text: empty" in done.stderr
     assert f"reports without a date, left out: 1 ({dated / 'letter.md'})" in done.stderr
-    assert "reports whose text another one has, counted once: 1" in done.stderr
+    copied = f"counted once: 1 ({dated / 'copy.md'} of {dated / '2026-03-02-tarn.md'}; --copies counts them all)"
+    assert copied in done.stderr
     assert "3 articles" in done.stderr
     assert "2 could not be read" in done.stderr
     rows = list(csv.DictReader(output.open(encoding="utf-8", newline="")))
@@ -180,7 +183,7 @@ def test_a_trend_by_source_with_copies_on_the_terminal_and_as_a_page(project, da
     done = project.run("serving", "article", str(dated), *options, check=False)
     assert "Who stood where, by week" in done.stdout
     assert "Whose position changed" in done.stdout
-    assert "another one has" not in done.stderr
+    assert "is a copy" not in done.stderr
     assert "3 articles" in done.stderr
     output = dated / "trend.html"
     project.run("serving", "article", str(dated), *options, "--output", str(output), check=False)
@@ -188,6 +191,24 @@ def test_a_trend_by_source_with_copies_on_the_terminal_and_as_a_page(project, da
     assert "<h1>Who stood where, by week</h1>" in page
     assert "letter.md" in page
     assert "<script" not in page
+
+
+def test_what_is_labelled_is_kept_and_the_same_command_goes_on(project, dated):
+    keep, output = dated / "labelled", dated / "trend.csv"
+    paths = (str(dated), str(dated / "more.csv"))
+    options = ("--trend", "month", "--all", "--keep", str(keep), "--output", str(output))
+    done = project.run("serving", "article", *paths, *options, check=False)
+    assert done.returncode == 3
+    first = output.read_text(encoding="utf-8")
+    again = project.run("serving", "article", *paths, *options, check=False)
+    assert f"{keep}: 3 of 3 texts are labelled already" in again.stderr
+    assert again.stderr.splitlines()[-1] == done.stderr.splitlines()[-1]
+    assert output.read_text(encoding="utf-8") == first
+    both = project.run("serving", "article", *paths, *options[:-2], "--copies", check=False)
+    assert f"{keep}: 3 of 4 texts are labelled already" in both.stderr
+    other = project.run("serving", "article", *paths, *options, "--target", "Oslo", check=False)
+    assert other.returncode == 1
+    assert f"{keep}: was begun with other --target options; give the same ones, or name another --keep" in other.stderr
 
 
 def test_dates_with_two_meanings_stop_a_trend_until_their_order_is_said(project, tmp_path):

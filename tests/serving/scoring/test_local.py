@@ -22,16 +22,6 @@ COLUMNS = ("text", "speaker", "target")
 SOURCE = [{k: row[k] for k in COLUMNS if k in row} for row in read_lines(STATEMENTS / "test.jsonl")]
 
 
-@pytest.fixture(scope="module")
-def baseline(project):
-    import mlflow
-
-    from serving.store.versions import find_model
-
-    mlflow.set_tracking_uri(project.store)
-    return find_model("models:/stance@baseline")
-
-
 def score(model, source, output, shard_rows=8):
     """What the command does for this folder of a model; returns the number of bad rows and what was said."""
     said = StringIO()

@@ -9,7 +9,7 @@ import pytest
 
 from serving import StancewiseError
 from serving.article.text.dates import AmbiguousDateError
-from serving.article.text.reports import Report, read_report, read_table, without_copies
+from serving.article.text.reports import Report, read_report, read_table
 
 DAY = datetime.date(2026, 3, 14)
 BODY = "Mayor Ilse Tarn praised the ferry plan.\n"
@@ -169,16 +169,3 @@ def test_a_table_that_would_be_misread_is_refused(tmp_path, content, message):
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(StancewiseError, match=message):
         read_table(tmp_path / "a.csv")
-
-
-def test_agency_copy_counts_once_with_its_first_day():
-    text = "The council met.\n\nIlse Tarn left."
-    later = datetime.date(2026, 3, 15)
-    copies = [
-        Report("none", f"---\ndate:\n---\n{text}"),
-        Report("late", "---\nsource: B\n---\nThe  council MET. Ilse\nTarn left.\n", later, "B"),
-        Report("first", text, DAY, "A"),
-        Report("other", f"{text} Again.", DAY, "A"),
-    ]
-    kept, copied = without_copies(copies)
-    assert ([one.name for one in kept], copied) == (["first", "other"], 2)
