@@ -94,7 +94,7 @@ def teach(
 
         python -m training teach models:/stance@champion configs/quickstart.yaml --output taught.jsonl
 
-        python -m training teach --endpoint http://127.0.0.1:8000/v1 --llm NAME --input data/pairs.jsonl --output a.jsonl
+        python -m training teach --endpoint http://localhost/v1 --llm qwen --input data/pairs.jsonl --output a.jsonl
     """
     given = {
         name: f"--{name.replace('_', '-')}"

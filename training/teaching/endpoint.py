@@ -22,7 +22,7 @@ from serving.errors import StancewiseError
 from serving.rows.read import shown
 from serving.statement import Statement
 from training.teaching.answer import Answer, Reply, Unanswered, combined, read_reply
-from training.teaching.prompt import AGAIN, ANSWER_FORMAT, Message, messages
+from training.teaching.prompt import ANSWER_FORMAT, Message, messages
 
 TRIES = 5  # of one request that the endpoint does not answer
 MOST_TOKENS = 4096  # of an answer: room for a model that thinks aloud, an end for one that never stops
@@ -349,7 +349,7 @@ def _address(url: str) -> httpx2.URL:
         found = httpx2.URL(url)
     except (httpx2.InvalidURL, UnicodeError):
         found = httpx2.URL("")
-    if found.scheme not in ("http", "https") or not found.host:
+    if found.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", found.host):
         raise StancewiseError("--endpoint: a URL such as http://127.0.0.1:8000/v1 is needed, with http:// or https://")
     if found.userinfo:
         raise StancewiseError("--endpoint: a name or password in the URL; leave it out and give a key with --key-env")

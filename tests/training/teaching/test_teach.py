@@ -1,0 +1,367 @@
+"""`teach` with a language model, as a user runs it: asked, confirmed, stopped, gone on with, checked, trained with."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from serving import Statement
+from tests.conftest import STATEMENTS, read_lines, write_lines
+from tests.end_to_end.stores import free_port
+from tests.training.teaching.llm import running
+from training.data.sources.teacher import question_id
+
+KEY = "sk-Secret-0123456789"
+FIELDS = ("text", "speaker", "target")
+PRICES = ("--price-in", "0.5", "--price-out", "2")
+
+
+@pytest.fixture
+def llm():
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def folder(project, tmp_path):
+    """40 statements without labels, and 60 with labels."""
+    rows = read_lines(STATEMENTS / "train.jsonl")[200:240]
+    write_lines(tmp_path / "own.jsonl", [{name: row[name] for name in (*FIELDS, "group")} for row in rows])
+    write_lines(tmp_path / "labelled.jsonl", read_lines(STATEMENTS / "test.jsonl")[:60])
+    return tmp_path
+
+
+def command(llm, folder, *more, name="large"):
+    where = ["--endpoint", llm.url, "--llm", name, "--input", str(folder / "own.jsonl")]
+    return ["training", "teach", *where, "--output", str(folder / "answers.jsonl"), *more]
+
+
+def teach(project, llm, folder, *more, code=0, stdin=None, **settings):
+    done = project.run(*command(llm, folder, *more, **settings), check=False, stdin=stdin)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    return done
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_answers_are_a_teacher_file(project, llm, folder):
+    done = teach(project, llm, folder, "--yes", *PRICES)
+    rows = read_lines(folder / "answers.jsonl")
+    asked = read_lines(folder / "own.jsonl")
+    assert {row["id"] for row in rows} == {question_id(Statement(**{n: row[n] for n in FIELDS})) for row in asked}
+    assert {row["group"] for row in rows} == {row["group"] for row in asked}
+    assert rows[0].keys() == {
+        *("id", *FIELDS, "group", "stance_probabilities", "sentiment_probabilities"),
+        *("probabilities_from", "llm", "prompt"),
+    }
+    assert {row["probabilities_from"] for row in rows} == {"logprobs"}
+    assert llm.most_at_once > 1
+    host = f"127.0.0.1:{llm.port}"
+    printed = done.stdout
+    assert re.search(r"own\.jsonl: 40 statements, about [\d,]+ tokens and 1,000 in answers, cost 0\.0\d+", printed)
+    assert f"their texts, holders and targets go to {host}, this machine\n" in printed
+    assert re.search(r"used: [\d,]+ tokens and 640 in answers, cost 0\.0\d+", printed)
+    assert f"40 of 40 statements answered: {folder / 'answers.jsonl'}" in printed
+    assert files(folder) == ["answers.jsonl", "labelled.jsonl", "own.jsonl"]
+
+
+@pytest.mark.parametrize("form", ["answers", "statements"])
+def test_a_model_learns_from_them(project, llm, folder, form):
+    teach(project, llm, folder, "--yes")
+    train = [
+        "statements/train.jsonl",
+        {
+            "source": "table",
+            "path": str(folder / ("answers.jsonl" if form == "answers" else "own.jsonl")),
+            "teacher": str(folder / "answers.jsonl"),
+        },
+    ]
+    values = yaml.safe_load((project.folder / "tiny.yaml").read_text(encoding="utf-8"))
+    data = {**values["data"], "train": train, "leaks": "drop"}
+    done = project.run("training", "train", project.config(f"taught-{form}", data=data, epochs=1, register=None))
+    # Rows that only a teacher labelled are counted as training statements.
+    assert re.search(r"200 training statements", done.stdout.replace(",", "")), done.stdout
+
+
+def test_nothing_is_sent_without_a_yes(project, llm, folder):
+    done = teach(project, llm, folder, *PRICES, code=1, stdin="n\n")
+    host = f"127.0.0.1:{llm.port}"
+    assert f"send 40 statements to {host}? [y/N]" in done.stdout
+    assert f"not confirmed: nothing was sent to {host}" in done.stderr
+    done = teach(project, llm, folder, code=1, stdin="")
+    assert "nobody there to confirm it: nothing was sent; add --yes" in done.stderr
+    assert llm.asked == []
+    assert files(folder) == ["labelled.jsonl", "own.jsonl"]
+    teach(project, llm, folder, stdin="y\n")
+    assert len(llm.asked) == 40
+
+
+def test_a_killed_command_goes_on_where_it_was(project, llm, folder):
+    llm.seconds = 0.15
+    output = folder / "answers.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command(llm, folder, "--yes", "--at-once", "2")],
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until = time.monotonic() + 120
+    while not output.exists() or output.read_bytes().count(b"\n") < 10:
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    busy = teach(project, llm, folder, "--yes", code=1)
+    assert f"{output}: another process adds answers to it" in busy.stderr
+    process.send_signal(signal.SIGKILL)
+    process.wait(20)
+    kept = read_lines(output)  # every line is whole
+    assert 10 <= len(kept) < 40
+    before = len(llm.asked)
+    assert before - len(kept) <= 2  # what was under way
+    with output.open("a", encoding="utf-8") as file:
+        file.write('{"id": "5f5e')  # as a full disk leaves it
+    llm.seconds = 0.0
+    done = teach(project, llm, folder, "--yes")
+    assert f"{40 - len(kept)} statements ({len(kept)} of 40 are answered already)" in done.stdout
+    assert len(llm.asked) - before == 40 - len(kept)
+    rows = read_lines(output)
+    assert rows[: len(kept)] == kept
+    assert len({row["id"] for row in rows}) == len(rows) == 40
+    done = teach(project, llm, folder)  # asks for no confirmation
+    assert "nothing to ask (40 of 40 are answered already)" in done.stdout
+    assert len(llm.asked) - before == 40 - len(kept)
+
+
+def test_ctrl_c_stops_at_once_and_loses_nothing(project, llm, folder):
+    llm.seconds = 0.2
+    output = folder / "answers.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command(llm, folder, "--yes", "--at-once", "2")],
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    until = time.monotonic() + 120
+    while not output.exists() or output.read_bytes().count(b"\n") < 3:
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in printed
+    assert re.search(r"used: [\d,]+ tokens", printed)
+    assert "stopped" in printed
+    assert len(read_lines(output)) >= 3
+
+
+def test_answers_of_another_model_or_prompt_are_not_mixed(project, llm, folder):
+    teach(project, llm, folder, "--yes")
+    llm.model = "larger"
+    done = teach(project, llm, folder, "--yes", name="larger", code=1)
+    said = "answers.jsonl:1: an answer of the model 'large', not 'larger'; give another --output, or go on with --llm large"
+    assert said in done.stderr
+    rows = read_lines(folder / "answers.jsonl")
+    write_lines(folder / "answers.jsonl", [*rows[:-1], {**rows[-1], "prompt": "0123456789ab"}])
+    done = teach(project, llm, folder, "--yes", code=1)
+    assert "answers.jsonl:40: an answer to another prompt ('0123456789ab')" in done.stderr
+    for odd in ([{"text": "a"}], [{**rows[0], "llm": 3}]):
+        write_lines(folder / "answers.jsonl", odd)
+        before = (folder / "answers.jsonl").read_bytes()
+        done = teach(project, llm, folder, "--yes", code=1)
+        assert "answers.jsonl:1: not an answer of a language model; give another --output" in done.stderr
+        assert (folder / "answers.jsonl").read_bytes() == before
+    assert len(llm.asked) == 40
+
+
+def test_the_key_is_nowhere(project, llm, folder):
+    llm.key = KEY
+    environment = {**project.environment, "STANCE_KEY": KEY}
+    base = [sys.executable, "-m", *command(llm, folder, "--key-env", "STANCE_KEY", "--yes")]
+    printed = ""
+
+    def run(code, **changed):
+        nonlocal printed
+        done = subprocess.run(
+            base,
+            cwd=project.folder,
+            env={**environment, **changed},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        printed += done.stdout + done.stderr
+        assert done.returncode == code, printed
+        return done.stdout + done.stderr
+
+    # The server repeats key and text in every error.
+    assert "the key in STANCE_KEY is not accepted" in run(1, STANCE_KEY=f"{KEY}-old")
+    assert "the key has blanks or characters that no key has" in run(1, STANCE_KEY=f"{KEY} old")
+    llm.faults = ["404"]
+    assert "no model 'large'" in run(1)
+    llm.faults = ["", "400", "refusal"]
+    assert "with the key in STANCE_KEY" in run(3)
+    assert "no such environment variable" in run(1, STANCE_KEY="")
+    assert run(0).count("statements answered") == 1
+    assert KEY not in printed
+    texts = [row["text"] for row in read_lines(folder / "own.jsonl")]
+    assert not [text for text in texts if text in printed]
+    for root in (folder, project.folder):
+        for path in root.rglob("*"):
+            assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+
+
+def test_what_gets_no_answer_is_named_and_asked_again(project, llm, folder):
+    rows = read_lines(folder / "own.jsonl")
+    several = {place: fault for place, fault in zip((4, 11, 30), ("prose", "refusal", "400"), strict=True)}
+    llm.faulty = {rows[place]["text"]: fault for place, fault in several.items()}
+    lost = [i for i, row in enumerate(rows) if row["text"] in llm.faulty]  # some texts stand in several rows
+    done = teach(project, llm, folder, "--yes", code=3)
+    assert f"own.jsonl:{5}: the model's answer is not JSON, twice" in done.stdout
+    assert f"own.jsonl:{12}: the model refused" in done.stdout
+    assert f"own.jsonl:{31}: the endpoint refused it (HTTP 400, context_length_exceeded)" in done.stdout
+    assert f"{len(lost)} without an answer: the same command asks them again" in done.stdout
+    assert len(read_lines(folder / "answers.jsonl")) == 40 - len(lost)
+    llm.faulty = {}
+    teach(project, llm, folder, "--yes")
+    assert len(read_lines(folder / "answers.jsonl")) == 40
+
+
+def test_a_server_that_dies_is_not_asked_forever(project, llm, folder):
+    llm.faulty = {row["text"]: "html" for row in read_lines(folder / "own.jsonl")[5:]}
+    done = teach(project, llm, folder, "--yes", code=3)
+    assert "not of the protocol, twice" in done.stdout or "is not JSON" in done.stdout
+
+
+def test_nobody_answers(project, llm, folder):
+    llm.port = free_port()
+    done = teach(project, llm, folder, "--yes", code=1)
+    assert re.search(r"error: --endpoint: 127\.0\.0\.1:\d+ cannot be reached .*; start the server", done.stderr)
+    assert files(folder) == ["labelled.jsonl", "own.jsonl"]
+
+
+def test_plain_http_to_another_machine_is_warned_of(project, llm, folder):
+    arguments = command(llm, folder)
+    arguments[3] = "http://models.example:8000/v1"
+    done = project.run(*arguments, check=False, stdin="n\n")
+    assert done.returncode == 1
+    assert "warning: http:// is not encrypted: others on the way can read the texts; use https://" in done.stdout
+    assert "their texts, holders and targets go to models.example:8000 and so leave this machine" in done.stdout
+
+
+def test_people_are_asked_first_and_their_agreement_is_shown(project, llm, folder):
+    check = ("--check", str(folder / "labelled.jsonl"))
+    done = teach(project, llm, folder, *check, *PRICES, code=1, stdin="y\nn\n")
+    assert "labelled.jsonl: 60 statements, about" in done.stdout
+    assert re.search(r"stance, 60 rows: kappa 0\.\d\d \[0\.\d\d, [01]\.\d\d\], macro-F1 \d\d\.\d \[", done.stdout)
+    assert re.search(r"people \\ model +support +neutrality +criticism", done.stdout)
+    assert "nothing was sent" in done.stderr
+    texts = {row["text"] for row in read_lines(folder / "labelled.jsonl")}
+    assert set(llm.texts()) == texts
+    assert files(folder) == ["answers-check.jsonl", "labelled.jsonl", "own.jsonl"]
+    done = teach(project, llm, folder, *check, "--yes")
+    assert "labelled.jsonl: nothing to ask (60 of 60 are answered already)" in done.stdout
+    assert "kappa" in done.stdout
+    assert len(llm.asked) == 100
+    # What is measured must not teach.
+    assert not texts & {row["text"] for row in read_lines(folder / "answers.jsonl")}
+
+
+def test_the_agreement_is_what_scikit_learn_says(project, llm, folder):
+    from sklearn.metrics import cohen_kappa_score, f1_score
+
+    done = teach(project, llm, folder, "--check", str(folder / "labelled.jsonl"), "--yes")
+    given = {}
+    for row in read_lines(folder / "answers-check.jsonl"):
+        given[row["id"]] = max(row["stance_probabilities"], key=row["stance_probabilities"].get)
+    people = read_lines(folder / "labelled.jsonl")
+    ours = [given[question_id(Statement(**{name: row[name] for name in FIELDS}))] for row in people]
+    theirs = [row["stance"] for row in people]
+    kappa, f1 = cohen_kappa_score(theirs, ours), f1_score(theirs, ours, average="macro")
+    assert f"stance, 60 rows: kappa {kappa:.2f} [" in done.stdout
+    assert f"macro-F1 {100 * f1:.1f} [" in done.stdout
+    counts = [sum(a == b == "support" for a, b in zip(theirs, ours, strict=True))]
+    assert re.search(rf"support +{counts[0]} ", done.stdout)
+
+
+def test_one_label_alone_has_no_kappa(project, llm, folder):
+    write_lines(
+        folder / "labelled.jsonl", [{**row, "stance": "support"} for row in read_lines(folder / "labelled.jsonl")]
+    )
+    llm.samples = [{"stance": "support", "sentiment": "neutral"}] * 60
+    done = teach(project, llm, folder, "--check", str(folder / "labelled.jsonl"), "--yes")
+    assert "stance, 60 rows: kappa none: one label only, macro-F1 100.0" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ('{"text": "Ada praised Bo."}\n{"text": ""}\n{oops\n', "own.jsonl:2: text: empty"),
+        ('{"text": "Ada praised Bo."}\n{oops\n', "own.jsonl:2: not JSON"),
+        ('{"Text": "Ada praised Bo."}\n', "write 'Text' as 'text'"),
+        ("", "own.jsonl: no statements in it"),
+    ],
+)
+def test_bad_rows_stop_before_anything_is_sent(project, llm, folder, rows, message):
+    (folder / "own.jsonl").write_text(rows, encoding="utf-8")
+    done = teach(project, llm, folder, "--yes", code=1)
+    assert message in done.stderr
+    assert llm.asked == []
+
+
+def test_a_statement_that_stands_twice_is_asked_once(project, llm, folder):
+    (folder / "own.csv").write_text(
+        "text,speaker,target\nAda praised Bo.,Ada,Bo\nAda praised Bo.,Ada,Bo\n", encoding="utf-8"
+    )
+    arguments = command(llm, folder, "--yes")
+    arguments[7] = str(folder / "own.csv")
+    assert "1 of 1 statements answered" in project.run(*arguments).stdout
+    assert len(llm.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give MODEL and CONFIG, or for a language model --endpoint, --llm, --input"),
+        (["models:/stance@champion"], "give CONFIG"),
+        (["--endpoint", "http://127.0.0.1/v1"], "give --llm, --input"),
+        (["models:/stance@champion", "tiny.yaml", "--samples", "3"], "MODEL together with --samples"),
+    ],
+)
+def test_one_of_the_two_forms(project, arguments, message):
+    done = project.run("training", "teach", *arguments, "--output", "taught.jsonl", check=False)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert not (project.folder / "taught.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [("answers.csv", "give a name that ends with .jsonl"), ("none/answers.jsonl", "the folder none does not exist")],
+)
+def test_where_answers_cannot_go(project, llm, folder, output, message):
+    arguments = command(llm, folder, "--yes")
+    arguments[9] = output
+    done = project.run(*arguments, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert llm.asked == []
+
+
+def test_a_tracked_model_teaches_as_before(project):
+    project.run("training", "teach", "models:/stance@champion", "tiny.yaml", "--output", "tracked.jsonl")
+    rows = [json.loads(line) for line in (project.folder / "tracked.jsonl").read_text().splitlines()]
+    assert len(rows) == 160
+    assert set(rows[0]) == {"id", "stance_probabilities", "sentiment_probabilities"}
