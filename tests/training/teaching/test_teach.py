@@ -11,29 +11,12 @@ import pytest
 import yaml
 
 from serving import Statement
-from tests.conftest import STATEMENTS, read_lines, write_lines
-from tests.end_to_end.stores import free_port
-from tests.training.teaching.llm import running
+from tests.conftest import read_lines
+from tests.training.teaching.conftest import FIELDS, files
 from training.data.sources.teacher import question_id
 
 KEY = "sk-Secret-0123456789"
-FIELDS = ("text", "speaker", "target")
 PRICES = ("--price-in", "0.5", "--price-out", "2")
-
-
-@pytest.fixture
-def llm():
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def folder(project, tmp_path):
-    """40 statements without labels, and 60 with labels."""
-    rows = read_lines(STATEMENTS / "train.jsonl")[200:240]
-    write_lines(tmp_path / "own.jsonl", [{name: row[name] for name in (*FIELDS, "group")} for row in rows])
-    write_lines(tmp_path / "labelled.jsonl", read_lines(STATEMENTS / "test.jsonl")[:60])
-    return tmp_path
 
 
 def command(llm, folder, *more, name="large"):
@@ -46,10 +29,6 @@ def teach(project, llm, folder, *more, code=0, stdin=None, **settings):
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     return done
-
-
-def files(folder):
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_answers_are_a_teacher_file(project, llm, folder):
@@ -73,22 +52,14 @@ def test_answers_are_a_teacher_file(project, llm, folder):
     assert files(folder) == ["answers.jsonl", "labelled.jsonl", "own.jsonl"]
 
 
-@pytest.mark.parametrize("form", ["answers", "statements"])
-def test_a_model_learns_from_them(project, llm, folder, form):
+def test_a_model_learns_from_them(project, llm, folder):
     teach(project, llm, folder, "--yes")
-    train = [
-        "statements/train.jsonl",
-        {
-            "source": "table",
-            "path": str(folder / ("answers.jsonl" if form == "answers" else "own.jsonl")),
-            "teacher": str(folder / "answers.jsonl"),
-        },
-    ]
+    answers = str(folder / "answers.jsonl")
     values = yaml.safe_load((project.folder / "tiny.yaml").read_text(encoding="utf-8"))
+    train = ["statements/train.jsonl", {"source": "table", "path": answers, "teacher": answers}]
     data = {**values["data"], "train": train, "leaks": "drop"}
-    done = project.run("training", "train", project.config(f"taught-{form}", data=data, epochs=1, register=None))
-    # Rows that only a teacher labelled are counted as training statements.
-    assert re.search(r"200 training statements", done.stdout.replace(",", "")), done.stdout
+    done = project.run("training", "train", project.config("taught-by-llm", data=data, epochs=1, register=None))
+    assert "200 training statements" in done.stdout  # those that only the language model labelled are among them
 
 
 def test_nothing_is_sent_without_a_yes(project, llm, folder):
@@ -166,25 +137,6 @@ def test_ctrl_c_stops_at_once_and_loses_nothing(project, llm, folder):
     assert len(read_lines(output)) >= 3
 
 
-def test_answers_of_another_model_or_prompt_are_not_mixed(project, llm, folder):
-    teach(project, llm, folder, "--yes")
-    llm.model = "larger"
-    done = teach(project, llm, folder, "--yes", name="larger", code=1)
-    said = "answers.jsonl:1: an answer of the model 'large', not 'larger'; give another --output, or go on with --llm large"
-    assert said in done.stderr
-    rows = read_lines(folder / "answers.jsonl")
-    write_lines(folder / "answers.jsonl", [*rows[:-1], {**rows[-1], "prompt": "0123456789ab"}])
-    done = teach(project, llm, folder, "--yes", code=1)
-    assert "answers.jsonl:40: an answer to another prompt ('0123456789ab')" in done.stderr
-    for odd in ([{"text": "a"}], [{**rows[0], "llm": 3}]):
-        write_lines(folder / "answers.jsonl", odd)
-        before = (folder / "answers.jsonl").read_bytes()
-        done = teach(project, llm, folder, "--yes", code=1)
-        assert "answers.jsonl:1: not an answer of a language model; give another --output" in done.stderr
-        assert (folder / "answers.jsonl").read_bytes() == before
-    assert len(llm.asked) == 40
-
-
 def test_the_key_is_nowhere(project, llm, folder):
     llm.key = KEY
     environment = {**project.environment, "STANCE_KEY": KEY}
@@ -225,7 +177,7 @@ def test_the_key_is_nowhere(project, llm, folder):
 
 def test_what_gets_no_answer_is_named_and_asked_again(project, llm, folder):
     rows = read_lines(folder / "own.jsonl")
-    several = {place: fault for place, fault in zip((4, 11, 30), ("prose", "refusal", "400"), strict=True)}
+    several = dict(zip((4, 11, 30), ("prose", "refusal", "400"), strict=True))
     llm.faulty = {rows[place]["text"]: fault for place, fault in several.items()}
     lost = [i for i, row in enumerate(rows) if row["text"] in llm.faulty]  # some texts stand in several rows
     done = teach(project, llm, folder, "--yes", code=3)
@@ -237,98 +189,6 @@ def test_what_gets_no_answer_is_named_and_asked_again(project, llm, folder):
     llm.faulty = {}
     teach(project, llm, folder, "--yes")
     assert len(read_lines(folder / "answers.jsonl")) == 40
-
-
-def test_a_server_that_dies_is_not_asked_forever(project, llm, folder):
-    llm.faulty = {row["text"]: "html" for row in read_lines(folder / "own.jsonl")[5:]}
-    done = teach(project, llm, folder, "--yes", code=3)
-    assert "not of the protocol, twice" in done.stdout or "is not JSON" in done.stdout
-
-
-def test_nobody_answers(project, llm, folder):
-    llm.port = free_port()
-    done = teach(project, llm, folder, "--yes", code=1)
-    assert re.search(r"error: --endpoint: 127\.0\.0\.1:\d+ cannot be reached .*; start the server", done.stderr)
-    assert files(folder) == ["labelled.jsonl", "own.jsonl"]
-
-
-def test_plain_http_to_another_machine_is_warned_of(project, llm, folder):
-    arguments = command(llm, folder)
-    arguments[3] = "http://models.example:8000/v1"
-    done = project.run(*arguments, check=False, stdin="n\n")
-    assert done.returncode == 1
-    assert "warning: http:// is not encrypted: others on the way can read the texts; use https://" in done.stdout
-    assert "their texts, holders and targets go to models.example:8000 and so leave this machine" in done.stdout
-
-
-def test_people_are_asked_first_and_their_agreement_is_shown(project, llm, folder):
-    check = ("--check", str(folder / "labelled.jsonl"))
-    done = teach(project, llm, folder, *check, *PRICES, code=1, stdin="y\nn\n")
-    assert "labelled.jsonl: 60 statements, about" in done.stdout
-    assert re.search(r"stance, 60 rows: kappa 0\.\d\d \[0\.\d\d, [01]\.\d\d\], macro-F1 \d\d\.\d \[", done.stdout)
-    assert re.search(r"people \\ model +support +neutrality +criticism", done.stdout)
-    assert "nothing was sent" in done.stderr
-    texts = {row["text"] for row in read_lines(folder / "labelled.jsonl")}
-    assert set(llm.texts()) == texts
-    assert files(folder) == ["answers-check.jsonl", "labelled.jsonl", "own.jsonl"]
-    done = teach(project, llm, folder, *check, "--yes")
-    assert "labelled.jsonl: nothing to ask (60 of 60 are answered already)" in done.stdout
-    assert "kappa" in done.stdout
-    assert len(llm.asked) == 100
-    # What is measured must not teach.
-    assert not texts & {row["text"] for row in read_lines(folder / "answers.jsonl")}
-
-
-def test_the_agreement_is_what_scikit_learn_says(project, llm, folder):
-    from sklearn.metrics import cohen_kappa_score, f1_score
-
-    done = teach(project, llm, folder, "--check", str(folder / "labelled.jsonl"), "--yes")
-    given = {}
-    for row in read_lines(folder / "answers-check.jsonl"):
-        given[row["id"]] = max(row["stance_probabilities"], key=row["stance_probabilities"].get)
-    people = read_lines(folder / "labelled.jsonl")
-    ours = [given[question_id(Statement(**{name: row[name] for name in FIELDS}))] for row in people]
-    theirs = [row["stance"] for row in people]
-    kappa, f1 = cohen_kappa_score(theirs, ours), f1_score(theirs, ours, average="macro")
-    assert f"stance, 60 rows: kappa {kappa:.2f} [" in done.stdout
-    assert f"macro-F1 {100 * f1:.1f} [" in done.stdout
-    counts = [sum(a == b == "support" for a, b in zip(theirs, ours, strict=True))]
-    assert re.search(rf"support +{counts[0]} ", done.stdout)
-
-
-def test_one_label_alone_has_no_kappa(project, llm, folder):
-    write_lines(
-        folder / "labelled.jsonl", [{**row, "stance": "support"} for row in read_lines(folder / "labelled.jsonl")]
-    )
-    llm.samples = [{"stance": "support", "sentiment": "neutral"}] * 60
-    done = teach(project, llm, folder, "--check", str(folder / "labelled.jsonl"), "--yes")
-    assert "stance, 60 rows: kappa none: one label only, macro-F1 100.0" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ('{"text": "Ada praised Bo."}\n{"text": ""}\n{oops\n', "own.jsonl:2: text: empty"),
-        ('{"text": "Ada praised Bo."}\n{oops\n', "own.jsonl:2: not JSON"),
-        ('{"Text": "Ada praised Bo."}\n', "write 'Text' as 'text'"),
-        ("", "own.jsonl: no statements in it"),
-    ],
-)
-def test_bad_rows_stop_before_anything_is_sent(project, llm, folder, rows, message):
-    (folder / "own.jsonl").write_text(rows, encoding="utf-8")
-    done = teach(project, llm, folder, "--yes", code=1)
-    assert message in done.stderr
-    assert llm.asked == []
-
-
-def test_a_statement_that_stands_twice_is_asked_once(project, llm, folder):
-    (folder / "own.csv").write_text(
-        "text,speaker,target\nAda praised Bo.,Ada,Bo\nAda praised Bo.,Ada,Bo\n", encoding="utf-8"
-    )
-    arguments = command(llm, folder, "--yes")
-    arguments[7] = str(folder / "own.csv")
-    assert "1 of 1 statements answered" in project.run(*arguments).stdout
-    assert len(llm.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -345,19 +205,6 @@ def test_one_of_the_two_forms(project, arguments, message):
     assert done.returncode == 1
     assert message in done.stderr
     assert not (project.folder / "taught.jsonl").exists()
-
-
-@pytest.mark.parametrize(
-    ("output", "message"),
-    [("answers.csv", "give a name that ends with .jsonl"), ("none/answers.jsonl", "the folder none does not exist")],
-)
-def test_where_answers_cannot_go(project, llm, folder, output, message):
-    arguments = command(llm, folder, "--yes")
-    arguments[9] = output
-    done = project.run(*arguments, check=False)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert llm.asked == []
 
 
 def test_a_tracked_model_teaches_as_before(project):

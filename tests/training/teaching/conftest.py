@@ -1,0 +1,29 @@
+"""The server, and a folder of statements to ask it about."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import STATEMENTS, read_lines, write_lines
+from tests.training.teaching.llm import LLM, running
+
+FIELDS = ("text", "speaker", "target")
+
+
+@pytest.fixture
+def llm() -> LLM:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """40 statements without labels, and 60 with labels."""
+    rows = read_lines(STATEMENTS / "train.jsonl")[200:240]
+    write_lines(tmp_path / "own.jsonl", [{name: row[name] for name in (*FIELDS, "group")} for row in rows])
+    write_lines(tmp_path / "labelled.jsonl", read_lines(STATEMENTS / "test.jsonl")[:60])
+    return tmp_path
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
