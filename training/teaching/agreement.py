@@ -1,18 +1,25 @@
 """How far a model's labels agree with people's."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from sklearn.metrics import cohen_kappa_score
 
 from serving.labels import HEADS, UNLABELLED, label_indices
 from training.data.corpus import Corpus
 from training.data.sources.teacher import question_id
-from training.evaluation.metrics import CONFIDENCE, Floats, Ints, Metric, confusion, dense, group_weights, macro_f1
+from training.evaluation.metrics import (
+    Floats,
+    Ints,
+    Metric,
+    cohen_kappa,
+    confusion,
+    dense,
+    group_weights,
+    macro_f1,
+)
 
 Labels = Mapping[str, Mapping[str, str]]  # id of a statement -> head -> label
 
@@ -23,14 +30,13 @@ class Agreement:
 
     Attributes:
         rows: that both have labelled.
-        kappa: Cohen's, with its interval; None where both gave one label only, which says nothing. Source: Cohen
-            1960, "A Coefficient of Agreement for Nominal Scales".
+        kappa: Cohen's, with its interval; None where both gave one label only, which says nothing.
         macro_f1: of the model's labels, the people's being right, with its interval.
         counts: shape (3 labels of people, 3 labels of the model).
     """
 
     rows: int
-    kappa: tuple[float, float, float] | None
+    kappa: Metric | None
     macro_f1: Metric
     counts: Floats
 
@@ -44,25 +50,14 @@ def agreement(people: Ints, model: Ints, groups: Ints) -> Agreement:
         groups: group numbers, shape (rows,).
     """
     once, weights = np.ones((1, len(people))), group_weights(dense(groups))
+    counts = confusion(people, model, once)
+    kappa, resampled = cohen_kappa(counts)[0], cohen_kappa(confusion(people, model, weights))
     return Agreement(
         len(people),
-        _kappa(people, model, weights),
+        None if np.isnan(kappa) else Metric.of(kappa, resampled[~np.isnan(resampled)]),
         Metric.of(macro_f1(people, model, once)[0], macro_f1(people, model, weights)),
-        confusion(people, model, once)[0],
+        counts[0],
     )
-
-
-def _kappa(people: Ints, model: Ints, weights: Floats) -> tuple[float, float, float] | None:
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # of resamples in which both gave one label: they have no kappa
-        value, *resampled = (
-            float(cohen_kappa_score(people, model, labels=[0, 1, 2], sample_weight=one))
-            for one in (np.ones(len(people)), *weights)
-        )
-        if np.isnan(value):
-            return None
-        low, high = np.nanpercentile(resampled, CONFIDENCE)
-    return value, float(low), float(high)
 
 
 def agreements(people: Corpus, model: Labels) -> dict[str, Agreement]:
@@ -81,7 +76,7 @@ def agreements(people: Corpus, model: Labels) -> dict[str, Agreement]:
 def show(found: Mapping[str, Agreement], console: Console) -> None:
     """Print the figures of each head, and which labels are taken for which."""
     for head, one in found.items():
-        kappa = "none: one label only" if one.kappa is None else "{:.2f} [{:.2f}, {:.2f}]".format(*one.kappa)
+        kappa = "none: one label only" if one.kappa is None else _two_places(one.kappa)
         console.print(
             f"{head}, {one.rows:,} rows: kappa {kappa}, macro-F1 {one.macro_f1}",
             soft_wrap=True,
@@ -89,6 +84,10 @@ def show(found: Mapping[str, Agreement], console: Console) -> None:
             highlight=False,
         )
         console.print(_table(HEADS[head], one.counts))
+
+
+def _two_places(kappa: Metric) -> str:
+    return f"{kappa.value:.2f} [{kappa.low:.2f}, {kappa.high:.2f}]"
 
 
 def _table(labels: Sequence[str], counts: Floats) -> Table:

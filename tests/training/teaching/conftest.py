@@ -1,10 +1,11 @@
 """The server, and a folder of statements to ask it about."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import STATEMENTS, read_lines, write_lines
+from tests.conftest import REPOSITORY, STATEMENTS, Project, read_lines, write_lines
 from tests.training.teaching.llm import LLM, running
 
 FIELDS = ("text", "speaker", "target")
@@ -23,6 +24,14 @@ def folder(tmp_path) -> Path:
     write_lines(tmp_path / "own.jsonl", [{name: row[name] for name in (*FIELDS, "group")} for row in rows])
     write_lines(tmp_path / "labelled.jsonl", read_lines(STATEMENTS / "test.jsonl")[:60])
     return tmp_path
+
+
+@pytest.fixture
+def desk(folder) -> Project:
+    """That folder as a user's working folder, without a model."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+    environment.pop("OPENAI_API_KEY", None)
+    return Project(folder, environment | {"COLUMNS": "160"})
 
 
 def files(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from serving import Statement
-from tests.conftest import read_lines
+from tests.conftest import make_project, read_lines
 from tests.training.teaching.conftest import FIELDS, files
 from training.data.sources.teacher import question_id
 
@@ -24,15 +24,15 @@ def command(llm, folder, *more, name="large"):
     return ["training", "teach", *where, "--output", str(folder / "answers.jsonl"), *more]
 
 
-def teach(project, llm, folder, *more, code=0, stdin=None, **settings):
-    done = project.run(*command(llm, folder, *more, **settings), check=False, stdin=stdin)
+def teach(desk, llm, folder, *more, code=0, stdin=None, **settings):
+    done = desk.run(*command(llm, folder, *more, **settings), check=False, stdin=stdin)
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     return done
 
 
-def test_answers_are_a_teacher_file(project, llm, folder):
-    done = teach(project, llm, folder, "--yes", *PRICES)
+def test_answers_are_a_teacher_file(desk, llm, folder):
+    done = teach(desk, llm, folder, "--yes", *PRICES)
     rows = read_lines(folder / "answers.jsonl")
     asked = read_lines(folder / "own.jsonl")
     assert {row["id"] for row in rows} == {question_id(Statement(**{n: row[n] for n in FIELDS})) for row in asked}
@@ -52,36 +52,40 @@ def test_answers_are_a_teacher_file(project, llm, folder):
     assert files(folder) == ["answers.jsonl", "labelled.jsonl", "own.jsonl"]
 
 
-def test_a_model_learns_from_them(project, llm, folder):
+def test_a_model_learns_from_them(encoder, llm, folder):
+    project, llm.key = make_project(folder, encoder), KEY
+    project.environment["OPENAI_API_KEY"] = KEY
     teach(project, llm, folder, "--yes")
     answers = str(folder / "answers.jsonl")
-    values = yaml.safe_load((project.folder / "tiny.yaml").read_text(encoding="utf-8"))
+    values = yaml.safe_load((folder / "tiny.yaml").read_text(encoding="utf-8"))
     train = ["statements/train.jsonl", {"source": "table", "path": answers, "teacher": answers}]
     data = {**values["data"], "train": train, "leaks": "drop"}
-    done = project.run("training", "train", project.config("taught-by-llm", data=data, epochs=1, register=None))
+    done = project.run("training", "train", project.config("taught", data=data, epochs=1, register=None))
     assert "200 training statements" in done.stdout  # those that only the language model labelled are among them
+    for path in folder.rglob("*"):
+        assert not path.is_file() or KEY.encode() not in path.read_bytes(), path  # nor in MLflow's store
 
 
-def test_nothing_is_sent_without_a_yes(project, llm, folder):
-    done = teach(project, llm, folder, *PRICES, code=1, stdin="n\n")
+def test_nothing_is_sent_without_a_yes(desk, llm, folder):
+    done = teach(desk, llm, folder, *PRICES, code=1, stdin="n\n")
     host = f"127.0.0.1:{llm.port}"
     assert f"send 40 statements to {host}? [y/N]" in done.stdout
     assert f"not confirmed: nothing was sent to {host}" in done.stderr
-    done = teach(project, llm, folder, code=1, stdin="")
+    done = teach(desk, llm, folder, code=1, stdin="")
     assert "nobody there to confirm it: nothing was sent; add --yes" in done.stderr
     assert llm.asked == []
     assert files(folder) == ["labelled.jsonl", "own.jsonl"]
-    teach(project, llm, folder, stdin="y\n")
+    teach(desk, llm, folder, stdin="y\n")
     assert len(llm.asked) == 40
 
 
-def test_a_killed_command_goes_on_where_it_was(project, llm, folder):
+def test_a_killed_command_goes_on_where_it_was(desk, llm, folder):
     llm.seconds = 0.15
     output = folder / "answers.jsonl"
     process = subprocess.Popen(
         [sys.executable, "-m", *command(llm, folder, "--yes", "--at-once", "2")],
-        cwd=project.folder,
-        env=project.environment,
+        cwd=desk.folder,
+        env=desk.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -90,7 +94,7 @@ def test_a_killed_command_goes_on_where_it_was(project, llm, folder):
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.02)
-    busy = teach(project, llm, folder, "--yes", code=1)
+    busy = teach(desk, llm, folder, "--yes", code=1)
     assert f"{output}: another process adds answers to it" in busy.stderr
     process.send_signal(signal.SIGKILL)
     process.wait(20)
@@ -101,24 +105,24 @@ def test_a_killed_command_goes_on_where_it_was(project, llm, folder):
     with output.open("a", encoding="utf-8") as file:
         file.write('{"id": "5f5e')  # as a full disk leaves it
     llm.seconds = 0.0
-    done = teach(project, llm, folder, "--yes")
+    done = teach(desk, llm, folder, "--yes")
     assert f"{40 - len(kept)} statements ({len(kept)} of 40 are answered already)" in done.stdout
     assert len(llm.asked) - before == 40 - len(kept)
     rows = read_lines(output)
     assert rows[: len(kept)] == kept
     assert len({row["id"] for row in rows}) == len(rows) == 40
-    done = teach(project, llm, folder)  # asks for no confirmation
+    done = teach(desk, llm, folder)  # asks for no confirmation
     assert "nothing to ask (40 of 40 are answered already)" in done.stdout
     assert len(llm.asked) - before == 40 - len(kept)
 
 
-def test_ctrl_c_stops_at_once_and_loses_nothing(project, llm, folder):
+def test_ctrl_c_stops_at_once_and_loses_nothing(desk, llm, folder):
     llm.seconds = 0.2
     output = folder / "answers.jsonl"
     process = subprocess.Popen(
         [sys.executable, "-m", *command(llm, folder, "--yes", "--at-once", "2")],
-        cwd=project.folder,
-        env=project.environment,
+        cwd=desk.folder,
+        env=desk.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -137,9 +141,9 @@ def test_ctrl_c_stops_at_once_and_loses_nothing(project, llm, folder):
     assert len(read_lines(output)) >= 3
 
 
-def test_the_key_is_nowhere(project, llm, folder):
+def test_the_key_is_nowhere(desk, llm, folder):
     llm.key = KEY
-    environment = {**project.environment, "STANCE_KEY": KEY}
+    environment = {**desk.environment, "STANCE_KEY": KEY}
     base = [sys.executable, "-m", *command(llm, folder, "--key-env", "STANCE_KEY", "--yes")]
     printed = ""
 
@@ -147,7 +151,7 @@ def test_the_key_is_nowhere(project, llm, folder):
         nonlocal printed
         done = subprocess.run(
             base,
-            cwd=project.folder,
+            cwd=desk.folder,
             env={**environment, **changed},
             capture_output=True,
             text=True,
@@ -170,24 +174,23 @@ def test_the_key_is_nowhere(project, llm, folder):
     assert KEY not in printed
     texts = [row["text"] for row in read_lines(folder / "own.jsonl")]
     assert not [text for text in texts if text in printed]
-    for root in (folder, project.folder):
-        for path in root.rglob("*"):
-            assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+    for path in folder.rglob("*"):
+        assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
 
 
-def test_what_gets_no_answer_is_named_and_asked_again(project, llm, folder):
+def test_what_gets_no_answer_is_named_and_asked_again(desk, llm, folder):
     rows = read_lines(folder / "own.jsonl")
     several = dict(zip((4, 11, 30), ("prose", "refusal", "400"), strict=True))
     llm.faulty = {rows[place]["text"]: fault for place, fault in several.items()}
     lost = [i for i, row in enumerate(rows) if row["text"] in llm.faulty]  # some texts stand in several rows
-    done = teach(project, llm, folder, "--yes", code=3)
+    done = teach(desk, llm, folder, "--yes", code=3)
     assert f"own.jsonl:{5}: the model's answer is not JSON, twice" in done.stdout
     assert f"own.jsonl:{12}: the model refused" in done.stdout
     assert f"own.jsonl:{31}: the endpoint refused it (HTTP 400, context_length_exceeded)" in done.stdout
     assert f"{len(lost)} without an answer: the same command asks them again" in done.stdout
     assert len(read_lines(folder / "answers.jsonl")) == 40 - len(lost)
     llm.faulty = {}
-    teach(project, llm, folder, "--yes")
+    teach(desk, llm, folder, "--yes")
     assert len(read_lines(folder / "answers.jsonl")) == 40
 
 
@@ -200,11 +203,11 @@ def test_what_gets_no_answer_is_named_and_asked_again(project, llm, folder):
         (["models:/stance@champion", "tiny.yaml", "--samples", "3"], "MODEL together with --samples"),
     ],
 )
-def test_one_of_the_two_forms(project, arguments, message):
-    done = project.run("training", "teach", *arguments, "--output", "taught.jsonl", check=False)
+def test_one_of_the_two_forms(desk, arguments, message):
+    done = desk.run("training", "teach", *arguments, "--output", "taught.jsonl", check=False)
     assert done.returncode == 1
     assert message in done.stderr
-    assert not (project.folder / "taught.jsonl").exists()
+    assert not (desk.folder / "taught.jsonl").exists()
 
 
 def test_a_tracked_model_teaches_as_before(project):
