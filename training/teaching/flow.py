@@ -98,13 +98,12 @@ class Teaching:
             self._say(f"{path}: nothing to ask{already}")
             return
         tokens = self._estimate(left)
-        told = (
-            f"{path}: {len(left):,} statements{already}, about {tokens[0]:,.0f} tokens and {tokens[1]:,.0f} in answers"
-        )
-        self._say(told + self.price.of(*tokens))
+        about = ", about {} tokens and {} in answers".format(*(f"{float(f'{one:.2g}'):,.0f}" for one in tokens))
+        self._say(f"{path}: {len(left):,} statements{already}{about}{self.price.of(*tokens)}")
         host, key = self.endpoint.host, f", with the key in {self.endpoint.key_name}" if self.endpoint.key else ""
-        where = "this machine" if self.endpoint.local else "and so leave this machine"
-        self._say(f"their texts, holders and targets go to {host}, {where}{key}".replace(", and so", " and so"))
+        here = ", a server on this machine, which may pass them on"
+        where = here if self.endpoint.local else " and so leave this machine"
+        self._say(f"their texts, holders and targets go to {host}{where}{key}")
         if not self.confirmed(f"send {len(left):,} statements to {host}?"):
             raise StancewiseError(f"{path}: not confirmed: nothing was sent to {host}")
         notes = len(self.endpoint.notes)

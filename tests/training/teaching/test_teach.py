@@ -46,7 +46,9 @@ def test_answers_are_a_teacher_file(desk, llm, folder):
     host = f"127.0.0.1:{llm.port}"
     printed = done.stdout
     assert re.search(r"own\.jsonl: 40 statements, about [\d,]+ tokens and 1,000 in answers, cost 0\.0\d+", printed)
-    assert f"their texts, holders and targets go to {host}, this machine\n" in printed
+    assert (
+        f"their texts, holders and targets go to {host}, a server on this machine, which may pass them on\n" in printed
+    )
     assert re.search(r"used: [\d,]+ tokens and 640 in answers, cost 0\.0\d+", printed)
     assert f"40 of 40 statements answered: {folder / 'answers.jsonl'}" in printed
     assert files(folder) == ["answers.jsonl", "labelled.jsonl", "own.jsonl"]
