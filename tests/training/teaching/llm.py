@@ -196,7 +196,13 @@ def application(llm: LLM) -> FastAPI:
             tokens = pieces(labels, llm.split)
             choice["message"]["content"] = "".join(token for token, _ in tokens)
             choice["logprobs"] = logprobs(tokens)
-        reply = {"id": "1", "object": "chat.completion", "model": llm.model, "choices": [choice]}
+        reply = {
+            "id": "1",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": llm.model,
+            "choices": [choice],
+        }
         if llm.usage:
             prompt = sum(len(one["content"]) for one in body["messages"]) // 4
             reply["usage"] = {"prompt_tokens": prompt, "completion_tokens": 16, "total_tokens": prompt + 16}

@@ -94,6 +94,18 @@ def test_a_damaged_line_in_the_middle_is_not_passed_over(llm, folder):
     assert "answers.jsonl:2: not JSON" in Asked(llm).refused(folder)
 
 
+def test_what_got_no_answer_is_asked_again(llm, folder):
+    texts = [row["text"] for row in read_lines(folder / "own.jsonl")]
+    llm.faulty = {texts[4]: "prose", texts[30]: "refusal"}
+    asked = Asked(llm)
+    lost = sum(text in llm.faulty for text in texts)
+    assert f"{40 - lost} of 40 statements answered" in asked.label(folder)
+    assert len(asked.teaching.unanswered) == lost
+    llm.faulty = {}
+    assert "40 of 40 statements answered" in Asked(llm).label(folder)
+    assert len(read_lines(folder / "answers.jsonl")) == 40
+
+
 def test_a_server_that_fails_all_the_time_is_not_asked_forever(llm, folder):
     llm.faulty = {row["text"]: "500" for row in read_lines(folder / "own.jsonl")}
     said = Asked(llm).refused(folder)
