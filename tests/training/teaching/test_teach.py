@@ -119,9 +119,8 @@ def test_a_killed_command_goes_on_where_it_was(desk, llm, folder):
 def test_ctrl_c_stops_at_once_and_loses_nothing(desk, llm, folder):
     llm.seconds = 0.2
     output = folder / "answers.jsonl"
-    before = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a job in the background inherits that it is ignored
+    # A job in the background hands down that the signal is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", *command(llm, folder, "--yes", "--at-once", "2")],
         cwd=desk.folder,
@@ -141,7 +140,6 @@ def test_ctrl_c_stops_at_once_and_loses_nothing(desk, llm, folder):
     assert process.returncode == 130
     assert "Traceback" not in printed
     assert re.search(r"used: [\d,]+ tokens", printed)
-    assert "stopped" in printed
     assert len(read_lines(output)) >= 3
 
 
