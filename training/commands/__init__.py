@@ -3,7 +3,7 @@
 import typer
 
 from serving.errors import StancewiseError
-from training.commands import data, measure, release, train
+from training.commands import data, measure, release, teach, train
 from training.fitting import processes
 
 app = typer.Typer(
@@ -28,8 +28,8 @@ for _command in (
     train.reader,
     train.sweep,
     data.check,
-    data.teach,
-    data.teach_reader,
+    teach.teach,
+    teach.teach_reader,
     measure.evaluate,
     measure.benchmark,
     measure.compare,

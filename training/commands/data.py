@@ -1,4 +1,4 @@
-"""The commands on data: `check`, `teach`."""
+"""The command on data: `check`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from serving.cli import MODEL_HELP, console
-from serving.errors import StancewiseError
+from serving.cli import console
 
 
 def check(
@@ -35,60 +34,3 @@ def check(
         console.print(f"[red]problems: {len(problems):,}[/] (files read: {len(files)})")
         raise typer.Exit(1)
     console.print(f"[green]no problems[/] in {', '.join(file.name for file in files)}")
-
-
-def teach(
-    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
-    config: Annotated[Path, typer.Argument(help="A YAML config; the rows of its data.train are labelled.")],
-    output: Annotated[
-        Path, typer.Option(help="The file to write: the id of every row, with the model's probabilities (.jsonl).")
-    ],
-) -> None:
-    """Label a config's training rows with a model, so that a smaller one can learn from its answers.
-
-    The file goes into another config as the `teacher` of the same set.
-
-    Example:
-
-        python -m training teach models:/stance@champion configs/quickstart.yaml --output taught.jsonl
-    """
-    from serving.classifier import StanceClassifier
-    from serving.tables import open_writer
-    from training.config import TrainConfig, load_config
-    from training.data.parts import read_data
-    from training.data.sources.teacher import answers
-
-    corpora = read_data(load_config(config, TrainConfig).data, console)
-    classifier = StanceClassifier.load(model)
-    with open_writer(output) as writer:
-        for row in answers([classifier], corpora["train"], console):
-            writer.write(row)
-    console.print(f"{len(corpora['train'].rows):,} rows labelled: {output}")
-
-
-def teach_reader(
-    model: Annotated[str, typer.Argument(help=f"{MODEL_HELP} It has a reader.")],
-    texts: Annotated[Path, typer.Argument(help="Rows with a text (.jsonl, .csv or .parquet); the rest is not read.")],
-    output: Annotated[Path, typer.Option(help="The file to write: the pairs that express a position (.jsonl).")],
-) -> None:
-    """Read texts with a model's reader, so that a smaller reader can learn from its answers.
-
-    The file goes into the config of the other reader, beside the texts, as `data.taught`.
-
-    Example:
-
-        python -m training teach-reader models:/stance@large-reader data/reports/news.jsonl --output taught.jsonl
-    """
-    from serving.runtime.load import load_reader
-    from serving.store.versions import find_model
-    from serving.tables import open_writer
-    from training.data.sources.taught import answers, texts_of
-
-    reader = load_reader(find_model(model), "auto")
-    if reader is None:
-        raise StancewiseError(f"{model}: this model has no reader; make one with: python -m training reader")
-    several = texts_of(texts)
-    with open_writer(output) as writer:
-        for row in answers(reader, several, console):
-            writer.write(row)
-    console.print(f"{len(several):,} texts read: {output}")

@@ -77,6 +77,18 @@ def f1_per_class(counts: Floats) -> Floats:
     return f1
 
 
+def cohen_kappa(counts: Floats) -> Floats:
+    """Cohen's kappa of two readers, shape (resamples,); not a number where both gave one and the same label only.
+
+    Source: Cohen 1960, "A Coefficient of Agreement for Nominal Scales".
+    """
+    total = counts.sum(axis=(1, 2))
+    alike = np.einsum("bii->b", counts) / total
+    by_chance = (counts.sum(axis=1) * counts.sum(axis=2)).sum(axis=1) / total**2
+    kappa: Floats = np.divide(alike - by_chance, 1 - by_chance, out=np.full_like(total, np.nan), where=by_chance < 1)
+    return kappa
+
+
 def macro_f1(labels: Ints, predicted: Ints, weights: Floats) -> Floats:
     """Mean F1 of the labels that occur among the rows, true or predicted, shape (resamples,)."""
     counts = confusion(labels, predicted, np.ones((1, len(labels))))[0]

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score
+from sklearn.metrics import cohen_kappa_score, f1_score
 
 from training.evaluation.metrics import (
     Metric,
     area_under_risk_coverage,
+    cohen_kappa,
     confusion,
     contrast_rows,
     difference_macro_f1,
@@ -32,6 +33,17 @@ def test_f1_is_that_of_scikit_learn_with_and_without_weights(rows):
         expected = f1_score(true, predicted, average=None, labels=[0, 1, 2], sample_weight=weight, zero_division=0)
         counts = confusion(true, predicted, weight[None, :].astype(float))
         np.testing.assert_allclose(f1_per_class(counts)[0], expected, atol=1e-12)
+
+
+@given(labels)
+@pytest.mark.filterwarnings("ignore")  # scikit-learn's, where there is one label only
+def test_kappa_is_that_of_scikit_learn_with_and_without_weights(rows):
+    one, other, weight = (np.array(column) for column in zip(*rows, strict=True))
+    for weights in (np.ones(len(one)), weight.astype(float)):
+        if weights.sum():
+            expected = cohen_kappa_score(one, other, labels=[0, 1, 2], sample_weight=weights)
+            [found] = cohen_kappa(confusion(one, other, weights[None, :]))
+            assert found == pytest.approx(expected, nan_ok=True)
 
 
 def test_a_figure_is_shown_in_percent_and_a_difference_in_signed_points():
