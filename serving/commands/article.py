@@ -301,7 +301,7 @@ def write_trend(
         StancewiseError: the file cannot be written.
     """
     from serving.article.output import trend, trend_page
-    from serving.article.trends import by_period, changes, halves
+    from serving.article.trends import by_period, changes
 
     periods = by_period(labelled, period, by_source)
     if format == "jsonl":
@@ -310,9 +310,7 @@ def write_trend(
     if format == "csv":
         rows.write(trend.csv_table(periods), path)
         return
-    days = halves(labelled)
-    assert days  # every report has a date
-    shown = trend.Trend(period, periods, changes(labelled), days, notes)
+    shown = trend.Trend(period, periods, changes(labelled, period=period), notes)
     if format == "html":
         rows.write(trend_page.render(shown), path)
     elif path is None:

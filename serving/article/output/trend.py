@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from serving.article.output.rows import csv_cell
-from serving.article.trends import CHANGED_BELOW, LEAST_REPORTS, Days, Period
+from serving.article.permutation import CHANGED_BELOW
+from serving.article.trends import LEAST_REPORTS, Period
 from serving.labels import STANCES
 from serving.terminal import STYLES, printable, rows
 
@@ -31,7 +32,6 @@ class Trend:
     period: Period
     periods: pd.DataFrame
     changes: pd.DataFrame
-    halves: tuple[Days, Days]
     notes: Sequence[str] = ()
 
     @property
@@ -57,10 +57,9 @@ class Trend:
     def tested(self) -> str:
         """What was compared, and for how many pairs."""
         number = int(self.changes["enough"].sum())
-        times = " against ".join(f"{one} to {other}" for one, other in self.halves)
-        return (
-            f"support minus criticism in percentage points, {times}; {number:,} pair{'' if number == 1 else 's'} tested"
-        )
+        many = f"{number:,} pair{'' if number == 1 else 's'} tested"
+        where = f"cut at the {self.period} where it differs most"
+        return f"support minus criticism in percentage points before and after, {where}; {many}"
 
     def nothing(self) -> str:
         """What stands in place of changes."""
@@ -144,7 +143,7 @@ def _period(row: Row) -> list[Text]:
 
 def _change(row: Row) -> list[Text]:
     style = STYLES["support" if row["difference"] > 0 else "criticism"]
-    figures = (balance(row["before"]), balance(row["after"]), p_value(row["p_corrected"]), row["month"] or "")
+    figures = (balance(row["before"]), balance(row["after"]), p_value(row["p_corrected"]), row["since"] or "")
     return [Text(names(row["speaker"], row["target"])), *(Text(one, style=style) for one in figures)]
 
 

@@ -80,7 +80,7 @@ def _body(trend: Trend) -> Iterator[str]:
     yield f'<p class="quiet">{escape(trend.tested())}</p>'
     changed = trend.changed()
     yield _changes(changed) if changed else f"<p>{escape(trend.nothing())}</p>"
-    months = {(row["speaker"], row["target"]): row["month"] for row in changed}
+    months = {(row["speaker"], row["target"]): row["since"] for row in changed}
     pairs = list(trend.pairs())
     periods = sorted({row["period"] for _, _, said in pairs for row in said})
     key = " ".join(f"{_key(label)} {label}" for label in STANCES)

@@ -12,14 +12,14 @@ from rich.console import Console
 
 from serving.article.output import trend_page
 from serving.article.output.trend import Trend, csv_table, json_lines, show
-from serving.article.trends import PERIOD_COLUMNS, by_period, changes, halves, period_of
+from serving.article.trends import PERIOD_COLUMNS, by_period, changes, period_of
 from tests.serving.article.test_trends import ADA, FERRY, archive, planted, report
 
 EVIL = "</table></svg><script>alert(1)</script>\"'&"
 
 
 def trend(labelled, period="month", by_source=False, notes=()):
-    return Trend(period, by_period(labelled, period, by_source), changes(labelled), halves(labelled), notes)
+    return Trend(period, by_period(labelled, period, by_source), changes(labelled, period=period), notes)
 
 
 def printed(*args, **options):
