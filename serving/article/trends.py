@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from serving.article.entities import Entities, merged
 from serving.article.permutation import CHANGED_BELOW, Floats, Places, Test, corrected, p_values, strongest
 from serving.article.statements import Article
 from serving.article.text.reports import Report
@@ -55,21 +56,25 @@ class _Pair:
     said: list[_Said] = field(default_factory=list)
 
 
-def by_period(labelled: Labelled, period: Period, by_source: bool = False) -> pd.DataFrame:
+def by_period(
+    labelled: Labelled, period: Period, by_source: bool = False, entities: Entities | None = None
+) -> pd.DataFrame:
     """How each holder stood to each target in each period; pairs with most reports first.
 
     A report counts once, however many statements it has: shares are means over the reports of the mean probabilities
     of their statements. `_low` and `_high` are the ends of 95 % intervals, from whole reports drawn anew; a period with
-    one report has none. `enough` is false where there are fewer than LEAST_REPORTS. Holders and targets are one where
-    their names are written alike. Reports without a date are left out.
+    one report has none. `enough` is false where there are fewer than LEAST_REPORTS.
+
+    Reports without a date are left out.
 
     Args:
         labelled: reports with their articles.
         period: how long a period is; weeks begin on Monday (2026-W11).
         by_source: a row for each source, too.
+        entities: whose names are one; by default those that differ by spelling or titles (`entities.merged`).
     """
     rows: list[dict[str, Any]] = []
-    for pair in _pairs(labelled):
+    for pair in _pairs(labelled, entities):
         groups: dict[tuple[str, str], list[_Said]] = {}
         for one in pair.said:
             source = key(one.source) if by_source and one.source else ""
@@ -86,7 +91,11 @@ def by_period(labelled: Labelled, period: Period, by_source: bool = False) -> pd
 
 
 def changes(
-    labelled: Labelled, before: Days | None = None, after: Days | None = None, period: Period = "month"
+    labelled: Labelled,
+    before: Days | None = None,
+    after: Days | None = None,
+    period: Period = "month",
+    entities: Entities | None = None,
 ) -> pd.DataFrame:
     """Whether support minus criticism changed, and when; the surest changes first.
 
@@ -102,6 +111,7 @@ def changes(
         before: the first and the last day of a time that is to be compared with another one.
         after: of the other one. With both, `before`, `after` and `p` are about these two times.
         period: what lies between two boundaries.
+        entities: whose names are one, as in `by_period`.
 
     Raises:
         StancewiseError: only one of both times is given, or they overlap.
@@ -112,7 +122,7 @@ def changes(
         raise StancewiseError("before and after: they overlap; let the one end before the other begins")
     rows: list[dict[str, Any]] = []
     tests: list[Test] = []
-    for pair in _pairs(labelled):
+    for pair in _pairs(labelled, entities):
         if before and after:
             early, late = (_within(pair.said, days) for days in (before, after))
             row, test = _change(pair, [*early, *late], period, len(early))
@@ -142,8 +152,9 @@ def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFra
     )
 
 
-def _pairs(labelled: Labelled) -> list[_Pair]:
+def _pairs(labelled: Labelled, entities: Entities | None) -> list[_Pair]:
     """The pairs of all dated reports, with what each report says, by day; those with most reports first."""
+    entities = entities or merged(labelled)
     pairs: dict[tuple[str | None, str], _Pair] = {}
     dated = [(report.date, report, article) for report, article in labelled if report.date]
     for date, report, article in sorted(dated, key=lambda one: one[0]):
@@ -151,8 +162,9 @@ def _pairs(labelled: Labelled) -> list[_Pair]:
         for one in article.statements:
             if one.stance is None or one.foreign:
                 continue
-            names = (key(one.speaker) if one.speaker else None, key(one.target))
-            pairs.setdefault(names, _Pair(one.speaker, one.target))
+            speaker, target = entities.of(one.speaker) if one.speaker else None, entities.of(one.target)
+            names = (key(speaker) if speaker else None, key(target))
+            pairs.setdefault(names, _Pair(speaker, target))
             found.setdefault(names, []).append([one.stance.probabilities[label] for label in STANCES])
         for names, shares in found.items():
             pairs[names].said.append(_Said(date, report.source, len(shares), np.array(shares).mean(axis=0)))

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from serving.article import entity_table
+from serving.article.entities import Entities, merged
 from serving.article.output import rows, table
 from serving.article.output.rows import Format, chosen_format
 from serving.article.statements import Article
@@ -80,6 +82,14 @@ def article(
     copies: Annotated[
         bool, typer.Option("--copies", help="With --trend: also count reports whose text another one has.")
     ] = False,
+    entities: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="With --trend: the table of names that stand for one entity; written first, then yours to edit.",
+            show_default=False,
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
     any_language: AnyLanguageOption = False,
@@ -107,8 +117,7 @@ def article(
         raise StancewiseError("--explain: words are shown by --format jsonl and html, without --summary")
     if trend and (summary or explain):
         raise StancewiseError("--trend: it is a summary without words; leave out --summary and --explain")
-    if not trend and (by_source or dates or copies):
-        raise StancewiseError("--by-source, --dates and --copies go with --trend")
+    _check_trend(bool(trend), by_source or bool(dates) or copies, entities)
     targets = parse_targets(target or [])
     reports: list[Report] = []
     notes: list[str] = []
@@ -128,10 +137,19 @@ def article(
     if sure:
         articles = [_only_sure(one) for one in articles]
     if trend:
-        write_trend(list(zip(reports, articles, strict=True)), trend, by_source, form, notes, output)
+        labelled = list(zip(reports, articles, strict=True))
+        known, told = entities_of(labelled, entities, errors)
+        write_trend(labelled, trend, by_source, form, known, [*notes, *told], output)
     else:
         write(articles, form, summary, output)
     _count(articles, bad)
+
+
+def _check_trend(trend: bool, others: bool, entities: Path | None) -> None:
+    if not trend and (others or entities):
+        raise StancewiseError("--by-source, --dates, --copies and --entities go with --trend")
+    if entities:
+        entity_table.read_table(entities)  # its mistakes are told before the work begins
 
 
 def _count(articles: Sequence[Article], bad: int) -> None:
@@ -227,7 +245,7 @@ def chosen_reports(reports: Sequence[Report], copies: bool, errors: Console) -> 
     if undated:
         notes.append(f"reports without a date, left out: {len(undated):,} ({_listed(undated)})")
     for note in notes:
-        errors.print(f"[bold yellow]note:[/] {escape(printable(note))}", soft_wrap=True)
+        tell(note, errors)
     if not kept:
         raise StancewiseError(
             "no report with a date; write date: YYYY-MM-DD into its front matter, begin the file's name with it, "
@@ -265,6 +283,21 @@ def label_texts(
     return articles
 
 
+def entities_of(
+    labelled: Sequence[tuple[Report, Article]], path: Path | None, errors: Console
+) -> tuple[Entities, list[str]]:
+    """The entities of all names, by the table if there is one, and notes on them, which are also told on `errors`.
+
+    Raises:
+        StancewiseError: the table is wrong or cannot be written.
+    """
+    entities = entity_table.follow(path, labelled) if path else merged(labelled)
+    note = entity_table.note(entities, path)
+    if note:
+        tell(note, errors)
+    return entities, [note] if note else []
+
+
 def write(articles: Sequence[Article], format: Format, summary: bool, path: Path | None) -> None:
     """Write the articles in a format; path None: to standard output.
 
@@ -292,6 +325,7 @@ def write_trend(
     period: Literal["day", "week", "month"],
     by_source: bool,
     format: Format,
+    entities: Entities,
     notes: Sequence[str],
     path: Path | None,
 ) -> None:
@@ -303,14 +337,14 @@ def write_trend(
     from serving.article.output import trend, trend_page
     from serving.article.trends import by_period, changes
 
-    periods = by_period(labelled, period, by_source)
+    periods = by_period(labelled, period, by_source, entities)
     if format == "jsonl":
         rows.write(trend.json_lines(periods), path)
         return
     if format == "csv":
         rows.write(trend.csv_table(periods), path)
         return
-    shown = trend.Trend(period, periods, changes(labelled, period=period), notes)
+    shown = trend.Trend(period, periods, changes(labelled, period=period, entities=entities), notes)
     if format == "html":
         rows.write(trend_page.render(shown), path)
     elif path is None:
@@ -345,4 +379,9 @@ def tell_notes(articles: Sequence[Article], errors: Console) -> None:
             by.setdefault(note, []).append(article.name or "article")
     for note, names in by.items():
         more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-        errors.print(f"[bold yellow]note:[/] {escape(printable(f'{names[0]}{more}: {note}'))}", soft_wrap=True)
+        tell(f"{names[0]}{more}: {note}", errors)
+
+
+def tell(note: str, errors: Console) -> None:
+    """Print a note."""
+    errors.print(f"[bold yellow]note:[/] {escape(printable(note))}", soft_wrap=True)

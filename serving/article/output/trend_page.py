@@ -110,7 +110,7 @@ def _changes(changed: Sequence[Row]) -> str:
     lines = [
         f'<tr><th scope="row">{_names(row["speaker"], row["target"])}</th><td>{balance(row["before"])}</td>'
         f"<td>{balance(row['after'])}</td><td>{escape(p_value(row['p_corrected']))}</td>"
-        f"<td>{escape(row['month'] or '')}</td></tr>"
+        f"<td>{escape(row['since'] or '')}</td></tr>"
         for row in changed
     ]
     headings = ("Holder and target", "Before", "After", "Corrected p", "From")
