@@ -21,7 +21,7 @@ from serving.article.text.reports import Report, is_table, read_report, read_tab
 from serving.classifier import StanceClassifier
 from serving.cli import EXIT_BAD_ROWS, AnyLanguageOption, DeviceOption, ModelOption, RuntimeOption, complain, errors
 from serving.errors import StancewiseError
-from serving.terminal import printable
+from serving.terminal import printable, say
 
 _FILE_WIDTH = 120  # columns of a table that is written to a file
 _MOST_NAMES = 10  # of files in a note
@@ -331,20 +331,29 @@ def write_trend(
 ) -> None:
     """Write the trend of dated reports in a format; path None: to standard output.
 
+    Of rows in a file `trend.csv` the changes stand in `trend.changes.csv`, and those by source have
+    `trend.differences.csv`: they are tables of their own. Standard output has the periods alone.
+
     Raises:
         StancewiseError: the file cannot be written.
     """
     from serving.article.output import trend, trend_page
-    from serving.article.trends import by_period, changes
+    from serving.article.trends import by_period, changes, differences
 
     periods = by_period(labelled, period, by_source, entities)
-    if format == "jsonl":
-        rows.write(trend.json_lines(periods), path)
+    changed = changes(labelled, period=period, entities=entities)
+    differing = differences(labelled, entities) if by_source else None
+    if format in ("jsonl", "csv"):
+        as_text = trend.json_lines if format == "jsonl" else trend.csv_table
+        more = {"changes": changed} | ({} if differing is None else {"differences": differing})
+        for name, found in more.items():
+            if path:
+                beside = path.with_suffix(f".{name}{path.suffix}")
+                rows.write(as_text(found), beside)
+                say(f"also written: {beside}", errors)
+        rows.write(as_text(periods), path)
         return
-    if format == "csv":
-        rows.write(trend.csv_table(periods), path)
-        return
-    shown = trend.Trend(period, periods, changes(labelled, period=period, entities=entities), notes)
+    shown = trend.Trend(period, periods, changed, notes, differing)
     if format == "html":
         rows.write(trend_page.render(shown), path)
     elif path is None:

@@ -4,7 +4,7 @@ import csv
 import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving import StancewiseError
@@ -164,6 +164,7 @@ NAMES = st.lists(
 )
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(NAMES, max_size=6), st.randoms())
 def test_proposals_do_not_depend_on_the_order_of_the_reports(several, random):
     day = datetime.date(2026, 1, 1)

@@ -17,11 +17,13 @@ def cuts(*places):
     return np.array(places, dtype=np.intp)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(1e-6, 1), max_size=30))
 def test_p_values_are_corrected_as_scipy_does(p):
     assert corrected(np.array(p)) == pytest.approx(false_discovery_control(p) if p else [])
 
 
+@settings(max_examples=25, deadline=None)
 @given(values)
 def test_differences_are_those_of_weighted_means(some):
     places = cuts(*range(1, len(some)))
@@ -64,6 +66,7 @@ def test_with_one_cut_it_is_the_test_of_two_samples():
     assert p == pytest.approx(wanted.pvalue, rel=0.15)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(values, max_size=4))
 def test_p_is_above_0_and_at_most_1(several):
     p = p_values([(some, cuts(*range(1, len(some)))) for some in several])
@@ -71,6 +74,7 @@ def test_p_is_above_0_and_at_most_1(several):
     assert ((p > 0) & (p <= 1)).all()
 
 
+@settings(max_examples=25, deadline=None)
 @given(values, st.randoms())
 def test_p_does_not_depend_on_the_order_within_a_side(some, random):
     """Nor on the other tests of as many values."""

@@ -7,12 +7,12 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving import StancewiseError
 from serving.article.text.reports import Report, read_report
-from serving.article.trends import by_period, changes, period_of
+from serving.article.trends import DIFFERENCE_COLUMNS, by_period, changes, differences, period_of
 from serving.labels import STANCES
 from tests.conftest import REPOSITORY, read_lines
 from tests.serving.article.made import Draft
@@ -163,6 +163,7 @@ def test_too_few_reports_are_not_tested():
     assert tested["enough"]
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.permutations(range(12)), st.sampled_from(["sss css css ccc", "ssn nns cns scn"]))
 def test_the_order_of_the_reports_does_not_matter(order, sides):
     # Those of the first two months have one day.
@@ -186,6 +187,64 @@ def test_two_times_may_be_given():
         changes(labelled, times[0])
     with pytest.raises(StancewiseError, match="overlap"):
         changes(labelled, times[1], times[0])
+
+
+def outlets(**sides):
+    """Reports of a month, by source; their stances are given by their first letters."""
+    return [
+        (Report(one.name, one.text, one.date, source), article)
+        for source, letters in sides.items()
+        for one, article in planted(letters)
+    ]
+
+
+def test_sources_that_differ_are_found_and_others_are_not():
+    labelled = outlets(Quay="ssssssss", QUAY="s", Post="cccccccc", Bell="scscscsc", Few="cc")
+    rows = differences(labelled).to_dict("records")
+    assert list(differences(labelled).columns) == list(DIFFERENCE_COLUMNS)
+    assert {(row["source"], row["other"]) for row in rows} == {("Bell", "Post"), ("Bell", "Quay"), ("Post", "Quay")}
+    first = rows[0]
+    assert (first["source"], first["other"], first["reports_source"], first["reports_other"]) == ("Post", "Quay", 8, 9)
+    assert (first["balance_source"], first["balance_other"]) == pytest.approx((-0.85, 0.85))
+    assert first["difference"] == pytest.approx(-1.7)
+    assert first["p"] < first["p_corrected"] < 0.01
+    [bell] = [row for row in rows if row["other"] == "Quay" and row["source"] == "Bell"]
+    assert bell["difference"] == pytest.approx(-0.85)
+    # Eight reports with a standard deviation of 0.85, drawn anew: a standard error of 0.3, in steps of 0.21.
+    assert bell["difference_low"] == pytest.approx(-0.85 - 1.96 * 0.3, abs=0.22)
+    assert bell["difference_high"] == pytest.approx(-0.85 + 1.96 * 0.3, abs=0.22)
+    assert [row["differs"] for row in rows] == [row["p_corrected"] < 0.05 for row in rows]
+
+
+def test_sources_that_say_the_same_do_not_differ():
+    rows = differences(outlets(Quay="scsc", Post="cscs")).to_dict("records")
+    assert [(row["differs"], row["p"]) for row in rows] == [(False, 1)]
+    assert rows[0]["difference_low"] < 0 < rows[0]["difference_high"]
+
+
+def test_one_source_or_none_is_compared_with_nothing():
+    for labelled in ([], outlets(Quay="ssscccc"), [(Report("x", "x", one.date), it) for one, it in planted("sss ccc")]):
+        table = differences(labelled)
+        assert table.empty
+        assert list(table.columns) == list(DIFFERENCE_COLUMNS)
+
+
+def test_many_comparisons_are_corrected_for():
+    """Of outlets that all say the same by chance hardly any two differ."""
+    random = np.random.default_rng(3)
+    labelled = outlets(**{f"Outlet {place}": "".join(random.choice(["s", "c"], 10)) for place in range(12)})
+    table = differences(labelled)
+    assert len(table) == 66
+    assert not table["differs"].any()
+    assert (table["p"] <= table["p_corrected"] + 1e-12).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(range(12)))
+def test_differences_do_not_depend_on_the_order_of_the_reports(order):
+    labelled = outlets(Ä="sscn", Post="cccs", 东方="ssss")
+    one, other = differences(labelled), differences([labelled[place] for place in order])
+    assert one.to_dict("records") == [pytest.approx(row) for row in other.to_dict("records")]
 
 
 def archive():
@@ -215,6 +274,9 @@ def test_both_changes_of_the_archive_are_found_in_their_months_and_no_third():
     assert periods.loc[("Mayor Ilze Brantmane", "2026-07"), "criticism"] > 0.8
     assert periods.loc[("Mayor Ilze Brantmane", "2026-08"), "support"] > 0.8
     assert not periods.loc[("Estonia", "2026-03"), "enough"]
+    compared = differences(labelled)
+    assert len(compared) == 13
+    assert not compared["differs"].any()
 
 
 def test_the_core_loads_no_trends():

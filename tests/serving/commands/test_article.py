@@ -173,6 +173,11 @@ def test_a_folder_and_a_table_become_a_trend(project, dated):
     assert {row["enough"] for row in rows} == {"False"}
     sums = [sum(float(row[label]) for label in ("support", "neutrality", "criticism")) for row in rows]
     assert sums == pytest.approx([1] * len(rows))
+    assert f"also written: {dated / 'trend.changes.csv'}" in done.stderr
+    changes = list(csv.DictReader((dated / "trend.changes.csv").open(encoding="utf-8", newline="")))
+    assert {row["speaker"] for row in changes} == {row["speaker"] for row in rows}
+    assert {(row["changed"], row["since"]) for row in changes} == {("False", "")}
+    assert not (dated / "trend.differences.csv").exists()
 
 
 def test_names_are_one_by_a_table_that_a_user_edits(project, dated):
@@ -205,6 +210,11 @@ def test_a_trend_by_source_with_copies_on_the_terminal_and_as_a_page(project, da
     assert "Whose position changed" in done.stdout
     assert "another one has" not in done.stderr
     assert "3 articles" in done.stderr
+    assert "Where sources differ" in done.stdout
+    output = dated / "trend.jsonl"
+    project.run("serving", "article", str(dated), *options, "--output", str(output), check=False)
+    assert {row["changed"] for row in read_lines(dated / "trend.changes.jsonl")} == {False}
+    assert read_lines(dated / "trend.differences.jsonl") == []
     output = dated / "trend.html"
     project.run("serving", "article", str(dated), *options, "--output", str(output), check=False)
     page = output.read_text(encoding="utf-8")
