@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving import StancewiseError
-from serving.article.entities import Named, merged, names_of, plain, propose, spelling
+from serving.article.entities import Entities, Named, merged, names_of, plain, propose, spelling
 from serving.article.entity_table import follow, note, read_table
 from serving.article.text.people import without_title
 from serving.article.text.reports import Report
-from serving.article.trends import by_period
+from serving.article.trends import by_period, changes
 from serving.names.spelling import key
 from tests.serving.article.made import Draft
 from tests.serving.article.test_trends import archive
@@ -284,12 +284,25 @@ def test_without_names_a_table_has_only_its_header(tmp_path):
     assert follow(path, [told("", "Ada Brunn")]).of("ada brunn") == "Ada Brunn"
 
 
-def test_the_mayor_of_the_archive_is_one_with_and_without_title(tmp_path):
-    found = list(archive())
-    holders = [
-        "Mayor Ilze Brantmane",
-        "Ilze Brantmane",
-        "Kurzeme Coast Fishermen Union",
-        "Kurzeme Coast Fishermen's Union",
-    ]
-    assert {merged([*found, told("", *holders)]).of(name) for name in holders} == {holders[0], holders[3]}
+def test_the_changes_of_the_archive_are_found_under_two_names_each():
+    """The mayor with and without title, the union with and without its apostrophe."""
+    other = {
+        "Mayor Ilze Brantmane": "Ilze Brantmane",
+        "Kurzeme Coast Fishermen's Union": "the Kurzeme Coast Fishermen Union",
+    }
+    mixed = []
+    for place, (report, article) in enumerate(archive()):
+        statements = [
+            one.model_copy(update={"speaker": other.get(one.speaker, one.speaker)}) if place % 3 == 0 else one
+            for one in article.statements
+        ]
+        mixed.append((report, article.model_copy(update={"statements": statements})))
+    assert {name for _, article in mixed for name in other.values() if name in str(article.statements)} == {
+        *other.values()
+    }
+    expected = changes(list(archive()))
+    assert changes(mixed).to_dict("list")["speaker"][:2] == expected.to_dict("list")["speaker"][:2] == [*other]
+    assert changes(mixed)["p"].dropna().tolist() == expected["p"].dropna().tolist()
+    assert merged(mixed).of("Ilze Brantmane") == "Mayor Ilze Brantmane"
+    apart = Entities([], {key(name): name for name in [*other, *other.values()]})
+    assert len(changes(mixed, entities=apart)) == len(expected) + 2
