@@ -80,7 +80,9 @@ def names_of(labelled: Iterable[tuple[Report, Article]], texts: bool = True) -> 
         names = frozenset(" ".join(name.split()) for name in both)
         if not report.date or not names:
             continue
-        text = alike(spelled(article.text).text) if texts else ""
+        # An article that was kept without its text has the sentences of its statements.
+        text = article.text or "\n".join(dict.fromkeys(one.sentence.text for one in counted))
+        text = alike(spelled(text).text) if texts else ""
         words = [one for one in names if " " not in one and not one[0].islower()]
         longer = frozenset(longer for one in words for longer in _longer(text, one))
         yield Named(report.date, names, longer, dict(_acronyms(text)))

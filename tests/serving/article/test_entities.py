@@ -119,6 +119,18 @@ def test_a_last_name_needs_the_full_name_in_each_report_that_has_it():
     assert proposed(told("A bad brunn it was, said Brunn.", "Brunn"), full)["Brunn"][1] == "may be Ada Brunn"
 
 
+def test_without_its_text_a_report_has_its_sentences():
+    draft = Draft("Ada Brunn came late, said Brunn. The Lowen Ferry Union (LFU) met.")
+    for holder, sentence in (
+        ("Brunn", "Ada Brunn came late, said Brunn."),
+        ("LFU", "The Lowen Ferry Union (LFU) met."),
+    ):
+        draft.says(holder, BRIDGE, sentence, "support", mentions=(None, sentence))
+    bare = Report("bare", "", datetime.date(2026, 5, 4)), draft.article().model_copy(update={"text": ""})
+    found = proposed(bare, told("", "Ada Brunn", "Lowen Ferry Union"))
+    assert (found["Brunn"], found["LFU"]) == (("Ada Brunn", "last name"), ("Lowen Ferry Union", "acronym"))
+
+
 def test_two_people_of_one_last_name_stay_apart():
     both = told("Ada Brunn came late. Later Brunn spoke.", "Brunn"), told("", "Ada Brunn")
     found = proposed(*both, told("", "Tom Brunn"))
