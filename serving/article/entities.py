@@ -121,10 +121,12 @@ def propose(reports: Iterable[Named], known: Mapping[str, str], safe: bool = Fal
             continue
         same = next(((some, why) for why, form in ways if (some := alike_by[why].get(form(name)))), None)
         entity, reason = _chosen(name, *same) if same else (name, "")
-        found[key(name)] = Proposal(name, entity, number, reason)
+        found[key(name)] = Proposal(name, entity, number, "" if same and same[0] == {name} else reason)
         learn(name, entity)
     if not safe:
-        found |= dict(_short_names(found, reports, known))
+        short = dict(_short_names(found, reports, known))
+        full = {one.name: one.entity for one in short.values()}
+        found = {place: replace(one, entity=full.get(one.entity, one.entity)) for place, one in (found | short).items()}
     first: dict[str, int] = {}
     for place, one in enumerate(found.values()):
         first.setdefault(one.entity, place)
@@ -203,29 +205,26 @@ def _short_names(
         of_plain.setdefault(plain(name), set()).add(entity)
         if _is_full(name):
             of_last.setdefault(_last(name), set()).add(entity)
+    chosen = {key(entity) for entity in known.values()}  # by the user, as the name to count under
     explained: dict[str, set[str]] = {}
+    having: dict[str, list[Named]] = {}
     for report in reports:
         for short, full in report.acronyms.items():
             explained.setdefault(short, set()).add(full)
-    having: dict[str, list[Named]] = {}
-    for report in reports:
         for name in report.names:
             having.setdefault(key(name), []).append(report)
     for place, one in found.items():
-        if one.entity != one.name or one.reason or " " in one.name or one.name[0].islower():
+        if one.entity != one.name or one.reason or place in chosen or " " in one.name or one.name[0].islower():
             continue
-        meant = set().union(*(of_plain.get(full, ()) for full in explained.get(place, ()))) - {one.name}
-        reason = "acronym"
-        if not meant and (meant := of_last.get(plain(one.name), set()) - {one.name}):
-            reason = "last name"
-            beside = all(
-                any(of_plain.get(other, set()) & meant for other in _others(report)) for report in having[place]
-            )
-            if len(meant) == 1 and not beside:
-                reason = f"may be {min(meant)}"
-        if meant:
-            entity, reason = _chosen(one.name, meant, reason)
-            yield place, replace(one, entity=one.name if reason.startswith("may be") else entity, reason=reason)
+        if meant := set().union(*(of_plain.get(full, ()) for full in explained.get(place, ()))) - {one.name}:
+            entity, reason = _chosen(one.name, meant, "acronym")
+            yield place, replace(one, entity=entity, reason=reason)
+        elif meant := of_last.get(plain(one.name), set()) - {one.name}:
+            entity, reason = _chosen(one.name, meant, "last name")
+            beside = (any(meant & of_plain.get(other, set()) for other in _others(report)) for report in having[place])
+            if entity != one.name and not all(beside):
+                entity, reason = one.name, f"may be {entity}"
+            yield place, replace(one, entity=entity, reason=reason)
 
 
 def _is_full(name: str) -> bool:

@@ -156,6 +156,22 @@ def test_acronyms_are_followed_where_a_text_explains_them():
     assert proposed(told("", "Lowen Union of Ferry Workers"), later)["LUFW"] == ("LUFW", "")
 
 
+def test_what_stands_for_a_short_name_stands_for_the_full_one():
+    full = told("The Lowen Ferry Union (LFU) met.", "Lowen Ferry Union")
+    later = told("The LFU said no.", "LFU"), told("", "LFU"), told("", "the LFU", target="LFU")
+    found = proposed(full, *later)
+    assert found["LFU"] == ("Lowen Ferry Union", "acronym")
+    assert merged([full, *later]).of("the LFU") == "LFU"
+    both = propose(names_of([full, told("LFU or Lfü", "LFU"), told("", "LFU", "Lfü")]), {})
+    assert {one.name: one.entity for one in both if one.name in ("LFU", "Lfü")} == {
+        "LFU": "Lowen Ferry Union",
+        "Lfü": "Lowen Ferry Union",
+    }
+    # The user counts somebody under the short name: it stays.
+    known = {key("Ada Brunn"): "LFU"}
+    assert proposed(full, *later, known=known)["LFU"] == ("LFU", "")
+
+
 def test_what_is_known_is_followed():
     known = {key("Ada Brunn"): "The mayor of Lowen"}
     found = proposed(told("", "Ada Brunn", "Mayor Ada Brunn", "the mayor of Lowen"), known=known)
