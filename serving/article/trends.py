@@ -1,14 +1,17 @@
-"""Many dated reports: who stood where in each period, and for whom support or criticism changed."""
+"""Many dated reports: who stood where in each period, whose position changed, and where sources differ."""
 
 import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from serving.article.entities import Entities, merged
+from serving.article.permutation import CHANGED_BELOW, Floats, Places, Test, corrected, p_values, strongest
 from serving.article.statements import Article
 from serving.article.text.reports import Report
 from serving.errors import StancewiseError
@@ -18,15 +21,10 @@ from serving.names.spelling import key
 Period = Literal["day", "week", "month"]
 Days = tuple[datetime.date, datetime.date]  # the first and the last of them
 Labelled = Iterable[tuple[Report, Article]]  # read several times, and never held as a whole
-Floats = npt.NDArray[np.float64]
 
 LEAST_REPORTS = 3  # of a period, or of one side of a change
 RESAMPLES = 1_000
-PERMUTATIONS = 10_000
-_AT_ONCE = 1_000
 _SEED = 20260314  # the same reports give the same figures
-CHANGED_BELOW = 0.05  # corrected p
-_SAME = 1e-9
 
 PERIOD_COLUMNS = (
     *("speaker", "target", "period", "source", "reports", "statements"),
@@ -35,7 +33,11 @@ PERIOD_COLUMNS = (
 )
 CHANGE_COLUMNS = (
     *("speaker", "target", "reports_before", "reports_after", "before", "after", "difference"),
-    *("p", "p_corrected", "changed", "month", "enough"),
+    *("p", "p_corrected", "changed", "since", "enough"),
+)
+DIFFERENCE_COLUMNS = (
+    *("speaker", "target", "source", "other", "reports_source", "reports_other", "balance_source", "balance_other"),
+    *("difference", "difference_low", "difference_high", "p", "p_corrected", "differs"),
 )
 
 
@@ -60,21 +62,25 @@ class _Pair:
     said: list[_Said] = field(default_factory=list)
 
 
-def by_period(labelled: Labelled, period: Period, by_source: bool = False) -> pd.DataFrame:
+def by_period(
+    labelled: Labelled, period: Period, by_source: bool = False, entities: Entities | None = None
+) -> pd.DataFrame:
     """How each holder stood to each target in each period; pairs with most reports first.
 
     A report counts once, however many statements it has: shares are means over the reports of the mean probabilities
     of their statements. `_low` and `_high` are the ends of 95 % intervals, from whole reports drawn anew; a period with
-    one report has none. `enough` is false where there are fewer than LEAST_REPORTS. Holders and targets are one where
-    their names are written alike. Reports without a date are left out.
+    one report has none. `enough` is false where there are fewer than LEAST_REPORTS.
+
+    Reports without a date are left out.
 
     Args:
         labelled: reports with their articles.
         period: how long a period is; weeks begin on Monday (2026-W11).
         by_source: a row for each source, too.
+        entities: whose names are one; by default those that differ by spelling or titles (`entities.merged`).
     """
     rows: list[dict[str, Any]] = []
-    for pair in _pairs(labelled):
+    for pair in _pairs(labelled, entities):
         groups: dict[tuple[str, str], list[_Said]] = {}
         for one in pair.said:
             source = key(one.source) if by_source and one.source else ""
@@ -90,46 +96,83 @@ def by_period(labelled: Labelled, period: Period, by_source: bool = False) -> pd
     return _table(rows, columns)
 
 
-def changes(labelled: Labelled, before: Days | None = None, after: Days | None = None) -> pd.DataFrame:
-    """Whether support minus criticism changed from one time to another; the surest changes first.
+def changes(
+    labelled: Labelled,
+    before: Days | None = None,
+    after: Days | None = None,
+    period: Period = "month",
+    entities: Entities | None = None,
+) -> pd.DataFrame:
+    """Whether support minus criticism changed, and when; the surest changes first.
 
-    `p` is that of a permutation test over whole reports, `p_corrected` allows for many pairs (Benjamini and Hochberg
-    1995), `changed` is p_corrected < CHANGED_BELOW. `month` is the first month of the stretch that differs most from
-    what was before. A pair with fewer than LEAST_REPORTS on a side is not tested.
+    For each pair `since` is the first period of the later side of the boundary between two periods at which the means
+    over reports differ most, weighted as in `permutation.differences_at`, with LEAST_REPORTS or more on both sides;
+    `before` and `after` are the means on its sides. `p` is that of a permutation test over whole reports which allows
+    for the choice of the boundary (`permutation.p_values`), `p_corrected` allows for many pairs (Benjamini and Hochberg
+    1995), `changed` is p_corrected < CHANGED_BELOW. A pair that no boundary divides so is not tested (`enough`): all
+    its reports are counted as before.
 
     Args:
-        labelled: reports with their articles.
-        before: the first and the last day of the one time; by default the first half of the days of all reports.
-        after: of the other; by default the second half.
+        labelled: reports with their articles; those without a date are left out.
+        before: the first and the last day of a time that is to be compared with another one.
+        after: of the other one. With both, `before`, `after` and `p` are about these two times.
+        period: what lies between two boundaries.
+        entities: whose names are one, as in `by_period`.
 
     Raises:
-        StancewiseError: only one of both is given, or they overlap.
+        StancewiseError: only one of both times is given, or they overlap.
     """
     if bool(before) != bool(after):
         raise StancewiseError("before and after: give both, or neither")
-    if before is None or after is None:
-        days = halves(labelled)
-        if days is None:
-            return _table([], CHANGE_COLUMNS)
-        before, after = days
-    if before[1] >= after[0]:
+    if before and after and before[1] >= after[0]:
         raise StancewiseError("before and after: they overlap; let the one end before the other begins")
-    rows = [_change(pair, before, after) for pair in _pairs(labelled)]
-    tested = [row for row in rows if row["enough"]]
-    for row, p in zip(tested, corrected(np.array([row["p"] for row in tested])), strict=True):
-        row |= {"p_corrected": float(p), "changed": bool(p < CHANGED_BELOW)}
-    rows = [row for row in rows if row["reports_before"] or row["reports_after"]]
-    rows.sort(key=lambda row: (not row["enough"], row["p"], -abs(row["difference"])) if row["enough"] else (True, 1, 0))
+    rows: list[dict[str, Any]] = []
+    tests: list[Test] = []
+    for pair in _pairs(labelled, entities):
+        if before and after:
+            early, late = (_within(pair.said, days) for days in (before, after))
+            row, test = _change(pair, [*early, *late], period, len(early))
+        else:
+            row, test = _change(pair, pair.said, period)
+        if row["reports_before"] or row["reports_after"]:
+            rows.append(row)
+            tests += [test] if test else []
+    _test(rows, tests, "changed")
+    rows.sort(key=lambda row: (row["p"], -abs(row["difference"])) if row["enough"] else (2, 0))
     return _table(rows, CHANGE_COLUMNS)
 
 
-def halves(labelled: Labelled) -> tuple[Days, Days] | None:
-    """The first and the second half of the days that the reports cover; None without a date."""
-    days = sorted(report.date for report, _ in labelled if report.date)
-    if not days:
-        return None
-    middle = days[0] + datetime.timedelta(days=(days[-1] - days[0]).days // 2)
-    return (days[0], middle), (middle + datetime.timedelta(days=1), max(days[-1], middle + datetime.timedelta(days=1)))
+def differences(labelled: Labelled, entities: Entities | None = None) -> pd.DataFrame:
+    """Where two sources differ that both have LEAST_REPORTS or more reports of a pair; the surest differences first.
+
+    `balance_source` and `balance_other` are means of support minus criticism over the reports of both sources,
+    `difference` is the first minus the second. `_low` and `_high` are the ends of its 95 % interval, from whole reports
+    of each source drawn anew; an interval does not allow for the number of comparisons. `p` is that of a permutation
+    test over whole reports, `p_corrected` allows for the number of all comparisons (Benjamini and Hochberg 1995), and
+    `differs` is p_corrected < CHANGED_BELOW. All times are together: where a position changed, sources that reported at
+    other times differ for this reason alone.
+
+    Args:
+        labelled: reports with their articles; those without a date or a source are left out.
+        entities: whose names are one, as in `by_period`.
+    """
+    rows: list[dict[str, Any]] = []
+    tests: list[Test] = []
+    for pair in _pairs(labelled, entities):
+        sources = _by_source(pair.said)
+        random = np.random.default_rng(_SEED)
+        drawn = {name: _drawn(random, len(some)) @ some / len(some) for name, some in sources.items()}
+        for (source, one), (other, two) in combinations(sources.items(), 2):
+            low, high = np.quantile(drawn[source] - drawn[other], (0.025, 0.975))
+            row: dict[str, Any] = {"speaker": pair.speaker, "target": pair.target, "source": source, "other": other}
+            row |= {"reports_source": len(one), "reports_other": len(two)}
+            row |= {"balance_source": float(one.mean()), "balance_other": float(two.mean())}
+            row |= {"difference": float(one.mean() - two.mean())}
+            rows.append(row | {"difference_low": float(low), "difference_high": float(high)})
+            tests.append((np.concatenate([one, two]), np.array([len(one)])))
+    _test(rows, tests, "differs")
+    rows.sort(key=lambda row: (row["p"], -abs(row["difference"])))
+    return _table(rows, DIFFERENCE_COLUMNS)
 
 
 def period_of(day: datetime.date, period: Period) -> str:
@@ -140,25 +183,17 @@ def period_of(day: datetime.date, period: Period) -> str:
     return day.isoformat()[: len("2026-03") if period == "month" else None]
 
 
-def corrected(p: Floats) -> Floats:
-    """p values that allow for their number, by Benjamini and Hochberg: the share of false ones among those below."""
-    falling = np.argsort(p)[::-1]
-    ranks = np.arange(len(p), 0, -1)
-    found = np.empty(len(p))
-    found[falling] = np.minimum(np.minimum.accumulate(p[falling] * len(p) / ranks), 1)
-    return found
-
-
 def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
     # As objects names that are None stay None; pandas would make them NaN.
-    names = ("speaker", "target", "period", "source", "month")
+    names = ("speaker", "target", "period", "source", "other", "since")
     return pd.DataFrame(
         {one: pd.Series([row[one] for row in rows], dtype=object if one in names else None) for one in columns}
     )
 
 
-def _pairs(labelled: Labelled) -> list[_Pair]:
+def _pairs(labelled: Labelled, entities: Entities | None) -> list[_Pair]:
     """The pairs of all dated reports, with what each report says, by day; those with most reports first."""
+    entities = entities or merged(labelled)
     pairs: dict[tuple[str | None, str], _Pair] = {}
     for report, article in labelled:
         if report.date is None:
@@ -167,8 +202,9 @@ def _pairs(labelled: Labelled) -> list[_Pair]:
         for one in article.statements:
             if one.stance is None or one.foreign:
                 continue
-            names = (key(one.speaker) if one.speaker else None, key(one.target))
-            pairs.setdefault(names, _Pair(one.speaker, one.target))
+            speaker, target = entities.of(one.speaker) if one.speaker else None, entities.of(one.target)
+            names = (key(speaker) if speaker else None, key(target))
+            pairs.setdefault(names, _Pair(speaker, target))
             found.setdefault(names, []).append([one.stance.probabilities[label] for label in STANCES])
         for names, shares in found.items():
             said = _Said(report.date, report.source, len(shares), np.array(shares).mean(axis=0))
@@ -188,60 +224,76 @@ def _intervals(shares: Floats) -> list[tuple[float, float]]:
     number = len(shares)
     if number == 1:
         return [(float("nan"), float("nan"))] * len(STANCES)
-    drawn = np.random.default_rng(_SEED).multinomial(number, np.full(number, 1 / number), RESAMPLES)
+    drawn = _drawn(np.random.default_rng(_SEED), number)
     low, high = np.quantile(drawn @ shares / number, (0.025, 0.975), axis=0)
     return [(float(one), float(other)) for one, other in zip(low, high, strict=True)]
 
 
-def _change(pair: _Pair, before: Days, after: Days) -> dict[str, Any]:
-    earlier, later = ([one for one in pair.said if days[0] <= one.date <= days[1]] for days in (before, after))
-    one, two = (np.array([said.balance for said in side]) for side in (earlier, later))
-    means = [float(side.mean()) if len(side) else float("nan") for side in (one, two)]
-    enough = min(len(one), len(two)) >= LEAST_REPORTS
-    return {
+def _by_source(said: Sequence[_Said]) -> dict[str, Floats]:
+    """The balances of the reports of each source that has enough, sources by name."""
+    groups: dict[str, list[_Said]] = {}
+    for one in said:
+        if one.source:
+            groups.setdefault(key(one.source), []).append(one)
+    enough = [some for _, some in sorted(groups.items()) if len(some) >= LEAST_REPORTS]
+    return {str(some[0].source): np.sort([one.balance for one in some]) for some in enough}
+
+
+def _drawn(random: np.random.Generator, number: int) -> npt.NDArray[np.int64]:
+    """How often each of some reports is drawn.
+
+    Returns:
+        (RESAMPLES, number).
+    """
+    return random.multinomial(number, np.full(number, 1 / number), RESAMPLES)
+
+
+def _change(
+    pair: _Pair, said: Sequence[_Said], period: Period, cut: int | None = None
+) -> tuple[dict[str, Any], Test | None]:
+    """What changed for a pair, and the test of it if there are enough reports.
+
+    Args:
+        pair: who of what.
+        said: its reports in order.
+        period: what lies between two boundaries.
+        cut: how many of them are of the earlier of two times; None: the strongest boundary is looked for.
+    """
+    number = len(said)
+    balances = np.array([one.balance for one in said])
+    periods = [period_of(one.date, period) for one in said]
+    boundaries = _enough([place for place in range(1, number) if periods[place] != periods[place - 1]], number)
+    best = int(boundaries[strongest(balances, boundaries)]) if len(boundaries) else number
+    tested = boundaries if cut is None else _enough([cut], number)
+    cut = best if cut is None else cut
+    before, after = (float(side.mean()) if len(side) else float("nan") for side in np.split(balances, [cut]))
+    row = {
         "speaker": pair.speaker,
         "target": pair.target,
-        "reports_before": len(one),
-        "reports_after": len(two),
-        "before": means[0],
-        "after": means[1],
-        "difference": means[1] - means[0],
-        "p": _p(one, two) if enough else float("nan"),
-        "p_corrected": float("nan"),
-        "changed": False,
-        "month": _month([*earlier, *later]) if enough else None,
-        "enough": enough,
+        "reports_before": cut,
+        "reports_after": number - cut,
+        "before": before,
+        "after": after,
+        "difference": after - before,
+        "since": periods[best] if len(tested) and best < number else None,
+        "enough": len(tested) > 0,
     }
+    return row, (balances, tested) if len(tested) else None
 
 
-def _p(one: Floats, two: Floats) -> float:
-    """How often reports that are dealt out anew differ as much as they do, two-sided."""
-    both = np.concatenate([one, two])
-    observed = abs(two.mean() - one.mean())
-    random = np.random.default_rng(_SEED)
-    as_much = 0
-    for _ in range(PERMUTATIONS // _AT_ONCE):
-        dealt = random.random((_AT_ONCE, len(both))).argsort(axis=1)[:, : len(two)]
-        sums = both[dealt].sum(axis=1)
-        differences = np.abs(sums / len(two) - (both.sum() - sums) / len(one))
-        as_much += int((differences >= observed - _SAME).sum())
-    return (1 + as_much) / (1 + PERMUTATIONS)
+def _enough(cuts: Sequence[int], number: int) -> Places:
+    """The cuts that leave LEAST_REPORTS or more of a number of reports on both sides."""
+    return np.array([one for one in cuts if LEAST_REPORTS <= one <= number - LEAST_REPORTS], dtype=np.intp)
 
 
-def _month(said: Sequence[_Said]) -> str | None:
-    """The first month of the stretch that differs most from what was before; None where nothing differs.
+def _test(rows: Sequence[dict[str, Any]], tests: Sequence[Test], name: str) -> None:
+    """Add the p values to the rows, of which those that do not lack `enough` are tested, in order."""
+    p = p_values(tests)
+    results = iter(zip(p, corrected(p), strict=True))
+    for row in rows:
+        one, other = next(results) if row.get("enough", True) else (float("nan"), float("nan"))
+        row |= {"p": float(one), "p_corrected": float(other), name: bool(other < CHANGED_BELOW)}
 
-    Differences are weighted by the number of reports on both sides, so that a few at an end do not win by chance.
-    """
-    balances = np.array([one.balance for one in said])
-    months = np.array([period_of(one.date, "month") for one in said])
-    best, found = _SAME, None
-    for month in np.unique(months)[1:]:
-        later = months >= month
-        sides = balances[~later], balances[later]
-        if min(map(len, sides)) < LEAST_REPORTS:
-            continue
-        weight = float(np.sqrt(len(sides[0]) * len(sides[1]) / len(balances)))
-        if (differs := weight * abs(float(sides[1].mean() - sides[0].mean()))) > best + _SAME:
-            best, found = differs, str(month)
-    return found
+
+def _within(said: Sequence[_Said], days: Days) -> list[_Said]:
+    return [one for one in said if days[0] <= one.date <= days[1]]

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from serving.article import entity_table
+from serving.article.entities import Entities, merged
 from serving.article.output import rows, table
 from serving.article.output.rows import Format, chosen_format
 from serving.article.statements import Article
@@ -20,7 +22,7 @@ from serving.article.text.files import find_files, read_text
 from serving.classifier import StanceClassifier
 from serving.cli import EXIT_BAD_ROWS, AnyLanguageOption, DeviceOption, ModelOption, RuntimeOption, complain, errors
 from serving.errors import StancewiseError
-from serving.terminal import printable
+from serving.terminal import printable, say
 
 if TYPE_CHECKING:
     from serving.article.trends import Labelled
@@ -96,6 +98,14 @@ def article(
     engine: Annotated[
         Literal["local", "spark"], typer.Option(help="With --keep: where reports are labelled, as for score.")
     ] = "local",
+    entities: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="With --trend: the table of names that stand for one entity; written first, then yours to edit.",
+            show_default=False,
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     runtime: RuntimeOption = "auto",
     any_language: AnyLanguageOption = False,
@@ -124,8 +134,7 @@ def article(
         raise StancewiseError("--explain: words are shown by --format jsonl and html, without --summary")
     if trend and (summary or explain):
         raise StancewiseError("--trend: it is a summary without words; leave out --summary and --explain")
-    if not trend and (by_source or dates or copies or keep):
-        raise StancewiseError("--by-source, --dates, --copies and --keep go with --trend")
+    _check_trend(bool(trend), by_source or bool(dates) or copies or bool(keep), entities)
     if engine == "spark" and (not keep or device != "auto" or runtime != "auto"):
         raise StancewiseError("--engine spark: give --keep; each executor chooses --device and --runtime itself")
     targets = parse_targets(target or [])
@@ -134,7 +143,7 @@ def article(
 
         how = How(model, targets, everything, any_language, device, runtime, engine)
         archive = Archive(paths, extract == "html", dates)
-        show_trend(archive, how, copies, keep, sure, Shown(trend, by_source, form, output))
+        show_trend(archive, how, copies, keep, sure, entities, Shown(trend, by_source, form, output))
         return
     read, bad = read_files(paths, extract == "html", errors)
     if not read:
@@ -146,6 +155,13 @@ def article(
         articles = [_only_sure(one) for one in articles]
     write(articles, form, summary, output)
     _count(len(articles), sum(len(one.statements) for one in articles), bad)
+
+
+def _check_trend(trend: bool, others: bool, entities: Path | None) -> None:
+    if not trend and (others or entities):
+        raise StancewiseError("--by-source, --dates, --copies, --keep and --entities go with --trend")
+    if entities:
+        entity_table.read_table(entities)  # its mistakes are told before the work begins
 
 
 def _count(articles: int, statements: int, bad: int) -> None:
@@ -195,7 +211,9 @@ class Shown:
     output: Path | None
 
 
-def show_trend(archive: Archive, how: "How", copies: bool, keep: Path | None, sure: bool, shown: Shown) -> None:
+def show_trend(
+    archive: Archive, how: "How", copies: bool, keep: Path | None, sure: bool, entities: Path | None, shown: Shown
+) -> None:
     """Label an archive's reports and show their trend; what is told goes to `errors`.
 
     Args:
@@ -204,6 +222,7 @@ def show_trend(archive: Archive, how: "How", copies: bool, keep: Path | None, su
         copies: copies of a text count, too.
         keep: the folder for labelled reports; None: they are not kept.
         sure: only statements that are sure.
+        entities: the table of names; None: none.
         shown: how.
 
     Raises:
@@ -226,7 +245,7 @@ def show_trend(archive: Archive, how: "How", copies: bool, keep: Path | None, su
         tell_problems()
         said.extend(notes(listed))
         for note in said:
-            errors.print(f"[bold yellow]note:[/] {escape(printable(note))}", soft_wrap=True)
+            tell(note, errors)
 
     with kept_in(keep) as folder:
         listed = label(archive, folder, how, errors, copies, survey)
@@ -242,7 +261,8 @@ def show_trend(archive: Archive, how: "How", copies: bool, keep: Path | None, su
         articles, statements = kept.counts()
         if articles:
             tell_notes((article for _, article in kept), errors)
-            write_trend(kept, shown.period, shown.by_source, shown.format, said, shown.output)
+            known, note = entities_of(kept, entities, errors)
+            write_trend(kept, shown.period, shown.by_source, shown.format, known, [*said, *note], shown.output)
         _count(articles, statements, len(archive.problems))
 
 
@@ -268,6 +288,19 @@ def label_texts(
             articles.append(classifier.read_article(text, targets, name, explain, show, everything))
     tell_notes(articles, errors)
     return articles
+
+
+def entities_of(labelled: "Labelled", path: Path | None, errors: Console) -> tuple[Entities, list[str]]:
+    """The entities of all names, by the table if there is one, and notes on them, which are also told on `errors`.
+
+    Raises:
+        StancewiseError: the table is wrong or cannot be written.
+    """
+    entities = entity_table.follow(path, labelled) if path else merged(labelled)
+    note = entity_table.note(entities, path)
+    if note:
+        tell(note, errors)
+    return entities, [note] if note else []
 
 
 def write(articles: Sequence[Article], format: Format, summary: bool, path: Path | None) -> None:
@@ -297,27 +330,35 @@ def write_trend(
     period: Literal["day", "week", "month"],
     by_source: bool,
     format: Format,
+    entities: Entities,
     notes: Sequence[str],
     path: Path | None,
 ) -> None:
     """Write the trend of dated reports in a format; path None: to standard output.
 
+    Of rows in a file `trend.csv` the changes stand in `trend.changes.csv`, and those by source have
+    `trend.differences.csv`: they are tables of their own. Standard output has the periods alone.
+
     Raises:
         StancewiseError: the file cannot be written.
     """
     from serving.article.output import trend, trend_page
-    from serving.article.trends import by_period, changes, halves
+    from serving.article.trends import by_period, changes, differences
 
-    periods = by_period(labelled, period, by_source)
-    if format == "jsonl":
-        rows.write(trend.json_lines(periods), path)
+    periods = by_period(labelled, period, by_source, entities)
+    changed = changes(labelled, period=period, entities=entities)
+    differing = differences(labelled, entities) if by_source else None
+    if format in ("jsonl", "csv"):
+        as_text = trend.json_lines if format == "jsonl" else trend.csv_table
+        more = {"changes": changed} | ({} if differing is None else {"differences": differing})
+        for name, found in more.items():
+            if path:
+                beside = path.with_suffix(f".{name}{path.suffix}")
+                rows.write(as_text(found), beside)
+                say(f"also written: {beside}", errors)
+        rows.write(as_text(periods), path)
         return
-    if format == "csv":
-        rows.write(trend.csv_table(periods), path)
-        return
-    days = halves(labelled)
-    assert days  # every report has a date
-    shown = trend.Trend(period, periods, changes(labelled), days, notes)
+    shown = trend.Trend(period, periods, changed, notes, differing)
     if format == "html":
         rows.write(trend_page.render(shown), path)
     elif path is None:
@@ -352,4 +393,9 @@ def tell_notes(articles: Iterable[Article], errors: Console) -> None:
             by.setdefault(note, []).append(article.name or "article")
     for note, names in by.items():
         more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-        errors.print(f"[bold yellow]note:[/] {escape(printable(f'{names[0]}{more}: {note}'))}", soft_wrap=True)
+        tell(f"{names[0]}{more}: {note}", errors)
+
+
+def tell(note: str, errors: Console) -> None:
+    """Print a note."""
+    errors.print(f"[bold yellow]note:[/] {escape(printable(note))}", soft_wrap=True)

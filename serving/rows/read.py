@@ -148,7 +148,7 @@ def _read_csv(lines: Iterator[str], path: Path) -> Iterator[Row]:
         blank += bool(first)
         first = one
     lines = chain([first], lines)
-    separator = _separator(first)
+    separator = separator_of(first)
     reader = csv.reader(recorded(), delimiter=separator, strict=True)
     columns = _header(reader, record, path)
     cells = re.compile(rf'(?:^|{separator})("(?:[^"]|"")*"|[^{separator}\r\n]*)')
@@ -178,7 +178,7 @@ def _read_csv(lines: Iterator[str], path: Path) -> Iterator[Row]:
             yield Row(line, {}, f"{found} fields than the header's {len(columns)}")
 
 
-def _separator(header: str) -> str:
+def separator_of(header: str) -> str:
     """The comma; for a header without one the semicolon or the tab, as Excel saves in countries with decimal commas."""
     columns = {one: len(next(csv.reader([header], delimiter=one), [])) for one in ",;\t"}
     return "," if columns[","] > 1 else max(columns, key=lambda one: columns[one])

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from serving.article.output.rows import csv_cell
-from serving.article.trends import CHANGED_BELOW, LEAST_REPORTS, Days, Period
+from serving.article.permutation import CHANGED_BELOW
+from serving.article.trends import LEAST_REPORTS, Period
 from serving.labels import STANCES
 from serving.terminal import STYLES, printable, rows
 
@@ -21,18 +22,19 @@ Row = Mapping[str, Any]
 
 _WIDTHS = (20, 7, 14, 14, 14)
 _CHANGE_WIDTHS = (38, 8, 8, 7, 7)
+_DIFFERENCE_WIDTHS = (26, 22, 17, 6)
 _SIGNS = {"support": "+ support", "neutrality": "○ neutrality", "criticism": "− criticism"}
 
 
 @dataclass(frozen=True)
 class Trend:
-    """What is shown: the rows of `by_period` and of `changes`, and what these are about."""
+    """What is shown: the rows of `by_period`, of `changes` and, if there are any, of `differences`."""
 
     period: Period
     periods: pd.DataFrame
     changes: pd.DataFrame
-    halves: tuple[Days, Days]
     notes: Sequence[str] = ()
+    differences: pd.DataFrame | None = None  # with each source by itself
 
     @property
     def title(self) -> str:
@@ -57,14 +59,24 @@ class Trend:
     def tested(self) -> str:
         """What was compared, and for how many pairs."""
         number = int(self.changes["enough"].sum())
-        times = " against ".join(f"{one} to {other}" for one, other in self.halves)
-        return (
-            f"support minus criticism in percentage points, {times}; {number:,} pair{'' if number == 1 else 's'} tested"
-        )
+        many = f"{number:,} pair{'' if number == 1 else 's'} tested"
+        where = f"cut at the {self.period} where it differs most"
+        return f"support minus criticism in percentage points before and after, {where}; {many}"
 
-    def nothing(self) -> str:
-        """What stands in place of changes."""
-        return f"no change that is more than chance (corrected p below {CHANGED_BELOW})"
+    def nothing(self, what: str = "change") -> str:
+        """What stands in place of changes, or of differences."""
+        return f"no {what} that is more than chance (corrected p below {CHANGED_BELOW})"
+
+    def differing(self) -> list[Row]:
+        """The pairs of which two sources differ."""
+        return [row for row in _records(self.differences) if row["differs"]] if self.differences is not None else []
+
+    def compared(self) -> str:
+        """What of the sources was compared, and how often."""
+        number = 0 if self.differences is None else len(self.differences)
+        many = f"{number:,} comparison{'' if number == 1 else 's'}"
+        which = f"sources with {LEAST_REPORTS} or more reports of a pair"
+        return f"support minus criticism in percentage points, differences with 95 % intervals; {which}; {many}"
 
     def _all(self) -> list[tuple[str | None, str, list[Row]]]:
         found: dict[tuple[str | None, str], list[Row]] = {}
@@ -73,17 +85,17 @@ class Trend:
         return [(speaker, target, said) for (speaker, target), said in found.items()]
 
 
-def json_lines(periods: pd.DataFrame) -> str:
-    """A JSON object a line for each row of `by_period`; null where there is no interval."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _records(periods))
+def json_lines(table: pd.DataFrame) -> str:
+    """A JSON object a line for each row of `by_period`, `changes` or `differences`; null where there is no figure."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _records(table))
 
 
-def csv_table(periods: pd.DataFrame) -> str:
+def csv_table(table: pd.DataFrame) -> str:
     """The same rows as CSV; an apostrophe stands before what would be a formula."""
     out = StringIO()
     writer = csv.writer(out)
-    writer.writerow(periods.columns)
-    for row in _records(periods):
+    writer.writerow(table.columns)
+    for row in _records(table):
         writer.writerow([csv_cell(value) for value in row.values()])
     return out.getvalue()
 
@@ -96,7 +108,13 @@ def percent(row: Row, label: str) -> str:
 
 def balance(value: float) -> str:
     """Support minus criticism, in percentage points."""
-    return f"{100 * value:+.0f}".replace("-", "−")
+    return f"{round(100 * value):+}".replace("-", "−")
+
+
+def difference(row: Row) -> str:
+    """How two sources differ, with the interval: `+85 [+60, +98]`."""
+    low, high = balance(row["difference_low"]), balance(row["difference_high"])
+    return f"{balance(row['difference'])} [{low}, {high}]"
 
 
 def show(trend: Trend, console: Console) -> None:
@@ -118,11 +136,15 @@ def show(trend: Trend, console: Console) -> None:
         console.print(Text(f"\n{left_out} (--output lists them)", style="dim"))
     console.print(Text("\nWhose position changed", style="bold"))
     console.print(Text(trend.tested(), style="dim"))
-    if found := trend.changed():
-        headings = ("holder → target", "before", "after", "p", "from")
-        console.print(rows(_CHANGE_WIDTHS, [[Text(one, style="dim") for one in headings], *map(_change, found)]))
-    else:
-        console.print(trend.nothing())
+    changed = [_change(row) for row in trend.changed()]
+    _list(changed, _CHANGE_WIDTHS, ("holder → target", "before", "after", "p", "from"), trend.nothing(), console)
+    if trend.differences is None:
+        return
+    console.print(Text("\nWhere sources differ", style="bold"))
+    console.print(Text(trend.compared(), style="dim"))
+    differing = [_difference(row) for row in trend.differing()]
+    headings = ("holder → target", "sources", "difference", "p")
+    _list(differing, _DIFFERENCE_WIDTHS, headings, trend.nothing("difference"), console)
 
 
 def names(speaker: str | None, target: str) -> str:
@@ -144,8 +166,23 @@ def _period(row: Row) -> list[Text]:
 
 def _change(row: Row) -> list[Text]:
     style = STYLES["support" if row["difference"] > 0 else "criticism"]
-    figures = (balance(row["before"]), balance(row["after"]), p_value(row["p_corrected"]), row["month"] or "")
+    figures = (balance(row["before"]), balance(row["after"]), p_value(row["p_corrected"]), row["since"] or "")
     return [Text(names(row["speaker"], row["target"])), *(Text(one, style=style) for one in figures)]
+
+
+def _difference(row: Row) -> list[Text]:
+    sides = [printable(f"{balance(row[f'balance_{one}'])} {row[one]}") for one in ("source", "other")]
+    names_of = Text(names(row["speaker"], row["target"]))
+    return [names_of, Text("\n".join(sides)), Text(difference(row)), Text(p_value(row["p_corrected"]))]
+
+
+def _list(
+    lines: Sequence[Sequence[Text]], widths: Sequence[int], headings: Sequence[str], nothing: str, console: Console
+) -> None:
+    if lines:
+        console.print(rows(widths, [[Text(one, style="dim") for one in headings], *lines]))
+    else:
+        console.print(nothing)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

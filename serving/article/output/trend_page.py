@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from serving.article.output.page import HEAD, hash_of, static
-from serving.article.output.trend import Row, Trend, balance, p_value, percent
+from serving.article.output.trend import Row, Trend, balance, difference, p_value, percent
 from serving.article.trends import LEAST_REPORTS
 from serving.labels import STANCES
 
@@ -80,7 +80,12 @@ def _body(trend: Trend) -> Iterator[str]:
     yield f'<p class="quiet">{escape(trend.tested())}</p>'
     changed = trend.changed()
     yield _changes(changed) if changed else f"<p>{escape(trend.nothing())}</p>"
-    months = {(row["speaker"], row["target"]): row["month"] for row in changed}
+    if trend.differences is not None:
+        yield "<h2>Where sources differ</h2>"
+        yield f'<p class="quiet">{escape(trend.compared())}</p>'
+        differing = trend.differing()
+        yield _differences(differing) if differing else f"<p>{escape(trend.nothing('difference'))}</p>"
+    months = {(row["speaker"], row["target"]): row["since"] for row in changed}
     pairs = list(trend.pairs())
     periods = sorted({row["period"] for _, _, said in pairs for row in said})
     key = " ".join(f"{_key(label)} {label}" for label in STANCES)
@@ -89,16 +94,16 @@ def _body(trend: Trend) -> Iterator[str]:
 <p class="quiet">Means over reports, each of which counts once for a pair, with 95 % intervals. Hollow marks: fewer than
 {LEAST_REPORTS} reports, too few to rely on. Dashed line: from here on the position differs.</p>"""
     number = 0
-    for speaker, target, said in pairs:
-        yield f"<section>\n<h3>{_names(speaker, target)}</h3>"
+    for place, (speaker, target, said) in enumerate(pairs):
+        yield f'<section>\n<h3 id="name-{place}">{_names(speaker, target)}</h3>'
         sources = list(dict.fromkeys(row.get("source") for row in said))
         for source in sources:
             number += 1
             rows = [row for row in said if row.get("source") == source]
             if "source" in rows[0]:
-                yield f"<h4>{_name(source) if source else 'no source given'}</h4>"
+                yield f'<h4 id="source-{number}">{_name(source) if source else "no source given"}</h4>'
             yield _chart(rows, periods, months.get((speaker, target)), number)
-            yield _table(rows, number)
+            yield _table(rows, number, f"name-{place} source-{number}" if "source" in rows[0] else f"name-{place}")
         yield "</section>"
     if not pairs:
         yield "<p>No pair has enough reports in one period; take longer periods.</p>"
@@ -110,14 +115,24 @@ def _changes(changed: Sequence[Row]) -> str:
     lines = [
         f'<tr><th scope="row">{_names(row["speaker"], row["target"])}</th><td>{balance(row["before"])}</td>'
         f"<td>{balance(row['after'])}</td><td>{escape(p_value(row['p_corrected']))}</td>"
-        f"<td>{escape(row['month'] or '')}</td></tr>"
+        f"<td>{escape(row['since'] or '')}</td></tr>"
         for row in changed
     ]
     headings = ("Holder and target", "Before", "After", "Corrected p", "From")
     return _scrolled("Changes, in percentage points", headings, lines, "changes")
 
 
-def _table(rows: Sequence[Row], number: int) -> str:
+def _differences(differing: Sequence[Row]) -> str:
+    lines = []
+    for row in differing:
+        sides = "".join(f"<td>{_name(row[one])} {balance(row[f'balance_{one}'])}</td>" for one in ("source", "other"))
+        figures = f"<td>{escape(difference(row))}</td><td>{escape(p_value(row['p_corrected']))}</td>"
+        lines.append(f'<tr><th scope="row">{_names(row["speaker"], row["target"])}</th>{sides}{figures}</tr>')
+    headings = ("Holder and target", "Source", "Other source", "Difference", "Corrected p")
+    return _scrolled("Differences, in percentage points", headings, lines, "differences")
+
+
+def _table(rows: Sequence[Row], number: int, of: str) -> str:
     lines = []
     for row in rows:
         cells = "".join(f"<td>{escape(percent(row, label))}</td>" for label in STANCES)
@@ -125,13 +140,13 @@ def _table(rows: Sequence[Row], number: int) -> str:
         reports = f"<td>{row['reports']:,}{few}</td><td>{row['statements']:,}</td>"
         lines.append(f'<tr><th scope="row">{escape(row["period"])}</th>{reports}{cells}</tr>')
     headings = ("Period", "Reports", "Statements", *(label.title() for label in STANCES))
-    return _scrolled("Shares with 95 % intervals", headings, lines, f"table-{number}")
+    return _scrolled("Shares with 95 % intervals", headings, lines, f"table-{number}", of)
 
 
-def _scrolled(caption: str, headings: Sequence[str], lines: Sequence[str], name: str) -> str:
+def _scrolled(caption: str, headings: Sequence[str], lines: Sequence[str], name: str, of: str = "") -> str:
     head = "".join(f'<th scope="col">{escape(one)}</th>' for one in headings)
     body = "\n".join(lines)
-    return f"""<div class="scroll" role="region" aria-labelledby="{name}" tabindex="0"><table>
+    return f"""<div class="scroll" role="region" aria-labelledby="{of} {name}" tabindex="0"><table>
 <caption id="{name}">{escape(caption)}</caption>
 <thead><tr>{head}</tr></thead>
 <tbody>

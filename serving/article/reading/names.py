@@ -12,7 +12,7 @@ from serving.article.reading.entities import Entity
 from serving.article.reading.grammar import speaks
 from serving.article.reading.nouns import CARRIERS
 from serving.article.reading.pronouns import GENDERS, is_third_person, standing_for
-from serving.article.text.people import is_person
+from serving.article.text.people import TITLES, is_person
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 NAMED = frozenset({"PERSON", "ORG", "GPE", "NORP", "FAC", "LOC", "EVENT", "LAW", "PRODUCT", "WORK_OF_ART"})
 FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself", "we", "us", "our", "ours", "ourselves"})
 _RELATIVE = frozenset({"who", "which", "that", "whom"})
-_TITLES = {"mr": "m", "sir": "m", "lord": "m", "king": "m", "mrs": "f", "ms": "f", "miss": "f", "dame": "f",
-           "lady": "f", "queen": "f", "chairwoman": "f", "spokeswoman": "f", "chairman": "m",
-           "spokesman": "m"}  # fmt: skip
 _BODIES = frozenset({"agency", "alliance", "body", "club", "company", "firm", "group", "institute", "organisation",
                      "organization", "party", "team"})  # fmt: skip
 _NO_PERSONS = frozenset({"ORG", "PRODUCT", "FAC", "GPE"})  # what the parser may take a company for
@@ -70,7 +67,7 @@ class Names:
     def called(self, name: str) -> Entity:
         """The speaker of a transcript's `NAME:`, who may have been named in full before."""
         words = {word.lower().rstrip(".") for word in name.split()}
-        words = words - _TITLES.keys() or words
+        words = words - TITLES.keys() or words
         for entity in self._known(words):
             if entity.label != "NOUN" and words <= entity.words:
                 return entity
@@ -110,7 +107,7 @@ class Names:
 
     def _named(self, span: "Span") -> Entity:
         words = [token.text for token in span if token.dep_ != "case" and token.lower_ not in ("the", "'s", "’s")]
-        while len(words) > 1 and words[0].lower().rstrip(".") in _TITLES:
+        while len(words) > 1 and words[0].lower().rstrip(".") in TITLES:
             words.pop(0)
         name = " ".join(words) if len(words) < len(span) else span.text
         name = name.removesuffix("'s").removesuffix("’s").strip() or span.text
@@ -143,7 +140,7 @@ class Names:
         """Learn from what stands beside a name: a title before it, a phrase between commas, `is the ...`."""
         head = span.root
         for word in (span.doc[span.start - 1] if span.start else None, span[0]):
-            if word is not None and (gender := _TITLES.get(word.lower_.rstrip("."))):
+            if word is not None and (gender := TITLES.get(word.lower_.rstrip("."))):
                 entity.gender = gender
         near = [child for child in head.children if child.dep_ == "appos"]
         before = [child for child in head.children if child.dep_ in ("compound", "nmod") and child.i < span.start]
@@ -158,7 +155,7 @@ class Names:
             role = noun.lemma_.lower()
             entity.roles.setdefault(role, set()).update(_modifiers(noun), (one.lower_ for one in before[:-1]))
             entity.of.setdefault(role, set()).update(_of(noun))
-            entity.gender = entity.gender or _TITLES.get(role)
+            entity.gender = entity.gender or TITLES.get(role)
             self._learn(entity, [role])
             own = head.dep_ == "appos" and noun == head.head  # `its lawyer, Inés Rocha`, whoever was a lawyer before
             if own or noun.i not in self._at or self._at[noun.i].label == "NOUN":
@@ -224,7 +221,7 @@ class Names:
         if owner and any(one.name == name for one in known):  # Rome's plan, beside that of Oslo
             name = f"{owner.name}'s {name}"
         plural = token.tag_ in ("NNS", "NNPS")
-        entity = Entity(name, "NOUN", _TITLES.get(noun), plural, words, {noun: modifiers}, {noun: _of(token)}, owner)
+        entity = Entity(name, "NOUN", TITLES.get(noun), plural, words, {noun: modifiers}, {noun: _of(token)}, owner)
         self._learn(entity, [noun])
         return entity
 

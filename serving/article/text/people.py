@@ -1,4 +1,6 @@
-"""Which nouns stand for one person: he or she, never it."""
+"""Which nouns stand for one person: he or she, never it; and which words stand before names."""
+
+from collections.abc import Sequence
 
 _PEOPLE = frozenset({
     "activist", "actor", "actress", "admiral", "adviser", "advisor", "advocate", "aide", "ally", "ambassador",
@@ -34,9 +36,29 @@ _PEOPLE = frozenset({
     "vicar", "victim", "villager", "visitor", "volunteer", "voter", "warden", "widow", "wife", "winner", "witness",
     "woman", "worker", "writer",
 })  # fmt: skip
+TITLES = {"mr": "m", "sir": "m", "lord": "m", "king": "m", "mrs": "f", "ms": "f", "miss": "f", "dame": "f",
+          "lady": "f", "queen": "f", "chairwoman": "f", "spokeswoman": "f", "chairman": "m",
+          "spokesman": "m"}  # fmt: skip
+_SHORT_TITLES = frozenset({"capt", "col", "dr", "gen", "gov", "hon", "lt", "prof", "rep", "rev", "sen", "sgt"})
+_BEFORE_TITLES = frozenset({"acting", "deputy", "ex", "first", "foreign", "former", "late", "prime", "vice"})
 _ENDINGS = ("person", "woman", "ologist")
 
 
 def is_person(noun: str) -> bool:
     """Whether a noun (its lemma, in lower case) stands for one person."""
     return noun in _PEOPLE or noun.endswith(_ENDINGS)
+
+
+def without_title(words: Sequence[str]) -> list[str]:
+    """The words of a name (in lower case) behind its titles; all where a single word would be left.
+
+    One name with two titles may be two people: Mr Reed and Mrs Reed, King George and Prince George.
+    """
+    start = 0
+    for place, word in enumerate(words[:-2], 1):
+        title = word.rstrip(".")
+        if title in TITLES or title in _SHORT_TITLES or is_person(title):
+            start = place
+        elif title not in _BEFORE_TITLES:
+            break
+    return list(words[start:])

@@ -7,13 +7,12 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import false_discovery_control
 
 from serving import StancewiseError
 from serving.article.text.reports import Report, read_report
-from serving.article.trends import by_period, changes, corrected, halves, period_of
+from serving.article.trends import DIFFERENCE_COLUMNS, by_period, changes, differences, period_of
 from serving.labels import STANCES
 from tests.conftest import REPOSITORY, read_lines
 from tests.serving.article.made import Draft
@@ -90,7 +89,6 @@ def test_what_has_no_date_no_stance_or_another_language_does_not_count():
     ]
     assert by_period(labelled, "day").empty
     assert changes(labelled).empty
-    assert halves(labelled[:1]) is None
     assert list(changes(labelled[:1]).columns) == list(changes(labelled).columns)
 
 
@@ -100,11 +98,6 @@ def test_periods_sort_by_time(day, later):
     assert all(period_of(day, one) <= period_of(other, one) for one in ("day", "week", "month"))
     monday = day - datetime.timedelta(days=day.weekday()) if day.toordinal() > 7 else day
     assert period_of(monday, "week") == period_of(day, "week")
-
-
-@given(st.lists(st.floats(1e-6, 1), max_size=30))
-def test_p_values_are_corrected_as_scipy_does(p):
-    assert corrected(np.array(p)) == pytest.approx(false_discovery_control(p) if p else [])
 
 
 def planted(sides, holder=ADA):
@@ -122,31 +115,71 @@ def test_a_change_is_found_in_its_month_and_others_are_not():
     table = changes(planted("sss sss sss ccc ccc ccc") + steady)
     assert len(table) == 11
     [row] = table[table["changed"]].to_dict("records")
-    assert (row["speaker"], row["month"], row["reports_before"], row["reports_after"]) == (ADA, "2026-04", 9, 9)
+    assert (row["speaker"], row["since"], row["reports_before"], row["reports_after"]) == (ADA, "2026-04", 9, 9)
     assert (row["before"], row["after"]) == pytest.approx((0.85, -0.85))
     assert row["difference"] == pytest.approx(-1.7)
     assert row["p"] < row["p_corrected"] < 0.01
     assert table.iloc[0]["speaker"] == ADA
 
 
-def test_the_month_is_that_of_the_change_and_not_the_middle():
-    [row] = changes(planted("ccc ccc ccc ccc sss sss")).to_dict("records")
-    assert row["month"] == "2026-05"
+def test_a_late_change_is_found():
+    [row] = changes(planted("sss sss sss sss sss sss sss sss ccc")).to_dict("records")
+    assert (row["since"], row["reports_before"], row["reports_after"], row["changed"]) == ("2026-09", 24, 3, True)
+    [row] = changes(planted("sss sss sss sss sss sss sss sss cc")).to_dict("records")
+    assert row["since"] != "2026-09"  # two reports are too few for a side
+
+
+def test_boundaries_are_those_of_the_period():
+    labelled = planted("ssssssccccc")  # from 1 to 31 January
+    [row] = changes(labelled).to_dict("records")
+    assert (row["enough"], row["since"]) == (False, None)
+    [row] = changes(labelled, period="week").to_dict("records")
+    assert (row["since"], row["changed"]) == ("2026-W04", True)  # Monday the 19th, the day of the seventh report
+    [row] = changes(labelled, period="day").to_dict("records")
+    assert (row["since"], row["changed"]) == ("2026-01-19", True)
+
+
+def test_where_nothing_differs_nothing_changed():
     [row] = changes(planted("sss sss sss sss")).to_dict("records")
-    assert (row["month"], row["changed"], row["p"]) == (None, False, 1)
+    assert (row["changed"], row["p"], row["enough"]) == (False, 1, True)
+    assert row["difference"] == pytest.approx(0)
+
+
+def test_of_boundaries_that_differ_as_much_the_first_counts():
+    [row] = changes(planted("sss ccc sss ccc")).to_dict("records")
+    assert (row["since"], row["changed"]) == ("2026-02", False)
 
 
 def test_too_few_reports_are_not_tested():
-    [row] = changes(planted("sss  cc")).to_dict("records")
-    assert (row["enough"], row["changed"], row["month"]) == (False, False, None)
-    assert math.isnan(row["p"])
+    labelled = [*planted("sss  cc"), *planted("sssss", "Tom")]
+    rows = changes(labelled).to_dict("records")
+    for row, number in zip(rows, (5, 5), strict=True):
+        assert (row["enough"], row["changed"], row["since"]) == (False, False, None)
+        assert (row["reports_before"], row["reports_after"]) == (number, 0)
+        assert math.isnan(row["p"])
+        assert math.isnan(row["after"])
+    # One of two pairs that is tested is not corrected for the other.
+    tested = changes([*planted("sss ccc sss sss ccc"), *labelled]).iloc[0]
+    assert tested["enough"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(range(12)), st.sampled_from(["sss css css ccc", "ssn nns cns scn"]))
+def test_the_order_of_the_reports_does_not_matter(order, sides):
+    # Those of the first two months have one day.
+    labelled = [
+        (Report(str(place), "x", one.date.replace(day=1) if one.date.month < 3 else one.date), article)
+        for place, (one, article) in enumerate(planted(sides))
+    ]
+    one, other = changes(labelled), changes([labelled[place] for place in order])
+    assert one.to_dict("records")[0] == pytest.approx(other.to_dict("records")[0])
 
 
 def test_two_times_may_be_given():
     labelled = planted("sss ccc sss ccc")
     times = [(datetime.date(2026, month, 1), datetime.date(2026, month, 28)) for month in (1, 2)]
     [row] = changes(labelled, *times).to_dict("records")
-    assert (row["reports_before"], row["reports_after"], row["month"]) == (3, 3, "2026-02")
+    assert (row["reports_before"], row["reports_after"], row["since"]) == (3, 3, "2026-02")
     assert row["difference"] == pytest.approx(-1.7)
     # Of 20 ways to deal 3 and 3 two differ as much.
     assert row["p"] == pytest.approx(0.1, abs=0.015)
@@ -156,17 +189,62 @@ def test_two_times_may_be_given():
         changes(labelled, times[1], times[0])
 
 
-@given(st.dates(), st.integers(0, 4000))
-def test_halves_cover_all_days_once(day, later):
-    if day.toordinal() + later + 1 >= datetime.date.max.toordinal():
-        return
-    end = day + datetime.timedelta(days=later)
-    labelled = [(Report("a", "x", end), None), (Report("b", "x", day), None)]
-    one, two = halves(labelled)
-    assert one[0] == day
-    assert two[0] - one[1] == datetime.timedelta(days=1)
-    assert two[1] == max(end, two[0])
-    assert abs((one[1] - one[0]) - (two[1] - two[0])) <= datetime.timedelta(days=1)
+def outlets(**sides):
+    """Reports of a month, by source; their stances are given by their first letters."""
+    return [
+        (Report(one.name, one.text, one.date, source), article)
+        for source, letters in sides.items()
+        for one, article in planted(letters)
+    ]
+
+
+def test_sources_that_differ_are_found_and_others_are_not():
+    labelled = outlets(Quay="ssssssss", QUAY="s", Post="cccccccc", Bell="scscscsc", Few="cc")
+    rows = differences(labelled).to_dict("records")
+    assert list(differences(labelled).columns) == list(DIFFERENCE_COLUMNS)
+    assert {(row["source"], row["other"]) for row in rows} == {("Bell", "Post"), ("Bell", "Quay"), ("Post", "Quay")}
+    first = rows[0]
+    assert (first["source"], first["other"], first["reports_source"], first["reports_other"]) == ("Post", "Quay", 8, 9)
+    assert (first["balance_source"], first["balance_other"]) == pytest.approx((-0.85, 0.85))
+    assert first["difference"] == pytest.approx(-1.7)
+    assert first["p"] < first["p_corrected"] < 0.01
+    [bell] = [row for row in rows if row["other"] == "Quay" and row["source"] == "Bell"]
+    assert bell["difference"] == pytest.approx(-0.85)
+    # Eight reports with a standard deviation of 0.85, drawn anew: a standard error of 0.3, in steps of 0.21.
+    assert bell["difference_low"] == pytest.approx(-0.85 - 1.96 * 0.3, abs=0.22)
+    assert bell["difference_high"] == pytest.approx(-0.85 + 1.96 * 0.3, abs=0.22)
+    assert [row["differs"] for row in rows] == [row["p_corrected"] < 0.05 for row in rows]
+
+
+def test_sources_that_say_the_same_do_not_differ():
+    rows = differences(outlets(Quay="scsc", Post="cscs")).to_dict("records")
+    assert [(row["differs"], row["p"]) for row in rows] == [(False, 1)]
+    assert rows[0]["difference_low"] < 0 < rows[0]["difference_high"]
+
+
+def test_one_source_or_none_is_compared_with_nothing():
+    for labelled in ([], outlets(Quay="ssscccc"), [(Report("x", "x", one.date), it) for one, it in planted("sss ccc")]):
+        table = differences(labelled)
+        assert table.empty
+        assert list(table.columns) == list(DIFFERENCE_COLUMNS)
+
+
+def test_many_comparisons_are_corrected_for():
+    """Of outlets that all say the same by chance hardly any two differ."""
+    random = np.random.default_rng(3)
+    labelled = outlets(**{f"Outlet {place}": "".join(random.choice(["s", "c"], 10)) for place in range(12)})
+    table = differences(labelled)
+    assert len(table) == 66
+    assert not table["differs"].any()
+    assert (table["p"] <= table["p_corrected"] + 1e-12).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.permutations(range(12)))
+def test_differences_do_not_depend_on_the_order_of_the_reports(order):
+    labelled = outlets(Ä="sscn", Post="cccs", 东方="ssss")
+    one, other = differences(labelled), differences([labelled[place] for place in order])
+    assert one.to_dict("records") == [pytest.approx(row) for row in other.to_dict("records")]
 
 
 def archive():
@@ -186,7 +264,7 @@ def test_both_changes_of_the_archive_are_found_in_their_months_and_no_third():
     assert all(one.name.endswith(".md") and (one.date is None or str(one.date) in one.name) for one, _ in labelled)
     assert {one.source for one, _ in labelled} == {"Amberline Wire", "Kalvere Shore Gazette", "The Meridian Ledger"}
     table = changes(labelled)
-    found = {(row.speaker, row.month, row.difference > 0) for row in table[table["changed"]].itertuples()}
+    found = {(row.speaker, row.since, row.difference > 0) for row in table[table["changed"]].itertuples()}
     assert found == {
         ("Kurzeme Coast Fishermen's Union", "2026-06", False),
         ("Mayor Ilze Brantmane", "2026-08", True),
@@ -196,6 +274,9 @@ def test_both_changes_of_the_archive_are_found_in_their_months_and_no_third():
     assert periods.loc[("Mayor Ilze Brantmane", "2026-07"), "criticism"] > 0.8
     assert periods.loc[("Mayor Ilze Brantmane", "2026-08"), "support"] > 0.8
     assert not periods.loc[("Estonia", "2026-03"), "enough"]
+    compared = differences(labelled)
+    assert len(compared) == 13
+    assert not compared["differs"].any()
 
 
 def test_the_core_loads_no_trends():

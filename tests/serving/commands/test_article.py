@@ -122,8 +122,8 @@ def test_without_a_parser_quotes_are_read_and_the_fix_is_said(project, folder):
         (("tiny.yaml", "--output", "nowhere/out.csv"), "does not exist"),
         (("tiny.yaml", "--summary", "--format", "html"), "leave out --summary"),
         (("tiny.yaml", "--trend", "day", "--summary"), "--trend: it is a summary without words"),
-        (("tiny.yaml", "--dates", "day-first"), "--by-source, --dates, --copies and --keep go with"),
-        (("tiny.yaml", "--keep", "labelled"), "--by-source, --dates, --copies and --keep go with --trend"),
+        (("tiny.yaml", "--dates", "day-first"), "--by-source, --dates, --copies, --keep and --entities go with"),
+        (("tiny.yaml", "--keep", "labelled"), "--by-source, --dates, --copies, --keep and --entities go with --trend"),
         (("tiny.yaml", "--trend", "day", "--engine", "spark"), "--engine spark: give --keep"),
         (("tiny.yaml", "--explain"), "--format jsonl and html"),
         (("tiny.yaml", "--target", "=Oslo"), "write NAME, or NAME=ALIAS,ALIAS"),
@@ -176,6 +176,34 @@ def test_a_folder_and_a_table_become_a_trend(project, dated):
     assert {row["enough"] for row in rows} == {"False"}
     sums = [sum(float(row[label]) for label in ("support", "neutrality", "criticism")) for row in rows]
     assert sums == pytest.approx([1] * len(rows))
+    assert f"also written: {dated / 'trend.changes.csv'}" in done.stderr
+    changes = list(csv.DictReader((dated / "trend.changes.csv").open(encoding="utf-8", newline="")))
+    assert {row["speaker"] for row in changes} == {row["speaker"] for row in rows}
+    assert {(row["changed"], row["since"]) for row in changes} == {("False", "")}
+    assert not (dated / "trend.differences.csv").exists()
+
+
+def test_names_are_one_by_a_table_that_a_user_edits(project, dated):
+    table = dated / "entities.csv"
+    options = ("--trend", "month", "--all", "--entities", str(table), "--format", "jsonl")
+    paths = (str(dated / "2026-03-02-tarn.md"), str(dated / "holm.md"))
+    done = project.run("serving", "article", *paths, *options)
+    assert f"names added to {table}: " in done.stderr
+    lines = table.read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "name,entity,reports,reason"
+    assert any(line.startswith("Peter Holm,Peter Holm,1") for line in lines)
+    speakers = {json.loads(line)["speaker"] for line in done.stdout.splitlines()}
+    assert "Peter Holm" in speakers
+    table.write_text("\n".join(lines).replace("Peter Holm,Peter Holm", "Peter Holm,The Holms") + "\n", encoding="utf-8")
+    done = project.run("serving", "article", *paths, *options)
+    assert {json.loads(line)["speaker"] for line in done.stdout.splitlines()} == speakers - {"Peter Holm"} | {
+        "The Holms"
+    }
+    assert "names added" not in done.stderr
+    table.write_text("name,reports\n", encoding="utf-8")
+    done = project.run("serving", "article", *paths, *options, "--model", "models:/stance@nobody", check=False)
+    assert done.returncode == 1
+    assert "entities.csv:1: no column 'entity'" in done.stderr
 
 
 def test_a_trend_by_source_with_copies_on_the_terminal_and_as_a_page(project, dated):
@@ -185,6 +213,11 @@ def test_a_trend_by_source_with_copies_on_the_terminal_and_as_a_page(project, da
     assert "Whose position changed" in done.stdout
     assert "is a copy" not in done.stderr
     assert "3 articles" in done.stderr
+    assert "Where sources differ" in done.stdout
+    output = dated / "trend.jsonl"
+    project.run("serving", "article", str(dated), *options, "--output", str(output), check=False)
+    assert {row["changed"] for row in read_lines(dated / "trend.changes.jsonl")} == {False}
+    assert read_lines(dated / "trend.differences.jsonl") == []
     output = dated / "trend.html"
     project.run("serving", "article", str(dated), *options, "--output", str(output), check=False)
     page = output.read_text(encoding="utf-8")

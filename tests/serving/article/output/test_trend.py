@@ -12,14 +12,15 @@ from rich.console import Console
 
 from serving.article.output import trend_page
 from serving.article.output.trend import Trend, csv_table, json_lines, show
-from serving.article.trends import PERIOD_COLUMNS, by_period, changes, halves, period_of
-from tests.serving.article.test_trends import ADA, FERRY, archive, planted, report
+from serving.article.trends import CHANGE_COLUMNS, PERIOD_COLUMNS, by_period, changes, differences, period_of
+from tests.serving.article.test_trends import ADA, FERRY, archive, outlets, planted, report
 
 EVIL = "</table></svg><script>alert(1)</script>\"'&"
 
 
 def trend(labelled, period="month", by_source=False, notes=()):
-    return Trend(period, by_period(labelled, period, by_source), changes(labelled), halves(labelled), notes)
+    differing = differences(labelled) if by_source else None
+    return Trend(period, by_period(labelled, period, by_source), changes(labelled, period=period), notes, differing)
 
 
 def printed(*args, **options):
@@ -39,6 +40,34 @@ def test_rows_are_json_and_csv_with_the_same_figures():
     assert (january["reports"], january["source"], january["enough"]) == (3, None, True)
     assert (rows[1]["support_low"], rows[1]["source"]) == ("", "'=cmd()")
     assert float(rows[0]["criticism"]) == january["criticism"] == pytest.approx(0.9)
+
+
+def test_changes_are_rows_too():
+    table = changes([*planted("sss ccc"), *planted("s", "Tom")])
+    one, other = [json.loads(line) for line in json_lines(table).splitlines()]
+    assert tuple(one) == CHANGE_COLUMNS
+    assert (one["since"], other["since"], other["p"], other["after"], other["enough"]) == (
+        "2026-02",
+        None,
+        None,
+        None,
+        False,
+    )
+    rows = list(csv.DictReader(StringIO(csv_table(table))))
+    assert [tuple(row) for row in rows] == [CHANGE_COLUMNS] * 2
+    assert (rows[0]["since"], rows[1]["since"], rows[1]["p"]) == ("2026-02", "", "")
+
+
+def test_the_terminal_says_where_sources_differ():
+    text = printed(outlets(Quay="ssssssss", Post="cccccccc", Bell="scscscsc"), by_source=True)
+    assert max(map(len, text.splitlines())) <= 80
+    part = text[text.index("Where sources differ") :]
+    assert "3 comparisons" in part
+    assert re.search(r"Ada Brunn → the night +−85 Post +−170 \[−170, −170\] +0.001", part)
+    assert re.search(r"ferry +\+85 Quay", part)
+    assert "no difference that is more than chance" in printed(outlets(Quay="scs", Post="scs"), by_source=True)
+    assert "0 comparisons" in printed(outlets(Quay="scs"), by_source=True)
+    assert "Where sources differ" not in printed(outlets(Quay="scs"))
 
 
 def test_the_terminal_shows_periods_and_changes_in_80_columns():
@@ -120,19 +149,24 @@ def test_each_pair_has_a_chart_in_words_and_a_table(opened):
 
 def test_the_page_is_for_everybody(opened):
     labelled = [one for one in archive() if one[0].date]
+    labelled += outlets(Quay="ssssssss", Post="cccccccc")
+    assert Axe().run(opened(trend(labelled), scripts=True)).violations_count == 0
     for context in ({}, {"color_scheme": "dark"}, {"viewport": {"width": 360, "height": 700}}):
         page = opened(trend(labelled, by_source=True), scripts=True, **context)
+        assert "−85" in page.locator("#differences").locator("xpath=..").inner_text()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
 
 
 def test_hostile_names_stay_text(opened):
-    labelled = [report("2026-03-02", (EVIL, EVIL, "support"), source=EVIL) for _ in range(3)]
+    labelled = [report("2026-03-02", (EVIL, EVIL, "support"), source=EVIL) for _ in range(8)]
+    labelled += [report("2026-03-02", (EVIL, EVIL, "criticism"), source=f"{EVIL}2") for _ in range(8)]
     shown = trend(labelled, by_source=True, notes=[EVIL])
     page = opened(shown, scripts=True)
     assert page.locator("script").count() == 0
-    assert page.locator("section h4").inner_text() == EVIL
+    assert page.locator("section h4").first.inner_text() == EVIL
+    assert EVIL in page.locator("#differences").locator("xpath=..").inner_text()
     assert EVIL not in trend_page.render(shown)
 
 
