@@ -49,11 +49,11 @@ def router(settings: ServerSettings) -> APIRouter:
             most = str(settings.article_characters)
             path, sent = "/", content.replace(b"{characters}", most.encode()).replace(b"{scripts}", scripts.encode())
         kind = f"{KINDS[name.rpartition('.')[2]]}; charset=utf-8"
-        made.add_api_route(path, _sender(sent, kind), include_in_schema=False)
+        made.add_api_route(path, sender(sent, kind), include_in_schema=False)
     return made
 
 
-def _sender(content: bytes, kind: str) -> Callable[[Request], Awaitable[Response]]:
+def sender(content: bytes, kind: str) -> Callable[[Request], Awaitable[Response]]:
     """Answers with one file, or with 304 to whoever has it."""
     headers = {**HEADERS, "content-type": kind, "etag": f'"{hashlib.sha256(content).hexdigest()[:32]}"'}
 

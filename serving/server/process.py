@@ -42,7 +42,7 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
     os.environ[VERSION_VARIABLE] = json.dumps(version and asdict(version))
     if key_file:
         os.environ[KEY_FILE_VARIABLE] = str(key_file.resolve())
-    listening = _listen(settings)
+    listening = listen(settings)
     config = uvicorn.Config(
         "serving.server.app:worker",
         factory=True,
@@ -68,7 +68,12 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
         Multiprocess(config, sockets=[listening]).run()
 
 
-def _listen(settings: ServerSettings) -> socket.socket:
+def listen(settings: ServerSettings) -> socket.socket:
+    """A socket that listens where the settings say; worker processes may inherit it.
+
+    Raises:
+        StancewiseError: the port is taken, or the host is none of this machine.
+    """
     listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -3,7 +3,7 @@
 import typer
 
 from serving.errors import StancewiseError
-from training.commands import data, measure, release, train
+from training.commands import data, label, measure, release, train
 from training.fitting import processes
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ for _command in (
     data.check,
     data.teach,
     data.teach_reader,
+    label.label,
     measure.evaluate,
     measure.benchmark,
     measure.compare,
