@@ -1,4 +1,4 @@
-"""Rows out, a piece at a time (JSON Lines, CSV, Parquet by extension); files that appear whole, or grow by whole lines."""
+"""Rows out, a piece at a time (JSON Lines, CSV, Parquet by extension); files that appear whole, or grow by lines."""
 
 import csv
 import errno
@@ -246,7 +246,7 @@ def appendable(path: Path, wait: bool = False) -> Iterator[BinaryIO]:
         except BlockingIOError:
             raise StancewiseError(f"{path}: another process writes to it; stop it, or choose another file") from None
         _sync_folder(path)  # a new file's name is on the disk before its first row
-        yield file  # type: ignore[misc]
+        yield file
 
 
 def mend_end(file: BinaryIO) -> int:

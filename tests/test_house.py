@@ -29,7 +29,7 @@ SERVING = (
     ),
     *("article", "classifier", "pyfunc", "scoring", "server", "cli", "commands"),
 )
-TRAINING = ("config", "data", "evaluation", "fitting", "experiments", "int8", "benchmark", "commands")
+TRAINING = ("config", "data", "evaluation", "labelling", "fitting", "experiments", "int8", "benchmark", "commands")
 TRAINING_ONLY = {"training", "datasets", "sklearn", "matplotlib", "scipy", "yaml"}
 HEAVY = {"fastapi", "spacy", "openvino", "py3langid", "pyspark", "matplotlib", "sklearn", "datasets"}
 MOST_FILES = 12

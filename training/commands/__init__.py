@@ -31,6 +31,8 @@ for _command in (
     data.teach,
     data.teach_reader,
     label.label,
+    label.agree,
+    label.convert,
     measure.evaluate,
     measure.benchmark,
     measure.compare,

@@ -63,7 +63,12 @@ SKIPPED = TypeAdapter(Skipped)
 
 
 def serve(
-    session: Session, port: int, model: StanceClassifier | None, model_name: str, suggest: bool, tell: Callable[[str], None]
+    session: Session,
+    port: int,
+    model: StanceClassifier | None,
+    model_name: str,
+    suggest: bool,
+    tell: Callable[[str], None],
 ) -> None:
     """Answer the page until SIGTERM or SIGINT.
 

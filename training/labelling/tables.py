@@ -42,13 +42,13 @@ def statements_from(rows: list[Row], path: Path, maps: Maps) -> list[LabelledSta
     Raises:
         StancewiseError: as `read_statements`.
     """
+    if not rows:
+        raise StancewiseError(f"{path}: no rows in it")
     try:
         wanted = DataSet(source="table", path=path, columns=maps.columns, labels=maps.labels)
     except ValidationError as error:
         raise StancewiseError(f"{path}: {describe(error)}") from None
     found = statements_of(rows, wanted)
-    if not found:
-        raise StancewiseError(f"{path}: no rows in it")
     seen: dict[str, int] = {}
     for row, one in zip(rows, found, strict=True):
         if one.id in seen:
