@@ -20,6 +20,7 @@ from serving.server.connection import TimedProtocol
 from serving.server.models import locate
 from serving.server.settings import VARIABLE, ServerSettings, read_key
 from serving.store import versions
+from serving.tables import appendable, mend_end
 
 log = logging.getLogger("stancewise")
 
@@ -28,11 +29,14 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
     """Serve until SIGTERM or SIGINT; what was accepted by then is answered within the grace time.
 
     Raises:
-        StancewiseError: the port is taken, the key cannot be read, or the model is not there or damaged.
+        StancewiseError: the port is taken, the key cannot be read, the corrections cannot be written, or the model is
+            not there or damaged.
     """
     logs.set_up()
     # Mistakes are said here, once, not in every worker.
     read_key(key_file)
+    if settings.corrections:
+        check_appendable(settings.corrections)
     version = locate(settings)
     if version:
         versions.fetch(version)
@@ -66,6 +70,18 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="stancewise-metrics-") as counted:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = counted
         Multiprocess(config, sockets=[listening]).run()
+
+
+def check_appendable(path: Path) -> None:
+    """Stop at the start where corrections could not be written.
+
+    Raises:
+        StancewiseError: the file is no .jsonl or cannot be written.
+    """
+    if path.suffix.lower() != ".jsonl":
+        raise StancewiseError(f"--corrections {path}: kept as JSON Lines; give a name that ends in .jsonl")
+    with appendable(path, wait=True) as file:
+        mend_end(file)
 
 
 def listen(settings: ServerSettings) -> socket.socket:

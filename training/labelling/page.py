@@ -7,6 +7,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
@@ -22,7 +23,7 @@ from serving.language.detect import UNKNOWN, language_of
 from serving.names.mentions import find_mention
 from serving.server import logs, page
 from serving.server.gate import Application, Gate
-from serving.server.problems import Failed, Problem, parsed, respond
+from serving.server.problems import Failed, NotKept, Problem, parsed, respond
 from serving.server.process import listen
 from serving.server.settings import ServerSettings
 from serving.statement import Statement
@@ -40,15 +41,8 @@ ANSWER, MENTIONS = TypeAdapter(Given), TypeAdapter(Mentions)
 class Taken(Problem):
     """The statement was answered in another window."""
 
-    status = 409  # type: ignore[assignment]
+    status = HTTPStatus.CONFLICT
     kind = "answered"
-
-
-class NotWritten(Problem):
-    """The answer could not be written."""
-
-    status = 507  # type: ignore[assignment]
-    kind = "not_written"
 
 
 class Skipped(BaseModel):
@@ -124,7 +118,7 @@ def create_app(
     @app.exception_handler(OSError)
     async def not_written(request: Request, error: OSError) -> Response:
         why = full_disk(error) or f"the answer was not written ({error.strerror}); nothing is lost but this one"
-        return respond(NotWritten(str(why)))
+        return respond(NotKept(str(why)))
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
