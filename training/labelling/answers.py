@@ -186,6 +186,8 @@ def mended(asked: LabelledStatement, given: Mentions) -> dict[str, Any]:
         if span is None:
             fields |= dict.fromkeys((name, f"{name}_start", f"{name}_end"))
             continue
+        if not span.start < span.end <= len(asked.text):
+            raise StancewiseError(f"{name}: offsets {span.start}:{span.end} are outside the text")
         words = asked.text[span.start : span.end]
         start = span.start + len(words) - len(words.lstrip())
         fields |= {name: words.strip(), f"{name}_start": start, f"{name}_end": start + len(words.strip())}

@@ -91,7 +91,7 @@ def _read_excel(path: Path) -> Iterator[Row]:
         raise StancewiseError(f"{path}:1: column {shown(twice[0])} stands twice in the header; rename or remove one")
     for number, cells in enumerate(lines, 2):
         values = {name: _cell(cell) for name, cell in zip(header, cells, strict=False) if name}
-        if any(value is not None for value in values.values()):
+        if any(str(value).strip() for value in values.values() if value is not None):  # Excel keeps emptied rows
             yield Row(number, values)
     book.close()
 

@@ -189,6 +189,10 @@
   async function keepCorrection() {
     const right = (head) => document.querySelector(`input[name=right-${head}]:checked`)?.value ?? null;
     const labels = Object.fromEntries(Object.keys(LABELS).map((head) => [head, right(head)]));
+    if (!Object.values(labels).some(Boolean)) {
+      at("correction-problem").textContent = words("correct_choose");
+      return;
+    }
     try {
       await ask("v1/correction", { ...asked(corrected), ...labels, note: at("correction-note").value.trim() || null });
     } catch (problem) {

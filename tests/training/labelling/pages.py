@@ -36,14 +36,18 @@ class Labelling:
     def rows(self) -> list[dict]:
         return [json.loads(line) for line in self.session.path.read_text("utf-8").splitlines()]
 
-    def ask(self, path: str, body: object = None, key: str | None = KEY, **headers: str) -> tuple[int, dict]:
-        return ask(self.host, path, body, key, **headers)
+    def ask(
+        self, path: str, body: object = None, key: str | None = KEY, headers: dict | None = None
+    ) -> tuple[int, dict]:
+        return ask(self.host, path, body, key, headers)
 
 
-def ask(host: str, path: str, body: object = None, key: str | None = KEY, **headers: str) -> tuple[int, dict]:
+def ask(
+    host: str, path: str, body: object = None, key: str | None = KEY, headers: dict | None = None
+) -> tuple[int, dict]:
     """Status and JSON of an answer."""
     data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(f"{host}{path}", data, headers)
+    request = urllib.request.Request(f"{host}{path}", data, headers or {})
     if key:
         request.add_header("authorization", f"Bearer {key}")
     try:

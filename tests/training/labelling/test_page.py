@@ -229,7 +229,7 @@ def test_only_who_has_the_key_gets_or_changes_anything(browser, tmp_path):
             assert here.ask("/next", key=key)[0] == 401
             # As another site's form would send it, which the browser lets pass without asking.
             for headers in ({"content-type": "text/plain"}, {"origin": "http://evil.example", "host": "evil.example"}):
-                assert here.ask("/answer", answer, key, **headers)[0] == 401
+                assert here.ask("/answer", answer, key, headers)[0] == 401
         assert here.rows() == []
         page = browser.new_page()
         page.goto(f"{here.host}/#wrong")
