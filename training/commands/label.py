@@ -122,9 +122,9 @@ def agree(
     found = compare(*sides)
     if not found.agreements:
         raise StancewiseError(f"{first} and {second}: no row that both have labelled; rows belong together by their id")
-    table = Table(box=None, padding=(0, 3, 0, 0))
-    for column in ("head", "rows", "agree", "agreement in %", "kappa", "alpha"):
-        table.add_column(column, justify="left" if column == "head" else "right")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in ("head", "rows", "agree", "in %", "kappa", "alpha"):
+        table.add_column(column, justify="left" if column == "head" else "right", no_wrap=True)
     for one in found.agreements:
         figures = [str(one.raw), _coefficient(one.kappa), _coefficient(one.alpha)]
         table.add_row(one.head, f"{one.rows:,}", f"{one.same:,}", *figures)
