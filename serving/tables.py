@@ -1,7 +1,8 @@
-"""Rows out, a piece at a time (JSON Lines, CSV, Parquet by extension); files that appear whole."""
+"""Rows out, a piece at a time (JSON Lines, CSV, Parquet by extension); files that appear whole, or grow by lines."""
 
 import csv
 import errno
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from serving.errors import StancewiseError, disk_is_full
 from serving.rows.read import table_format
 
 _PARQUET_ROWS = 1024  # rows in a piece
+_BLOCK = 2**16  # bytes looked through at once
 
 
 class RowWriter(Protocol):
@@ -221,3 +223,97 @@ def whole(path: Path) -> Iterator[Path]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.absolute())) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def appendable(path: Path, wait: bool = False) -> Iterator[BinaryIO]:
+    """A JSON Lines file for `append_row`, which nobody else may add to meanwhile; it is made if there is none.
+
+    Args:
+        path: of the file.
+        wait: for another process that holds it, instead of refusing.
+
+    Raises:
+        StancewiseError: it cannot be written, or another process holds it.
+    """
+    try:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+    except OSError as error:
+        raise StancewiseError(f"{path}: cannot be written ({error.strerror}); choose a file elsewhere") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise StancewiseError(f"{path}: another process writes to it; stop it, or choose another file") from None
+        _sync_folder(path)  # a new file's name is on the disk before its first row
+        yield file
+
+
+def mend_end(file: BinaryIO) -> int:
+    """Cut off a last line that a crash left half-written; how many bytes that were.
+
+    A last line that is whole and lacks only its end, as an editor may leave it, is given one.
+    """
+    while True:
+        size, end = file.seek(0, os.SEEK_END), _last_line(file)
+        file.seek(end)
+        rest = file.read()
+        if not size or rest.strip():
+            break
+        file.truncate(end)  # a blank line
+    if not rest or rest.endswith(b"\n"):
+        return 0
+    try:
+        complete = isinstance(json.loads(rest), dict)
+    except ValueError:
+        complete = False
+    if complete:
+        file.write(b"\n")
+    else:
+        file.truncate(end)
+    os.fsync(file.fileno())
+    return 0 if complete else size - end
+
+
+def append_row(file: BinaryIO, row: dict[str, Any]) -> None:
+    """Add one row; it is on the disk when this returns, and nothing of it is in the file when this raises.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    line = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace") + b"\n"
+    start = file.seek(0, os.SEEK_END)
+    try:
+        while line:
+            line = line[file.write(line) :]
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(start)
+        raise
+
+
+def drop_last_row(file: BinaryIO) -> None:
+    """Take back the row that was added last."""
+    file.truncate(_last_line(file))
+    os.fsync(file.fileno())
+
+
+def _last_line(file: BinaryIO) -> int:
+    """Where the last line begins, whether or not it has an end."""
+    place = max(0, file.seek(0, os.SEEK_END) - 1)  # its own end does not count
+    while place > 0:
+        start = max(0, place - _BLOCK)
+        file.seek(start)
+        found = file.read(place - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        place = start
+    return 0
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.absolute().parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -29,7 +29,10 @@ SERVING = (
     ),
     *("article", "classifier", "pyfunc", "scoring", "server", "cli", "commands"),
 )
-TRAINING = ("config", "data", "evaluation", "teaching", "fitting", "experiments", "int8", "benchmark", "commands")
+TRAINING = (
+    *("config", "data", "evaluation", "labelling", "teaching", "fitting"),
+    *("experiments", "int8", "benchmark", "commands"),
+)
 TRAINING_ONLY = {"training", "datasets", "sklearn", "matplotlib", "scipy", "yaml"}
 HEAVY = {"fastapi", "spacy", "openvino", "py3langid", "pyspark", "matplotlib", "sklearn", "datasets"}
 MOST_FILES = 12

@@ -76,19 +76,28 @@ def read_rows(path: Path) -> Iterator[Row]:
     if kind == ".parquet":
         yield from _read_parquet(path)
         return
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        why = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-        raise StancewiseError(f"{path}: {why}; check the path") from None
-    with file:
+    with _opened(path) as file:
         lines = _text(file, str(path), newline="" if kind == ".csv" else None)
         yield from _read_csv(lines, path) if kind == ".csv" else read_json_lines(lines)
+
+
+def read_separated(path: Path, separator: str) -> Iterator[Row]:
+    """The rows of a file whose cells stand between these, whatever its extension, as `read_rows`."""
+    with _opened(path) as file:
+        yield from _read_csv(_text(file, str(path), newline=""), path, separator)
 
 
 def read_standard_input() -> Iterator[Row]:
     """JSON Lines on standard input, under the rules for files."""
     return read_json_lines(_text(sys.stdin.buffer, "standard input", newline=None))  # type: ignore[arg-type]
+
+
+def _opened(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        why = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        raise StancewiseError(f"{path}: {why}; check the path") from None
 
 
 def _text(file: BufferedReader, name: str, newline: str | None) -> TextIOWrapper:
@@ -133,7 +142,7 @@ def _not_utf8(line: str) -> str | None:
     return None
 
 
-def _read_csv(lines: Iterator[str], path: Path) -> Iterator[Row]:
+def _read_csv(lines: Iterator[str], path: Path, separator: str | None = None) -> Iterator[Row]:
     csv.field_size_limit(_CELL)
     record: list[str] = []  # the lines of the row that is read
 
@@ -148,7 +157,7 @@ def _read_csv(lines: Iterator[str], path: Path) -> Iterator[Row]:
         blank += bool(first)
         first = one
     lines = chain([first], lines)
-    separator = separator_of(first)
+    separator = separator or separator_of(first)
     reader = csv.reader(recorded(), delimiter=separator, strict=True)
     columns = _header(reader, record, path)
     cells = re.compile(rf'(?:^|{separator})("(?:[^"]|"")*"|[^{separator}\r\n]*)')

@@ -36,12 +36,18 @@ class Gate:
     """
 
     def __init__(
-        self, app: Application, settings: ServerSettings, key: SecretStr | None, paths: frozenset[str]
+        self,
+        app: Application,
+        settings: ServerSettings,
+        key: SecretStr | None,
+        paths: frozenset[str],
+        open_paths: frozenset[str] = OPEN_PATHS | PAGE_PATHS,
     ) -> None:
         self.app = app
         self.settings = settings
         self.key = key.get_secret_value().encode() if key else None
         self.paths = paths  # of the routes: only these are logged and counted by name
+        self.open_paths = open_paths
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """One request."""
@@ -82,7 +88,7 @@ class Gate:
             self._note(scope, state, request_id.decode(), outcome, time.perf_counter() - start)
 
     def _check_key(self, path: str, headers: dict[bytes, bytes]) -> None:
-        if self.key is None or path in OPEN_PATHS or path in PAGE_PATHS:
+        if self.key is None or path in self.open_paths:
             return
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self.key):

@@ -40,20 +40,27 @@ HEADERS = {
 
 
 def router(settings: ServerSettings) -> APIRouter:
-    """A route for each file; the page itself learns which scripts the view has, and how long a text may be."""
+    """A route for each file; the page itself learns its scripts, how long a text may be, and if readers may correct."""
     made = APIRouter()
     scripts = "\n".join(f'<script src="static/{name}" defer></script>' for name in SCRIPTS)
     for name, content in FILES.items():
         path, sent = f"/static/{name}", content
         if name == PAGE:
             most = str(settings.article_characters)
-            path, sent = "/", content.replace(b"{characters}", most.encode()).replace(b"{scripts}", scripts.encode())
+            marks = {
+                "characters": most,
+                "corrections": str(settings.corrections is not None).lower(),
+                "scripts": scripts,
+            }
+            path, sent = "/", content
+            for mark, value in marks.items():
+                sent = sent.replace(f"{{{mark}}}".encode(), value.encode())
         kind = f"{KINDS[name.rpartition('.')[2]]}; charset=utf-8"
-        made.add_api_route(path, _sender(sent, kind), include_in_schema=False)
+        made.add_api_route(path, sender(sent, kind), include_in_schema=False)
     return made
 
 
-def _sender(content: bytes, kind: str) -> Callable[[Request], Awaitable[Response]]:
+def sender(content: bytes, kind: str) -> Callable[[Request], Awaitable[Response]]:
     """Answers with one file, or with 304 to whoever has it."""
     headers = {**HEADERS, "content-type": kind, "etag": f'"{hashlib.sha256(content).hexdigest()[:32]}"'}
 

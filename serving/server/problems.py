@@ -102,6 +102,13 @@ class PastDeadline(Problem):
     kind = "deadline"
 
 
+class NotKept(Problem):
+    """What was to be kept could not be written."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    kind = "not_kept"
+
+
 class Failed(Problem):
     """A mistake of ours; the log says where."""
 
@@ -125,7 +132,7 @@ class ErrorBody(BaseModel):
     error: str = Field(description="what is wrong and what to do")
     error_type: str = Field(
         description="unauthorized, too_large, too_slow, too_long, invalid, overloaded, not_ready, no_parser, "
-        "reader_lost, deadline, unknown or internal"
+        "reader_lost, deadline, not_kept, unknown or internal"
     )
     details: list[Detail] = []
 

@@ -20,6 +20,7 @@ from serving.server.connection import TimedProtocol
 from serving.server.models import locate
 from serving.server.settings import VARIABLE, ServerSettings, read_key
 from serving.store import versions
+from serving.tables import appendable, mend_end
 
 log = logging.getLogger("stancewise")
 
@@ -28,11 +29,14 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
     """Serve until SIGTERM or SIGINT; what was accepted by then is answered within the grace time.
 
     Raises:
-        StancewiseError: the port is taken, the key cannot be read, or the model is not there or damaged.
+        StancewiseError: the port is taken, the key cannot be read, the corrections cannot be written, or the model is
+            not there or damaged.
     """
     logs.set_up()
     # Mistakes are said here, once, not in every worker.
     read_key(key_file)
+    if settings.corrections:
+        check_appendable(settings.corrections)
     version = locate(settings)
     if version:
         versions.fetch(version)
@@ -42,7 +46,7 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
     os.environ[VERSION_VARIABLE] = json.dumps(version and asdict(version))
     if key_file:
         os.environ[KEY_FILE_VARIABLE] = str(key_file.resolve())
-    listening = _listen(settings)
+    listening = listen(settings)
     config = uvicorn.Config(
         "serving.server.app:worker",
         factory=True,
@@ -68,7 +72,24 @@ def serve(settings: ServerSettings, key_file: Path | None = None) -> None:
         Multiprocess(config, sockets=[listening]).run()
 
 
-def _listen(settings: ServerSettings) -> socket.socket:
+def check_appendable(path: Path) -> None:
+    """Stop at the start where corrections could not be written.
+
+    Raises:
+        StancewiseError: the file is no .jsonl or cannot be written.
+    """
+    if path.suffix.lower() != ".jsonl":
+        raise StancewiseError(f"--corrections {path}: kept as JSON Lines; give a name that ends in .jsonl")
+    with appendable(path, wait=True) as file:
+        mend_end(file)
+
+
+def listen(settings: ServerSettings) -> socket.socket:
+    """A socket that listens where the settings say; worker processes may inherit it.
+
+    Raises:
+        StancewiseError: the port is taken, or the host is none of this machine.
+    """
     listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -36,6 +36,9 @@ class ServerSettings(BaseModel):
     deadline: float = Field(default=30, ge=0.001, description="Seconds to the answer; later gets 503.")
     connections: int = Field(default=2000, ge=1, description="Open connections, per worker; more get 503.")
     grace: int = Field(default=20, ge=0, description="Seconds that accepted requests get after SIGTERM.")
+    corrections: Path | None = Field(
+        default=None, description="Keep here (.jsonl) what readers of the page put right; none: they cannot."
+    )
     watch: float = Field(default=10, ge=0.1, description="Seconds between two looks at the alias.")
 
     def threads(self) -> int:

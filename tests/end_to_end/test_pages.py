@@ -31,7 +31,7 @@ from training.experiments.sweep import SweepConfig
 # docs/team.md has a test of its own, with the servers that it needs: test_team.py.
 PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))]
 PAGES = [page for page in PAGES if page.name not in ("team.md", "decisions.md", "dependencies.md")]
-FAST = {"README.md", "label.md", "article.md", "serving.md"}  # the others train or quantise
+FAST = {"README.md", "label.md", "label-own.md", "article.md", "serving.md"}  # the others train or quantise
 
 BLOCK = re.compile(r"(?:^<!-- (?P<note>[^\n]*) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 BARE_COMMAND = re.compile(r"^(?: {4}|\t)(?:\$ )?(?:make|python|pip|mlflow|curl|torchrun|docker|export|cat|cp)\b", re.M)

@@ -3,7 +3,7 @@
 import typer
 
 from serving.errors import StancewiseError
-from training.commands import data, measure, release, teach, train
+from training.commands import data, label, measure, release, teach, train
 from training.fitting import processes
 
 app = typer.Typer(
@@ -30,6 +30,9 @@ for _command in (
     data.check,
     teach.teach,
     teach.teach_reader,
+    label.label,
+    label.agree,
+    label.convert,
     measure.evaluate,
     measure.benchmark,
     measure.compare,

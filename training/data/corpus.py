@@ -62,6 +62,7 @@ class LabelledStatement(Statement):
     group: Annotated[str | None, BeforeValidator(identifier)] = None
     note: str | None = None
     language: Annotated[str | None, AfterValidator(_known_language)] = None  # of the text, as an ISO 639 code
+    model_answer: Any = None  # which model said what to the person who labelled the row; it teaches nothing
 
     def statement(self) -> Statement:
         """What the model may see: the statement without its labels."""

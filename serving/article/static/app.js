@@ -6,6 +6,7 @@
 {
   const at = (id) => document.getElementById(id);
   const most = Number(document.body.dataset.characters);
+  const correctable = document.body.dataset.corrections === "true";
   const { words, worded, make } = stancewise;
   let running = null; // AbortController of the request on its way
   let result = null; // the last reply
@@ -14,6 +15,7 @@
   let model = null;
   let said = null; // the message that stands there, as worded() takes it
   let shown = null; // what is chosen in the view of the result
+  let corrected = null; // the statement in the dialog
 
   // ---- Talking to the server
 
@@ -147,7 +149,7 @@
   function drawResult() {
     const { article, pairs } = result;
     at("result-title").textContent = article.name ?? words("result");
-    const options = { explain: explanationOf, state: shown };
+    const options = { explain: explanationOf, correct: correctable ? correct : null, state: shown };
     shown = stancewise.view(at("view"), { articles: [article], pairs }, options);
   }
 
@@ -157,6 +159,49 @@
     } catch (problem) {
       throw problem.status ? problem : new Error(words("no_answer"));
     }
+  }
+
+  // ---- Putting a label right
+
+  const LABELS = { stance: ["support", "neutrality", "criticism"], sentiment: ["positive", "neutral", "negative"] };
+
+  function correct(statement, lang) {
+    corrected = statement;
+    at("correction-text").replaceChildren(make("bdi", { lang }, statement.sentence.text));
+    const names = { holder: stancewise.named(statement.speaker, lang), target: stancewise.named(statement.target, lang) };
+    at("correction-who").replaceChildren(...worded("holder_on_target", names));
+    at("correction-heads").replaceChildren(...Object.keys(LABELS).map(choices));
+    at("correction-note").value = "";
+    at("correction-problem").textContent = "";
+    at("correction").showModal();
+  }
+
+  /** The labels of a head. None is chosen at first: a head that the reader leaves alone is not confirmed by that. */
+  function choices(head) {
+    const boxes = LABELS[head].map((label) =>
+      make("label", {}, make("input", { type: "radio", name: `right-${head}`, value: label }), words(label)),
+    );
+    const given = corrected[head];
+    const legend = given ? words("correct_head", { head: words(head), label: words(given.label) }) : words(head);
+    return make("fieldset", {}, make("legend", {}, legend), ...boxes);
+  }
+
+  async function keepCorrection() {
+    const right = (head) => document.querySelector(`input[name=right-${head}]:checked`)?.value ?? null;
+    const labels = Object.fromEntries(Object.keys(LABELS).map((head) => [head, right(head)]));
+    if (!Object.values(labels).some(Boolean)) {
+      at("correction-problem").textContent = words("correct_choose");
+      return;
+    }
+    try {
+      await ask("v1/correction", { ...asked(corrected), ...labels, note: at("correction-note").value.trim() || null });
+    } catch (problem) {
+      const reason = problem.inEnglish ? make("bdi", { lang: "en" }, sentence(problem.message)) : words("no_answer");
+      at("correction-problem").replaceChildren(reason);
+      return;
+    }
+    at("correction").close();
+    say("corrected");
   }
 
   /** What the model was asked, as Position.statement() of serving/article/statements.py has it. */
@@ -335,6 +380,8 @@
     at("input").open = true;
     open(event.dataTransfer.files[0]);
   });
+  at("correction-save").onclick = keepCorrection;
+  at("correction-cancel").onclick = () => at("correction").close();
   at("json").onclick = () => save.json(result);
   at("csv").onclick = () => save.csv(result);
   document.querySelector("header").append(stancewise.languageChoice());

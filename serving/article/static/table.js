@@ -3,13 +3,14 @@
 // The statements as a table; a row leads to its place in the text.
 
 stancewise.statementTable = (() => {
-  const { make, words, fixed, named, wordOf, badge, sureOf, nameOf } = stancewise;
+  const { make, words, fixed, named, authorOr, wordOf, badge, sureOf, nameOf } = stancewise;
   const PAGE = 100; // rows shown at first, and more by request
 
-  function statementTable({ articles, rows, id }, jump) {
+  function statementTable({ articles, rows, options, id }, jump) {
     const several = articles.length > 1;
     const title = make("h2", { id: `${id}-table` }, words("statements"));
     const columns = [...(several ? ["article"] : []), "holder", "target", "cue", "stance", "sentiment", "evidence"];
+    if (options.correct) columns.push("correct");
     const head = make("tr", {}, ...columns.map((key) => make("th", { scope: "col" }, words(key))));
     const body = make("tbody", { role: "rowgroup" });
     // On a narrow screen the rows are laid out as cards, which would cost a table its roles: they are given in words.
@@ -29,8 +30,10 @@ stancewise.statementTable = (() => {
     let listed = [];
     more.onclick = extend;
     body.addEventListener("click", (event) => {
+      const row = byLine.get(event.target.closest("tr"));
+      if (event.target.closest(".correct")) return options.correct(row.statement, row.lang);
       // Selecting words of a row is no wish to leave it.
-      if (getSelection().isCollapsed || event.target.closest("button")) jump(byLine.get(event.target.closest("tr")));
+      if (getSelection().isCollapsed || event.target.closest("button")) jump(row);
     });
 
     function update(shown) {
@@ -73,6 +76,11 @@ stancewise.statementTable = (() => {
           make("button", { type: "button", dir: "auto", lang }, sentence.text),
         ),
       ];
+      if (options.correct) {
+        const name = words("correct_one", { holder: authorOr(speaker), target });
+        const button = make("button", { type: "button", className: "correct", "aria-label": name }, words("correct"));
+        cells.push(make("td", { role: "cell" }, button));
+      }
       if (several)
         cells.unshift(
           make("td", { className: "source", role: "cell" }, make("bdi", {}, nameOf(articles[article], article))),

@@ -4,8 +4,9 @@
 // page.py names.
 //
 // articles and pairs are the JSON of serving/article/statements.py and summary.py. options.explain(statement, article),
-// if given, promises the explanation of a statement that has none; it is asked for when a chip is pressed. Every text
-// enters the page as a text node. What view() returns is what is chosen in it: as options.state it makes the view of
+// if given, promises the explanation of a statement that has none; it is asked for when a chip is pressed.
+// options.correct(statement, lang), if given, lets the reader put a label right; a button in each row of the table
+// calls it. Every text enters the page as a text node. What view() returns is what is chosen in it: as options.state it makes the view of
 // another language show the same.
 
 stancewise.view = (() => {

@@ -1,7 +1,7 @@
 """A user's own table (CSV, JSON Lines, Parquet), with a map of its columns and labels."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from serving.errors import StancewiseError
@@ -26,29 +26,39 @@ def read_table(wanted: DataSet) -> Corpus:
     """
     path = wanted.path
     assert path is not None  # the config sees to it
-    found = []
-    for row in read_rows(path):
+    found = list(read_rows(path))
+    every = statements_of(found, wanted)
+    kept = [i for i, one in enumerate(every) if one.stance or one.sentiment or wanted.teacher]
+    if not kept:
+        raise StancewiseError(
+            f"{path}: no row with a stance or a sentiment; name their columns under columns, or a teacher"
+        )
+    lines = [found[i].line for i in kept]
+    return Corpus(path, [every[i] for i in kept], lines, unlabelled=len(found) - len(kept))
+
+
+def statements_of(found: Sequence[Row], wanted: DataSet) -> list[LabelledStatement]:
+    """Every row of a table as a statement, those without a label too.
+
+    Raises:
+        StancewiseError: as `read_table`.
+    """
+    path = wanted.path
+    assert path is not None
+    for row in found:
         if row.problem:
             raise StancewiseError(
                 f"{path}:{row.line}: {row.problem}; correct the row, or fetch the file again if it is cut short"
             )
-        found.append(row)
     columns = _columns(wanted, dict.fromkeys(name for row in found for name in row.values))
     label_map = LabelMap(wanted)
     labels = [_labels(row, columns, label_map) for row in found]
     label_map.refuse_unknown()
-    rows, lines = [], []
+    rows = []
     for number, (row, given) in enumerate(zip(found, labels, strict=True)):
         record = Record(path, row.line, number, row.values)
-        statement = labelled(record, _values(record, row, columns) | given)
-        if statement.stance or statement.sentiment or wanted.teacher:
-            rows.append(statement)
-            lines.append(row.line)
-    if not rows:
-        raise StancewiseError(
-            f"{path}: no row with a stance or a sentiment; name their columns under columns, or a teacher"
-        )
-    return Corpus(path, rows, lines, unlabelled=len(found) - len(rows))
+        rows.append(labelled(record, _values(record, row, columns) | given))
+    return rows
 
 
 def _columns(wanted: DataSet, present: Iterable[str]) -> dict[str, str]:
