@@ -71,9 +71,11 @@ def test_by_keyboard_alone_each_answer_is_on_the_disk_before_the_next_is_shown(v
         assert [row["id"] for row in here.rows()] == ["1", "3", "2"]
         assert here.rows()[1] == {"id": "3", "text": ROWS[2]["text"], "stance": "neutrality"}
         press(page, "u")
+        done(page, 2, 3)
         expect(page.locator("input[value=criticism]")).to_be_checked()
         assert len(here.rows()) == 2
         press(page, "u")
+        done(page, 1, 3)
         expect(page.locator("input[value=neutrality]")).to_be_checked()
         expect(page.locator("input[name=sentiment]:checked")).to_have_count(0)
         press(page, "u")
@@ -109,6 +111,7 @@ def test_holder_and_target_are_mended_by_keyboard_and_pointer(visit, tmp_path):
         assert row["text"][row["target_start"] : row["target_end"]] == "the new lock"
         assert row["speaker_start"] == 2, "characters, not UTF-16 units"
         press(page, "u")
+        done(page, 0, 1)
         expect(page.locator("#text mark.speaker")).to_have_text("The rowers")
         press(page, "h", "Escape", "h", "0")
         expect(page.locator("#message")).to_have_text("The holder is now the author of the text.")
