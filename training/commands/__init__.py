@@ -26,6 +26,7 @@ for _command in (
     train.train,
     train.baseline,
     train.reader,
+    train.adapt,
     train.sweep,
     data.check,
     data.teach,
