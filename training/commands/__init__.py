@@ -29,6 +29,7 @@ for _command in (
     train.adapt,
     train.sweep,
     data.check,
+    data.pick,
     data.teach,
     data.teach_reader,
     measure.evaluate,

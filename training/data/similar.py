@@ -25,6 +25,21 @@ def similar_pairs(left: Sequence[str], right: Sequence[str], least: float, rows_
     return _similar(grams[: len(left)], grams[len(left) :], least, rows_at_once)
 
 
+class Unlike:
+    """Texts that are unlike each other, one added after another."""
+
+    def __init__(self) -> None:
+        self._kept: list[set[str]] = []
+
+    def add(self, text: str) -> bool:
+        """Keep the text, unless one that was kept before is nearly the same; says whether it was kept."""
+        grams = _ngrams(text)
+        near = any(len(grams & one) > NEAR_DUPLICATE * len(grams | one) for one in self._kept)
+        if not near:
+            self._kept.append(grams)
+        return not near
+
+
 def _grams(texts: Sequence[str]) -> csr_matrix:
     """Which n-grams each text holds, shape (texts, n-grams of all texts), zeros and ones."""
     if not any(map(ngrams, texts)):

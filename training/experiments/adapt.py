@@ -121,7 +121,7 @@ def _make(work: _Work, folder: Path, run_id: str) -> Made:
     with console.status("asking the model before"):
         old = all_logits(before, own.statements())
         replayed = _replayed(work, before)
-        taught = taught_by(own, old, source.settings.heads, beside_labels=False)
+        taught = taught_by(own, old, source.settings.heads, "alone")
     recipe = going_on(work.first.recipe, source.settings, source.folder, config)
     new = np.zeros_like(old)
     curve: plots.Curve = []
@@ -182,7 +182,9 @@ def _replayed(work: _Work, before: Runtime) -> Corpus:
     rows = drawn(pool, later, each_epoch, work.config.epochs, work.config.seed)
     if not rows.rows:
         return rows
-    return taught_by(rows, all_logits(before, rows.statements()), work.source.settings.heads, beside_labels=True)
+    logits = all_logits(before, rows.statements())
+    others = [head for head in work.source.settings.heads if head not in work.heads]
+    return taught_by(taught_by(rows, logits, work.heads, "beside"), logits, others, "without")
 
 
 def _far_from(corpus: Corpus, own: Corpus) -> Corpus:

@@ -50,7 +50,7 @@ def going_on(first: TrainConfig, settings: ModelSettings, folder: Path, config: 
     )
 
 
-def taught_by(corpus: Corpus, logits: Logits, heads: Iterable[Head], beside_labels: bool) -> Corpus:
+def taught_by(corpus: Corpus, logits: Logits, heads: Iterable[Head], labels: str) -> Corpus:
     """The rows with a model's own answers, so that it keeps them while it learns something else.
 
     The answers are softmax(logits) without a temperature: then the logits themselves are what is kept.
@@ -58,17 +58,21 @@ def taught_by(corpus: Corpus, logits: Logits, heads: Iterable[Head], beside_labe
     Args:
         corpus: the rows.
         logits: the model's, shape (rows, 6).
-        heads: that it answers.
-        beside_labels: also for a head that the row has a label of; else the label alone teaches.
+        heads: that are taught; a head that is left out keeps its labels alone.
+        labels: what becomes of the labels of these heads. `alone`: where there is one it teaches instead of the answer;
+            `beside`: both teach, in the shares of the loss; `without`: the answer teaches alone.
 
     Source: Li and Hoiem 2016, "Learning without Forgetting"; of rows that are replayed with their labels, Buzzega et
     al. 2020, "Dark Experience for General Continual Learning".
     """
     rows: list[LabelledStatement] = []
     for row, given in zip(corpus.rows, logits, strict=True):
-        kept = [head for head in heads if beside_labels or getattr(row, head) is None]
-        taught = {head: tuple(softmax(given[LOGITS[head]]).tolist()) for head in kept}
-        rows.append(row.model_copy(update={"taught": taught or None}))
+        answered = [head for head in heads if labels != "alone" or getattr(row, head) is None]
+        taught = {head: tuple(softmax(given[LOGITS[head]]).tolist()) for head in answered}
+        update: dict[str, object] = {"taught": {**(row.taught or {}), **taught} or None}
+        if labels == "without":
+            update |= dict.fromkeys(answered)
+        rows.append(row.model_copy(update=update))
     return replace(corpus, rows=rows)
 
 
