@@ -71,7 +71,8 @@ def taught_by(corpus: Corpus, logits: Logits, heads: Iterable[Head], labels: str
         taught = {head: tuple(softmax(given[LOGITS[head]]).tolist()) for head in answered}
         update: dict[str, object] = {"taught": {**(row.taught or {}), **taught} or None}
         if labels == "without":
-            update |= {head: None for head in answered}
+            hidden: dict[str, None] = dict.fromkeys(answered)
+            update |= hidden
         rows.append(row.model_copy(update=update))
     return replace(corpus, rows=rows)
 
