@@ -94,12 +94,12 @@ def test_no_fold_learns_from_what_it_is_measured_on(own, adapted, monkeypatch):
     from rich.console import Console
 
     from training.config import AdaptConfig
-    from training.experiments import adapt
+    from training.experiments import adapt, lesson
 
     mlflow.set_tracking_uri(own.store)
     monkeypatch.chdir(own.folder)
     learned, measured = [], []
-    go_on, all_logits = adapt.go_on, adapt.all_logits
+    go_on, all_logits = lesson.go_on, adapt.all_logits
 
     def watched(recipe, schemes, rows, replayed, *rest):
         learned.append(({row.group for row in rows.rows}, {row.text for row in (*rows.rows, *replayed.rows)}))
@@ -109,11 +109,11 @@ def test_no_fold_learns_from_what_it_is_measured_on(own, adapted, monkeypatch):
         measured.append({one.text for one in statements})
         return all_logits(runtime, statements)
 
-    monkeypatch.setattr(adapt, "go_on", watched)
+    monkeypatch.setattr(lesson, "go_on", watched)
     monkeypatch.setattr(adapt, "all_logits", asked)
     config = AdaptConfig(data="mine.csv", epochs=1)
     adapt.adapt(config, "models:/stance@champion", "again", Console(quiet=True))
-    folds, held_out = learned[:-1], measured[2:]
+    folds, held_out = learned[:-1], measured
     assert len(folds) == len(held_out) == 5
     groups = set.union(*(groups for groups, _ in folds))
     for (_, texts), asked_of in zip(folds, held_out, strict=True):

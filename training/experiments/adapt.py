@@ -1,9 +1,8 @@
 """`python -m training adapt`: a tracked model goes on with a few rows of one's own, measured before and after."""
 
-import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from serving.store.folder import INT8_FOLDER, ModelSettings, write_settings
 from serving.store.package import log_model
 from training.config import AdaptConfig
 from training.data.corpus import Corpus
-from training.data.leaks import find_leaks
 from training.evaluation import plots
 from training.evaluation.before_after import COLUMNS, Change, change, helped, kept
 from training.evaluation.calibrate import LEAST_ROWS, PRIOR_ROWS, recalibrate
@@ -33,9 +31,9 @@ from training.evaluation.evaluate import Evaluation, HeadResult, evaluate
 from training.evaluation.metrics import figures_table, head_metrics, mlflow_metrics
 from training.experiments import track
 from training.experiments.derive import Tracked, kept_tags, register_made, tracked_encoder
-from training.experiments.first import First, log_rows, read_first, without_groups
+from training.experiments.first import First, log_rows, read_first
+from training.experiments.lesson import Lesson, prepare
 from training.experiments.own_rows import Split, apart, read_own, refuse_few, split
-from training.fitting.adapt import drawn, go_on, going_on, taught_by
 from training.fitting.progress import ProgressCallback
 
 OWN = "own"  # what figures and tables call the user's rows
@@ -82,12 +80,21 @@ def adapt(config: AdaptConfig, uri: str, alias: str | None, console: Console) ->
         console.print(f"[yellow]note[/]: {escape(note)}", soft_wrap=True)
     refuse_few(own, heads)
     splits = split(own, config.seed)
+    measured = sorted({int(i) for one in splits for i in one.held_out} - known)
+    if not measured:
+        raise StancewiseError(
+            f"{own.path}: the model learned from every row that was held out before; add rows, or another --seed"
+        )
+    with console.status("asking the model before"):
+        before = load_runtime(source.folder, source.settings, runtime="torch")
+        lesson = prepare(config, source, first, own, heads, before)
+    work = _Work(config, source, first, own, heads, splits, measured, before, lesson, console)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         name = f"{source.run.info.run_name}-{config.data.stem}"
         tags = {**kept_tags(source.run), "kind": "adapt", "adapted_from": source.run.info.run_id}
         with mlflow.start_run(experiment_id=source.run.info.experiment_id, run_name=name, tags=tags) as new:
-            made = _make(_Work(config, source, first, own, heads, splits, known, console), folder, new.info.run_id)
+            made = _make(work, folder, new.info.run_id)
             with console.status("logging the model and its figures to MLflow"):
                 words = _words(made)
                 card = adapted_card(
@@ -108,31 +115,24 @@ class _Work:
     own: Corpus
     heads: tuple[Head, ...]  # that the user labelled
     splits: list[Split]
-    known: set[int]  # places of rows that the model learned from before
+    measured: list[int]  # places of rows that were held out and that the model before did not learn from
+    before: Runtime
+    lesson: Lesson
     console: Console
 
 
 def _make(work: _Work, folder: Path, run_id: str) -> Made:
     """Train once for each split, measure what was held out, calibrate, and write the model into the folder."""
     start = time.perf_counter()
-    config, source, own, console = work.config, work.source, work.own, work.console
-    before = load_runtime(source.folder, source.settings, runtime="torch")
-    _check_readable(before, own)
-    with console.status("asking the model before"):
-        old = all_logits(before, own.statements())
-        replayed = _replayed(work, before)
-        taught = taught_by(own, old, source.settings.heads, "alone")
-    recipe = going_on(work.first.recipe, source.settings, source.folder, config)
-    new = np.zeros_like(old)
+    source, own, lesson, places, console = work.source, work.own, work.lesson, work.measured, work.console
+    old, new = lesson.before, np.zeros_like(lesson.before)
     curve: plots.Curve = []
 
-    def learn(places: Sequence[int]) -> Runtime:
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(source.folder, folder, ignore=shutil.ignore_patterns(INT8_FOLDER))
+    def learn(places: Iterable[int]) -> Runtime:
         progress = ProgressCallback(console)
-        go_on(recipe, source.settings.schemes, taught.keep(places), replayed, config.seed, folder, [progress])
+        runtime = lesson.learn(places, folder, [progress])
         curve[:] = progress.train
-        return load_runtime(folder, source.settings, runtime="torch")
+        return runtime
 
     for number, one in enumerate(work.splits, 1):
         title = f"fold {number} of {len(work.splits)}" if len(work.splits) > 1 else "training"
@@ -140,11 +140,6 @@ def _make(work: _Work, folder: Path, run_id: str) -> Made:
         runtime = learn(one.learned.tolist())
         held_out = [own.rows[i].statement() for i in one.held_out]
         new[one.held_out] = all_logits(runtime, held_out)
-    places = sorted({int(i) for one in work.splits for i in one.held_out} - work.known)
-    if not places:
-        raise StancewiseError(
-            f"{own.path}: the model learned from every row that was held out before; add rows, or another --seed"
-        )
     if len(work.splits) > 1:
         console.print(f"training: all {len(own.rows):,} rows of {own.path}")
         runtime = learn(range(len(own.rows)))
@@ -154,7 +149,7 @@ def _make(work: _Work, folder: Path, run_id: str) -> Made:
     settings = settings.model_copy(update={"run_id": run_id})
     write_settings(folder, settings)
     with console.status("measuring both on the old test part"):
-        both = [StanceClassifier(source.settings, before), StanceClassifier(settings, runtime)]
+        both = [StanceClassifier(source.settings, work.before), StanceClassifier(settings, runtime)]
         tests = {part: [evaluate(one, corpus) for one in both] for part, corpus in work.first.tests.items()}
     changes = [change("your rows", measured, *(_by_head(logits[places], work.heads) for logits in (old, new)))]
     for part, (first, second) in tests.items():
@@ -162,36 +157,8 @@ def _make(work: _Work, folder: Path, run_id: str) -> Made:
         changes.append(change(part, first.corpus, *answers))
     evaluation = _evaluation(measured, new[places], settings, work.heads)
     after = {part: two for part, (_, two) in tests.items()}
-    notes = _notes(work, len(replayed.rows), settings)
+    notes = _notes(work, len(lesson.replayed.rows), settings)
     return Made(settings, evaluation, after, changes, curve, notes, (time.perf_counter() - start) / 60)
-
-
-def _check_readable(runtime: Runtime, own: Corpus) -> None:
-    for i, row in enumerate(own.rows):
-        try:
-            runtime.encode([row])
-        except StancewiseError as error:
-            raise StancewiseError(f"{own.place(i)}: {error}") from None
-
-
-def _replayed(work: _Work, before: Runtime) -> Corpus:
-    """Rows of the first training with the model's own answers; none that is nearly a row of the user's."""
-    first, own = work.first, work.own
-    pool, later = (_far_from(corpus, own) for corpus in (first.rows, first.later))
-    each_epoch = work.config.replay * len(own.rows)
-    rows = drawn(pool, later, each_epoch, work.config.epochs, work.config.seed)
-    if not rows.rows:
-        return rows
-    logits = all_logits(before, rows.statements())
-    others = [head for head in work.source.settings.heads if head not in work.heads]
-    return taught_by(taught_by(rows, logits, work.heads, "beside"), logits, others, "without")
-
-
-def _far_from(corpus: Corpus, own: Corpus) -> Corpus:
-    if not corpus.rows:
-        return corpus
-    near = find_leaks(without_groups([corpus]), [without_groups([own])])
-    return Corpus(corpus.path, [row for i, row in enumerate(corpus.rows) if i not in near])
 
 
 def _by_head(logits: Logits, heads: Sequence[Head]) -> dict[str, Logits]:
