@@ -68,8 +68,9 @@ def taught_by(corpus: Corpus, logits: Logits, heads: Iterable[Head], labels: str
     rows: list[LabelledStatement] = []
     for row, given in zip(corpus.rows, logits, strict=True):
         answered = [head for head in heads if labels != "alone" or getattr(row, head) is None]
-        taught = {head: tuple(softmax(given[LOGITS[head]]).tolist()) for head in answered}
-        update: dict[str, object] = {"taught": {**(row.taught or {}), **taught} or None}
+        taught: dict[str, tuple[float, ...]] = dict(row.taught or {})
+        taught |= {head: tuple(softmax(given[LOGITS[head]]).tolist()) for head in answered}
+        update: dict[str, object] = {"taught": taught or None}
         if labels == "without":
             hidden: dict[str, None] = dict.fromkeys(answered)
             update |= hidden
