@@ -14,7 +14,7 @@ from serving.labels import HEADS, UNLABELLED, Head
 from serving.store.folder import ModelSettings
 from training.config import DataSet
 from training.data.check import check_rows
-from training.data.corpus import Corpus, group_key
+from training.data.corpus import Corpus, group_key, only_heads
 from training.data.leaks import find_leaks
 from training.data.parts import refuse
 from training.data.similar import NEAR_DUPLICATE, similar_texts
@@ -54,6 +54,7 @@ def read_own(path: Path, settings: ModelSettings) -> tuple[Corpus, tuple[Head, .
             f"{path}: no row has a {' or '.join(settings.heads)}, which is what this model answers; label some"
         )
     notes += [f"This model does not answer {head}: its labels are not used." for head in labelled if head not in heads]
+    own = only_heads(own, heads)
     refuse_few(own, heads)
     return grouped(own), heads, notes
 
@@ -133,6 +134,8 @@ def split(own: Corpus, seed: int) -> list[Split]:
             f"{own.path}: all rows are of one group (one text, one story), so none can be held out to measure on; "
             "add rows from elsewhere"
         )
+    if np.bincount(labels).max() < folds:  # both heads' labels together are too rare to be spread evenly
+        labels = max((own.labels(head) for head in HEADS), key=lambda one: int((one != UNLABELLED).sum()))
     parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, groups)
     splits = [Split(learned, held_out) for learned, held_out in parts]
     return splits[:1] if len(own.rows) >= HELD_OUT_FROM else splits

@@ -243,4 +243,4 @@ def _report(pool: Pool, chosen: Sequence[int], rows: int, output: Path, errors: 
     if pool.rows > MOST:
         say(f"they were chosen among {len(pool.candidates):,} rows drawn at random, some of every target", errors)
     if len(chosen) < rows:
-        say(f"the other statements are near-duplicates of these: {rows:,} that differ are not there", errors)
+        say(f"no more than {len(chosen):,} differ: the others have nearly the same text as one of them", errors)

@@ -47,8 +47,9 @@ def test_rows_without_labels_and_labels_without_a_head_are_told(tmp_path):
     own, heads, notes = read_own(path, SETTINGS)
     assert (len(own.rows), heads) == (60, ("stance", "sentiment"))
     assert any("1 rows" in note and "no label" in note for note in notes)
-    _, heads, notes = read_own(path, SETTINGS.model_copy(update={"heads": ("stance",)}))
+    own, heads, notes = read_own(path, SETTINGS.model_copy(update={"heads": ("stance",)}))
     assert heads == ("stance",)
+    assert not any(row.sentiment for row in own.rows)
     assert any("does not answer sentiment" in note for note in notes)
 
 
@@ -117,6 +118,18 @@ def test_no_group_is_learned_from_and_measured_on(count, parts):
         assert sorted(i for one in splits for i in one.held_out) == list(range(count))
     else:
         assert 0.1 * count < len(splits[0].held_out) < 0.3 * count
+
+
+def test_few_rows_with_every_pair_of_labels_are_split():
+    sentiments = ("positive", "neutral", "negative")
+    values = [
+        {"text": f"Row {i} says something else.", "stance": LABELS[i % 3], "sentiment": sentiments[i // 3 % 3]}
+        for i in range(27)
+    ]
+    splits = split(corpus(values), seed=1)
+    assert len(splits) == 5
+    for one in splits:
+        assert len({values[i]["stance"] for i in one.held_out}) == 3
 
 
 def test_rows_of_one_story_cannot_be_split():
