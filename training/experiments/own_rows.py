@@ -1,5 +1,6 @@
 """A user's few rows: read and checked, near-duplicates together, away from what the model was measured on, split."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from serving.errors import StancewiseError
 from serving.labels import HEADS, UNLABELLED, Head
+from serving.language.detect import foreign, language_of
 from serving.store.folder import ModelSettings
 from training.config import DataSet
 from training.data.check import check_rows
@@ -54,6 +56,10 @@ def read_own(path: Path, settings: ModelSettings) -> tuple[Corpus, tuple[Head, .
             f"{path}: no row has a {' or '.join(settings.heads)}, which is what this model answers; label some"
         )
     notes += [f"This model does not answer {head}: its labels are not used." for head in labelled if head not in heads]
+    languages = (language_of(row.text, settings.languages) for row in own.rows)
+    if others := Counter(one for one in languages if foreign(one, settings.languages)):
+        counts = ", ".join(f"{language} {count:,}" for language, count in sorted(others.items()))
+        notes.append(f"Some rows are in a language on which the model will go on to abstain: {counts}.")
     own = only_heads(own, heads)
     refuse_few(own, heads)
     return grouped(own), heads, notes

@@ -41,12 +41,15 @@ def first(train: list[dict], test: list[dict], later: list[dict] | None = None) 
 
 def test_rows_without_labels_and_labels_without_a_head_are_told(tmp_path):
     given = [*rows(60), {"text": "Nobody has labelled this one yet."}]
+    given[0]["text"] = "Der Minister hat den Vorschlag am Montag in Berlin abgelehnt, weil er ihm viel zu teuer war."
+    given[0]["speaker"] = given[0]["target"] = None
     for i, row in enumerate(given):
         row["sentiment"] = ("positive", "neutral", "negative")[i % 3] if i < 60 else None
     path = write_lines(tmp_path / "mine.jsonl", given)
     own, heads, notes = read_own(path, SETTINGS)
     assert (len(own.rows), heads) == (60, ("stance", "sentiment"))
     assert any("1 rows" in note and "no label" in note for note in notes)
+    assert any("go on to abstain: de 1" in note for note in notes)
     own, heads, notes = read_own(path, SETTINGS.model_copy(update={"heads": ("stance",)}))
     assert heads == ("stance",)
     assert not any(row.sentiment for row in own.rows)
