@@ -4,7 +4,8 @@ The method is BADGE (Ash et al. 2020, "Deep Batch Active Learning by Diverse, Un
 statement stands for the gradient that its label would send into the last layer, if the label were the model's own
 answer: (p - onehot(answer)) x hidden, of both heads. It is long where the model is unsure, and it points elsewhere for
 statements of another kind. k-means++ seeding (Arthur and Vassilvitskii 2007) draws statements that are far from those
-drawn before, so that they are unsure and different at once.
+drawn before, so that they are unsure and different at once. One thing differs from the paper: the zero gradient counts
+as drawn, so that statements that the model is sure of, which all lie there, are not far from everything.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -215,7 +216,7 @@ def choose(points: Gradients, candidates: Sequence[Candidate], rows: int, seed: 
         allowed[place] = False
         if not texts.add(candidates[place].statement.text):
             continue
-        nearest = np.minimum(nearest, points.distances(place)) if chosen else points.distances(place)
+        nearest = np.minimum(nearest, points.distances(place))
         chosen.append(place)
         missing.discard(int(targets[place]))
     return chosen
