@@ -9,8 +9,10 @@ Run in the project's folder with STANCE_BENCHMARKS set:
 A cell is one set, method, number of rows a class and seed. benchmarks/adapt.jsonl keeps its answers, without texts.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,7 +97,8 @@ def _fill(
             if cells.find(**about):
                 continue
             started = time.perf_counter()
-            with console.status(f"{name}: {method}, {count} rows a class, seed {seed}"):
+            # Standard output is for the table; the peers' libraries print there too.
+            with console.status(f"{name}: {method}, {count} rows a class, seed {seed}"), redirect_stdout(sys.stderr):
                 found = METHODS[method](begun, own, test, head, seed)
             cells.keep(about, {**found, "minutes": round((time.perf_counter() - started) / 60, 2)})
             console.print(f"{name}: {method}, {count} rows a class, seed {seed}: done", highlight=False)
