@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
-from serving.article.text.copies import ngrams
+from serving.article.text.copies import NEAR_DUPLICATE, ngrams
 
 Pair = tuple[int, int, float]
 
@@ -33,7 +33,7 @@ class Unlike:
 
     def add(self, text: str) -> bool:
         """Keep the text, unless one that was kept before is nearly the same; says whether it was kept."""
-        grams = _ngrams(text)
+        grams = ngrams(text)
         near = any(len(grams & one) > NEAR_DUPLICATE * len(grams | one) for one in self._kept)
         if not near:
             self._kept.append(grams)

@@ -10,6 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
+from serving.article.text.copies import NEAR_DUPLICATE
 from serving.errors import StancewiseError
 from serving.labels import HEADS, UNLABELLED, Head
 from serving.language.detect import foreign, language_of
@@ -19,7 +20,7 @@ from training.data.check import check_rows
 from training.data.corpus import Corpus, group_key, only_heads
 from training.data.leaks import find_leaks
 from training.data.parts import refuse
-from training.data.similar import NEAR_DUPLICATE, similar_texts
+from training.data.similar import similar_texts
 from training.data.sources import read_set
 from training.evaluation.metrics import Ints
 from training.experiments.first import First, without_groups

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from serving.article.text.copies import NEAR_DUPLICATE
 from serving.rows.check import statement_of
 from serving.rows.read import Row
 from serving.statement import Statement
-from training.data.similar import NEAR_DUPLICATE, similar_pairs
+from training.data.similar import similar_pairs
 
 MOST = 20_000  # rows in the pool, drawn at random
 MOST_TARGETS = 2_000  # of these, the first met, OF_A_TARGET rows each are kept beside, so that rare ones are there

@@ -5,11 +5,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from serving.article.text.copies import NEAR_DUPLICATE
 from serving.rows.read import Row
 from serving.runtime.base import all_logits
 from serving.statement import Statement
 from tests.conftest import STATEMENTS, read_lines
-from training.data.similar import NEAR_DUPLICATE, Unlike, similar_texts
+from training.data.similar import Unlike, similar_texts
 from training.experiments import pool as pools
 from training.experiments.pick import Gradients, choose, embed, gradients
 from training.experiments.pool import Candidate, read_pool
