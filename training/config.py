@@ -363,6 +363,19 @@ class ReaderConfig(Section):
     precision: float = Field(default=0.6, gt=0, le=1, description="wanted of what is shown, on the validation reports")
 
 
+class AdaptConfig(Section):
+    """How a tracked model goes on with a few rows of one's own."""
+
+    data: Path = Field(description="a table of labelled statements")
+    epochs: int = Field(default=10, gt=0, description="how often each new row is seen")
+    learning_rate: float | None = Field(default=None, gt=0, description="none: a third of the first training's")
+    replay: int = Field(default=2, ge=0, description="rows of the first training in every epoch, for each new row")
+    replay_from: Literal["data", "run"] = Field(
+        default="data", description="data: the files of the first training; run: the 300 statements that its run keeps"
+    )
+    seed: int = 1
+
+
 C = TypeVar("C", bound=Section)
 
 

@@ -131,7 +131,8 @@ def checkout(tmp_path_factory, project: Project, encoder) -> Path:
                 write_lines(folder / "data" / room / file.name, read_lines(file)[: ROWS[file.stem]])
     for name in ("pairs.jsonl", "pairs-taught.jsonl", "news/pairs.jsonl", "news/pairs-taught.jsonl"):
         write_lines(folder / "data" / name, read_lines(STATEMENTS.parent / name)[:PAIRS])
-    (folder / "data" / "articles").symlink_to(STATEMENTS.parent / "articles")
+    for name in ("articles", "own-topic"):
+        (folder / "data" / name).symlink_to(STATEMENTS.parent / name)
     shutil.copytree(REPOSITORY / "configs", folder / "configs")
     tiny = {"encoder": {"folder": str(encoder)}, "epochs": 1, "device": "cpu"}
     for path in folder.glob("configs/*.yaml"):

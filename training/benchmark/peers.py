@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from serving.classifier import softmax
 from serving.labels import HEADS, UNLABELLED
 from training.benchmark.cells import Grid
 from training.benchmark.config import Contender
+from training.config import EncoderSource
 from training.data.corpus import Corpus
 from training.evaluation.metrics import Floats
 from training.fitting.encoders import locate
@@ -111,26 +112,52 @@ def lexicon(grid: Grid, contender: Contender, seed: int) -> Given:
 
 
 def setfit(grid: Grid, contender: Contender, seed: int) -> Given:
-    """SetFit at its defaults, on a few rows a class, or on all of them with `steps` of pairs.
+    """SetFit at its defaults, on a few rows a class, or on all of them with `steps` of pairs."""
+    head, train = grid.benchmark.heads[0], grid.corpora["train"]
+    chosen = few(train, head, contender.rows_a_class, seed)
+    return fit_setfit(
+        grid.benchmark.recipe.encoder, train, chosen, head, grid.corpora, grid.answered(), seed, contender.steps
+    )
 
-    All rows make tens of millions of pairs; `steps` is the cap its maintainers advise, and has to be said beside the
-    figure. Source: Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts".
+
+def fit_setfit(
+    encoder: EncoderSource,
+    train: Corpus,
+    chosen: Sequence[int],
+    head: str,
+    corpora: Mapping[str, Corpus],
+    parts: Iterable[str],
+    seed: int,
+    steps: int | None = None,
+) -> Given:
+    """SetFit at its defaults.
+
+    All rows of a set make tens of millions of pairs; `steps` is the cap its maintainers advise, and has to be said
+    beside the figure. Source: Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts".
+
+    Args:
+        encoder: a sentence encoder.
+        train: rows to learn from.
+        chosen: places of those that are learned from.
+        head: that is learned.
+        corpora: the parts by name.
+        parts: names of those that are answered.
+        seed: of the training.
+        steps: most steps of 16 pairs.
     """
     from setfit import SetFitModel
     from setfit import Trainer as SetFitTrainer
     from setfit import TrainingArguments as SetFitArguments
 
-    head, train = grid.benchmark.heads[0], grid.corpora["train"]
     labels, texts = train.labels(head), joined_text(train)
-    chosen = few(train, head, contender.rows_a_class, seed)
     set_seed(seed)
-    place, revision = locate(grid.benchmark.recipe.encoder)
+    place, revision = locate(encoder)
     model = SetFitModel.from_pretrained(place, revision=revision)
     with tempfile.TemporaryDirectory() as folder:
         arguments = SetFitArguments(
             output_dir=folder,
             seed=seed,
-            max_steps=contender.steps or -1,
+            max_steps=steps or -1,
             report_to="none",
             save_strategy="no",
             show_progress_bar=False,
@@ -140,8 +167,8 @@ def setfit(grid: Grid, contender: Contender, seed: int) -> Given:
         SetFitTrainer(model=model, args=arguments, train_dataset=rows).train()
         minutes = (time.perf_counter() - start) / 60
     answers = {}
-    for part in grid.answered():
-        found = model.predict_proba(joined_text(grid.corpora[part]), as_numpy=True, show_progress_bar=False)
+    for part in parts:
+        found = model.predict_proba(joined_text(corpora[part]), as_numpy=True, show_progress_bar=False)
         answers[part] = np.zeros((len(found), len(HEADS[head])))
         answers[part][:, model.model_head.classes_.astype(int)] = found
     return Given(answers, minutes)

@@ -1,4 +1,4 @@
-"""The command on data: `check`."""
+"""The commands on data: `check`, `pick`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from serving.cli import console
+from serving.cli import EXIT_BAD_ROWS, DeviceOption, ModelOption, console, errors
 
 
 def check(
@@ -34,3 +34,32 @@ def check(
         console.print(f"[red]problems: {len(problems):,}[/] (files read: {len(files)})")
         raise typer.Exit(1)
     console.print(f"[green]no problems[/] in {', '.join(file.name for file in files)}")
+
+
+def pick(
+    input: Annotated[Path, typer.Option(help="Statements without labels: .jsonl, .csv or .parquet.")],
+    output: Annotated[Path, typer.Option(help="Where the chosen rows go: .jsonl, .csv or .parquet.")],
+    model: ModelOption = "models:/stance@champion",
+    rows: Annotated[int, typer.Option(min=1, help="How many rows to choose.")] = 50,
+    labelled: Annotated[
+        Path | None, typer.Option(help="A table of statements that are labelled already; they are left out.")
+    ] = None,
+    suggest: Annotated[bool, typer.Option("--suggest", help="Add the model's labels, and how sure it is.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed chooses the same rows.")] = 1,
+    device: DeviceOption = "auto",
+) -> None:
+    """Choose the statements whose labels would teach a model most.
+
+    They are those that it is unsure of, and as different from each other as can be (BADGE, Ash et al. 2020). No two
+    have nearly the same text, and every target has a row as far as the rows allow. Columns are those of `predict`. Of a
+    table with more than 20,000 rows, so many are drawn at random, and some of every target. What is no statement is
+    listed beside the output, and the exit code is then 3.
+
+    Example:
+
+        python -m training pick --input data/own-topic/statements.csv --rows 50 --output to-label.csv
+    """
+    from training.experiments.pick import pick as choose
+
+    if choose(model, input, output, rows, labelled, suggest, seed, device, errors):
+        raise typer.Exit(EXIT_BAD_ROWS)

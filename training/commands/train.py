@@ -1,7 +1,7 @@
-"""The commands that train: `train`, `baseline`, `sweep`."""
+"""The commands that train: `train`, `baseline`, `sweep`, `reader`, `adapt`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -128,3 +128,44 @@ def reader(
     from training.experiments.reader import train_reader
 
     train_reader(load_config(config, ReaderConfig, overrides), model, output_alias, console)
+
+
+def adapt(
+    data: Annotated[Path, typer.Option(help="Labelled statements: .csv, .jsonl or .parquet.")],
+    model: TrackedModelOption = "models:/stance@champion",
+    alias: Annotated[
+        str, typer.Option(help="The alias of the new version; champion is given by promote alone.")
+    ] = "challenger",
+    epochs: Annotated[int, typer.Option(min=1, help="How often each new row is seen.")] = 10,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of the optimiser (default: a third of the first training's).")
+    ] = None,
+    replay: Annotated[
+        int, typer.Option(min=0, help="Rows of the first training beside each new one, so that it forgets little.")
+    ] = 2,
+    replay_from: Annotated[
+        Literal["data", "run"],
+        typer.Option(help="Where these come from: data (its files), or run (300 statements that MLflow keeps)."),
+    ] = "data",
+    seed: Annotated[int, typer.Option(help="Of the split, the order of the rows and what is replayed.")] = 1,
+) -> None:
+    """Let a tracked model learn from a few rows of your own, and say whether it helped.
+
+    Rows need a `text` and a `stance` or a `sentiment`, and may have `speaker`, `target` and `group`: rows of one group
+    (a story, a speech) are never on both sides of a measurement. Eight rows of each label are the least. The new
+    version is registered with a card that compares it with the model before, on your rows and on the old test part. A
+    model of runs:/ is not registered.
+
+    Example:
+
+        python -m training adapt --model models:/stance@champion --data data/own-topic/labelled.csv
+    """
+    from training.config import AdaptConfig
+    from training.experiments.adapt import adapt as go_on
+
+    if learning_rate is not None and learning_rate <= 0:
+        raise StancewiseError(f"--learning-rate {learning_rate}: must be above 0")
+    config = AdaptConfig(
+        data=data, epochs=epochs, learning_rate=learning_rate, replay=replay, replay_from=replay_from, seed=seed
+    )
+    go_on(config, model, None if model.startswith("runs:/") else alias, console)

@@ -64,6 +64,12 @@ def check_part(paths: list[Path]) -> list[Problem]:
     return sorted([*problems, *_repeated_ids(files), *_repeated_statements(files), *_scattered(files)])
 
 
+def check_rows(corpus: Corpus) -> list[Problem]:
+    """What is wrong with rows that were read already: odd texts, ids and statements that stand there twice."""
+    problems = [_problem(corpus, i, message) for i, row in enumerate(corpus.rows) for message in _row_problems(row)]
+    return sorted([*problems, *_repeated_ids([corpus]), *_repeated_statements([corpus])])
+
+
 def rare_labels(corpus: Corpus, least_share: float = LEAST_SHARE) -> list[str]:
     """The labels with a smaller share of their head's labelled rows, each with its share and numbers."""
     return [

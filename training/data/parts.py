@@ -33,7 +33,7 @@ def read_data(data: Data, console: Console) -> dict[str, Corpus]:
         several = len(data.test) > 1
         wanted |= {f"test_{one.name}" if several else "test": (one,) for one in data.test}
     found = [str(problem) for part, sets in wanted.items() for problem in check_part(_own_files(part, sets))]
-    _refuse(list(dict.fromkeys(found)))  # a file may stand in two parts
+    refuse(list(dict.fromkeys(found)))  # a file may stand in two parts
     parts = {part: [read_set(one) for one in sets] for part, sets in wanted.items()}
     if data.corrections:
         parts, changed = correct(parts, read_corrections(data.corrections))
@@ -76,7 +76,7 @@ def _without_leaks(parts: Sets, data: Data, console: Console) -> Sets:
             kept[part].append(rest)
         held_out += kept[part]
     if data.leaks == "error":
-        _refuse(
+        refuse(
             problems, "correct the files, or set data.leaks to drop (leave such rows out) or allow (only count them)"
         )
     return {**parts, **kept}
@@ -93,7 +93,8 @@ def _warn_of_rare_labels(parts: dict[str, Corpus], console: Console) -> None:
         )
 
 
-def _refuse(problems: list[str], fix: str | None = None) -> None:
+def refuse(problems: list[str], fix: str | None = None) -> None:
+    """Raise StancewiseError that lists problems, the first of many, if there is one."""
     if problems:
         rest = len(problems) - _SHOWN_PROBLEMS
         more = [f"... and {rest:,} more"] if rest > 0 else []

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
-from serving.article.text.copies import ngrams
+from serving.article.text.copies import NEAR_DUPLICATE, ngrams
 
 Pair = tuple[int, int, float]
 
@@ -23,6 +23,21 @@ def similar_pairs(left: Sequence[str], right: Sequence[str], least: float, rows_
         return iter(())
     grams = _grams([*left, *right])
     return _similar(grams[: len(left)], grams[len(left) :], least, rows_at_once)
+
+
+class Unlike:
+    """Texts that are unlike each other, one added after another."""
+
+    def __init__(self) -> None:
+        self._kept: list[set[str]] = []
+
+    def add(self, text: str) -> bool:
+        """Keep the text, unless one that was kept before is nearly the same; says whether it was kept."""
+        grams = ngrams(text)
+        near = any(len(grams & one) > NEAR_DUPLICATE * len(grams | one) for one in self._kept)
+        if not near:
+            self._kept.append(grams)
+        return not near
 
 
 def _grams(texts: Sequence[str]) -> csr_matrix:

@@ -1,14 +1,18 @@
 """Probabilities that mean what they say, and a threshold below which the model abstains."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from serving.classifier import softmax
 from serving.labels import LOGITS, UNLABELLED, Head
+from serving.store.folder import ModelSettings
 from training.data.corpus import Corpus
 from training.evaluation.metrics import Floats, Ints
 
 LEAST_ROWS = 20  # an accuracy over fewer rows is no ground for a threshold
+PRIOR_ROWS = 100  # what a model's earlier temperature counts for, beside rows that say another one
 
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
@@ -62,3 +66,32 @@ def calibrate(
         probabilities = softmax(logits[:, LOGITS[head]] / temperatures[head])
         thresholds[head] = abstention_threshold(probabilities, labels, accuracy)
     return temperatures, thresholds
+
+
+def recalibrate(
+    settings: ModelSettings, logits: Floats, corpus: Corpus, heads: Iterable[Head], accuracy: float
+) -> ModelSettings:
+    """The settings with temperatures and thresholds of these heads moved toward what the rows say.
+
+    Few rows say little, so the earlier value counts as PRIOR_ROWS rows: with n rows labelled, the new one has the
+    weight n / (n + PRIOR_ROWS), of a temperature in its logarithm.
+
+    Args:
+        settings: of the model before.
+        logits: raw, shape (rows, 6), of a model that did not learn from these rows.
+        corpus: the rows.
+        heads: that are labelled in it; the others stay as they are.
+        accuracy: wanted of the labels that are given.
+    """
+    temperatures, thresholds = dict(settings.temperatures), dict(settings.abstain_below)
+    for head in heads:
+        labels = corpus.labels(head)
+        rows = int((labels != UNLABELLED).sum())
+        weight = rows / (rows + PRIOR_ROWS)
+        found = np.log([fit_temperature(logits[:, LOGITS[head]], labels), temperatures[head]])
+        temperatures[head] = float(np.exp(weight * found[0] + (1 - weight) * found[1]))
+        probabilities = softmax(logits[:, LOGITS[head]] / temperatures[head])
+        if rows >= LEAST_ROWS:
+            least = abstention_threshold(probabilities, labels, accuracy)
+            thresholds[head] = weight * least + (1 - weight) * thresholds[head]
+    return settings.model_copy(update={"temperatures": temperatures, "abstain_below": thresholds})

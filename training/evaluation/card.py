@@ -1,9 +1,12 @@
 """The model card: what a model was made from, what it is for, what it reaches, how to load it."""
 
+from collections.abc import Sequence
+
 from serving.labels import HEADS, UNLABELLED
 from serving.store.folder import ModelSettings
 from training.config import ExperimentConfig, Recipe, flatten
 from training.data.corpus import Corpus
+from training.evaluation.before_after import COLUMNS, Change
 from training.evaluation.evaluate import Evaluation
 
 _FIGURES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "ece": "calibration error", "coverage": "coverage"}
@@ -27,9 +30,7 @@ def model_card(
     """
     sections = [
         f"# {config.name}",
-        "Answers, for a text with an optional holder and target: "
-        + " and ".join(f"**{head}** ({', '.join(HEADS[head])})" for head in settings.heads)
-        + ".",
+        _answers(settings),
         "## Figures",
         *[_figures(part, evaluation) for part, evaluation in evaluations.items()],
         "Intervals resample whole stories. Coverage is the share of rows it answers without abstaining; thresholds: "
@@ -37,6 +38,23 @@ def model_card(
         + ".",
         "## Data",
         _data(corpora),
+        *_use(settings),
+        "## Training",
+        f"{minutes:.1f} minutes. "
+        + _adapters(config)
+        + ", ".join(f"`{key}` {value}" for key, value in _settings(config).items())
+        + ".",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _answers(settings: ModelSettings) -> str:
+    heads = " and ".join(f"**{head}** ({', '.join(HEADS[head])})" for head in settings.heads)
+    return f"Answers, for a text with an optional holder and target: {heads}."
+
+
+def _use(settings: ModelSettings) -> list[str]:
+    return [
         "## Use and limits",
         "For analysts who read the statements behind the figures. Not for decisions about persons. It was trained on "
         f"short texts in {', '.join(settings.languages)} and of the domains of its data. It abstains on other "
@@ -46,11 +64,36 @@ def model_card(
         "```python\nfrom serving import StanceClassifier, Statement\n\n"
         f'classifier = StanceClassifier.load("runs:/{settings.run_id}")\n'
         'classifier.predict([Statement(text="...", speaker="...", target="...")])\n```',
-        "## Training",
-        f"{minutes:.1f} minutes. "
-        + _adapters(config)
-        + ", ".join(f"`{key}` {value}" for key, value in _settings(config).items())
-        + ".",
+    ]
+
+
+def adapted_card(
+    name: str, before: str, settings: ModelSettings, changes: Sequence[Change], words: list[str], notes: list[str]
+) -> str:
+    """The card of a model that went on from another one, as Markdown.
+
+    Args:
+        name: of the run.
+        before: the run of the other model.
+        settings: what is stored with the model.
+        changes: on every part that both were measured on.
+        words: what the figures mean, in sentences.
+        notes: how it was trained and measured, in sentences.
+    """
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    lines += [f"| {' | '.join(row)} |" for one in changes for row in one.rows()]
+    sections = [
+        f"# {name}",
+        _answers(settings),
+        "## Did it help?",
+        "\n".join(f"- {sentence}" for sentence in words),
+        "\n".join(lines),
+        "Macro-F1 in percent, before and after on the same rows, and the paired difference in points. The 95 % "
+        "intervals resample whole groups.",
+        "## How it was made",
+        "\n".join(f"- {note}" for note in notes)
+        + f"\n- It goes on from run `{before}`, whose card says what that model was trained on.",
+        *_use(settings),
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -26,27 +26,28 @@ class Tracked:
     name: str | None  # in the registry
 
 
-def tracked_encoder(uri: str, alias: str | None, refusal: str) -> Tracked:
+def tracked_encoder(uri: str, alias: str | None, refusal: str, option: str = "--output-alias") -> Tracked:
     """The encoder that a version is to be made of.
 
     Args:
         uri: `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN_ID`; what is made of a run's is not registered.
         alias: for the new version.
         refusal: what a model of another kind is told, such as "has nothing to quantise".
+        option: the command's name for the alias.
 
     Raises:
         StancewiseError: the URI names no tracked encoder, or the alias cannot be given.
     """
     name = split(uri)[0] if is_registered(uri) else None
     if alias == CHAMPION:
-        raise StancewiseError(f"--output-alias {alias}: python -m training promote decides that; use another alias")
+        raise StancewiseError(f"{option} {alias}: python -m training promote decides that; use another alias")
     if alias:
         try:
             alias_name(alias)
         except ValueError as error:
-            raise StancewiseError(f"--output-alias {alias}: {error}") from None
+            raise StancewiseError(f"{option} {alias}: {error}") from None
     if alias and not name:
-        raise StancewiseError(f"--output-alias {alias}: {uri} names no registered model; give models:/NAME@ALIAS")
+        raise StancewiseError(f"{option} {alias}: {uri} names no registered model; give models:/NAME@ALIAS")
     if not uri.startswith(("models:/", "runs:/")):
         raise StancewiseError(f"{uri}: a tracked model is needed; give models:/NAME@ALIAS, or train a model first")
     folder = find_model(uri)

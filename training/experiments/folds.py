@@ -70,7 +70,7 @@ def split(sets: list[Corpus], folds: int, seed: int) -> Iterator[dict[str, Corpu
         StancewiseError: there are fewer stories than folds.
     """
     pool = join(sets)
-    groups, labels = pool.groups(), _strata(pool)
+    groups, labels = pool.groups(), strata(pool)
     if folds < 2 or folds > groups.max() + 1:
         raise StancewiseError(f"--folds {folds}: give a number from 2 to {groups.max() + 1}, the stories there are")
     outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
@@ -83,7 +83,8 @@ def split(sets: list[Corpus], folds: int, seed: int) -> Iterator[dict[str, Corpu
         yield {part: _rows(sets, places) for part, places in chosen.items()}
 
 
-def _strata(corpus: Corpus) -> Ints:
+def strata(corpus: Corpus) -> Ints:
+    """A number for each row, the same for rows with the same labels in both heads, shape (rows,)."""
     both = np.stack([corpus.labels(head) for head in HEADS], axis=1)
     return np.unique(both, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 from torch.utils.data import Sampler
 
 from serving.errors import StancewiseError
@@ -37,6 +38,37 @@ class LengthBatches(Sampler[list[int]]):
             yield order[slice(*self.cuts[place])]
 
 
+class ReplayBatches(Sampler[list[int]]):
+    """In every epoch the first `new` rows, and beside them the next `drawn` of the rows after them.
+
+    So each new row comes back as often as there are epochs, and an old one once.
+    """
+
+    def __init__(self, lengths: Sequence[int], new: int, drawn: int, size: Batch, seed: int) -> None:
+        self.lengths = np.asarray(lengths)
+        self.new, self.drawn, self.size, self.seed = new, drawn, size, seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer at the start of every epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._batches()[0])
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batches, places = self._batches()
+        for batch in batches:
+            yield places[batch].tolist()
+
+    def _batches(self) -> tuple[LengthBatches, npt.NDArray[np.int64]]:
+        start = self.new + self.epoch * self.drawn
+        places = np.concatenate([np.arange(self.new), np.arange(start, start + self.drawn)])
+        batches = LengthBatches(self.lengths[places].tolist(), self.size, self.seed)
+        batches.set_epoch(self.epoch)
+        return batches, places
+
+
 def _cuts(lengths: list[int], size: Batch) -> Iterator[tuple[int, int]]:
     start = 0
     for end in range(1, len(lengths) + 1):
@@ -57,7 +89,9 @@ class Pieces(Sampler[list[int]]):
     than pieces leaves some empty; they are the row `blank`, which has no label, because no process may miss a step.
     """
 
-    def __init__(self, batches: LengthBatches, accumulation: int, process: int, count: int, blank: int) -> None:
+    def __init__(
+        self, batches: LengthBatches | ReplayBatches, accumulation: int, process: int, count: int, blank: int
+    ) -> None:
         self.batches = batches
         self.accumulation = accumulation
         self.process = process

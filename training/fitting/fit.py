@@ -205,14 +205,19 @@ def prepared(config: TrainConfig) -> tuple[Any, Any]:
     if config.gradient_checkpointing and not model.supports_gradient_checkpointing:
         raise StancewiseError("gradient_checkpointing: this encoder cannot do it; leave the key out")
     first_token_only(model)
-    if _on_cpu(config):
+    if on_cpu(config):
         with_byte_dropout(model)
     if config.freeze:
         freeze_words(model, tokenizer)
     return tokenizer, add_lora(model, tokenizer, config.lora) if config.lora is not None else model
 
 
-def _on_cpu(config: TrainConfig) -> bool:
+def on_cpu(config: TrainConfig) -> bool:
+    """Whether the config's training runs on the CPU here.
+
+    Raises:
+        StancewiseError: it asks for a GPU, and there is none.
+    """
     if config.device == "cuda" and not torch.cuda.is_available():
         raise StancewiseError("device: cuda was asked for, but torch finds no GPU; use auto or cpu")
     return config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available())
@@ -220,7 +225,7 @@ def _on_cpu(config: TrainConfig) -> bool:
 
 def _arguments(config: TrainConfig, seed: int, batches: int, folder: Path) -> TrainingArguments:
     """What the Trainer is told, for so many batches an epoch; checkpoints go to the folder."""
-    use_cpu = _on_cpu(config)
+    use_cpu = on_cpu(config)
     steps = math.ceil(batches * config.epochs)
     return arguments_for(
         folder,
@@ -255,15 +260,17 @@ def arguments_for(folder: Path, seed: int, batches: int, use_cpu: bool, **more: 
         more: of this training.
     """
     return TrainingArguments(
-        output_dir=str(folder),
-        save_strategy="epoch",
-        logging_steps=max(1, min(50, batches // 4)),
-        seed=seed,
-        use_cpu=use_cpu,
-        dataloader_pin_memory=not use_cpu,
-        disable_tqdm=True,
-        report_to=[],
-        **more,
+        **{
+            "output_dir": str(folder),
+            "save_strategy": "epoch",
+            "logging_steps": max(1, min(50, batches // 4)),
+            "seed": seed,
+            "use_cpu": use_cpu,
+            "dataloader_pin_memory": not use_cpu,
+            "disable_tqdm": True,
+            "report_to": [],
+            **more,
+        }
     )
 
 

@@ -15,7 +15,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from serving import StanceClassifier, StancewiseError, Statement
 from serving.store.folder import check_files, read_settings
 from serving.store.versions import find_model
-from tests.conftest import REPOSITORY, read_lines
+from tests.conftest import REPOSITORY, read_lines, write_lines
 
 pytest.importorskip("nncf")
 
@@ -197,3 +197,16 @@ def test_the_layer_that_int8_spoils_is_kept_in_higher_precision(champion, projec
     assert len(kept) < 14, "not all of them"
     assert f"layers kept in higher precision: {len(kept)} (" in result["text"]
     assert result["telemetry"].endswith("telemetry_stub"), "nothing is reported to anyone"
+
+
+def test_adapting_an_int8_version_goes_on_from_the_weights_behind_it(project, version):
+    rows = read_lines(REPOSITORY / "data" / "statements" / "train.jsonl")[1000:1070]
+    kept = ("text", "speaker", "target", "stance")
+    write_lines(project.folder / "own.jsonl", [{name: row[name] for name in kept} for row in rows])
+    options = ["--data", "own.jsonl", "--alias", "adapted", "--epochs", "1"]
+    project.run("training", "adapt", "--model", f"models:/{NAME}@int8", *options)
+    folder = find_model(f"models:/{NAME}@adapted")
+    check_files(folder, read_settings(folder))
+    assert not (folder / "int8").exists()
+    made = mlflow.MlflowClient().get_model_version_by_alias(NAME, "adapted")
+    assert "The int8 weights of the model before are left out" in made.description
