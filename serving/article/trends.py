@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from serving.article.statements import Article
+from serving.article.statements import Article, ArticleStatement
 from serving.article.text.reports import Report
 from serving.errors import StancewiseError
 from serving.labels import STANCES
@@ -37,6 +37,10 @@ CHANGE_COLUMNS = (
     *("speaker", "target", "reports_before", "reports_after", "before", "after", "difference"),
     *("p", "p_corrected", "changed", "month", "enough"),
 )
+STATEMENT_COLUMNS = (
+    *("speaker", "target", "period", "source", "date", "report"),
+    *("sentence", "language", "stance", "probability", "abstained"),
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class _Said:
     source: str | None
     statements: int
     shares: Floats  # of support, neutrality and criticism; they sum to 1
+    report: str
+    found: Sequence[ArticleStatement]
 
     @property
     def balance(self) -> float:
@@ -123,6 +129,24 @@ def changes(labelled: Labelled, before: Days | None = None, after: Days | None =
     return _table(rows, CHANGE_COLUMNS)
 
 
+def statements(labelled: Labelled, period: Period) -> pd.DataFrame:
+    """The statements behind the figures of `by_period`, whose names of pairs and periods they have; by day.
+
+    `report` is the name of the report, `sentence` the evidence, `stance` and `probability` the model's answer.
+    """
+    rows = [
+        {"speaker": pair.speaker, "target": pair.target, "period": period_of(said.date, period)}
+        | {"source": said.source, "date": said.date.isoformat(), "report": said.report}
+        | {"sentence": one.sentence.text, "language": one.language}
+        | {"stance": one.stance.label, "probability": one.stance.probability, "abstained": one.stance.abstained}
+        for pair in _pairs(labelled)
+        for said in pair.said
+        for one in said.found
+        if one.stance
+    ]
+    return _table(rows, STATEMENT_COLUMNS)
+
+
 def halves(labelled: Labelled) -> tuple[Days, Days] | None:
     """The first and the second half of the days that the reports cover; None without a date."""
     days = sorted(report.date for report, _ in labelled if report.date)
@@ -162,15 +186,18 @@ def _pairs(labelled: Labelled) -> list[_Pair]:
     pairs: dict[tuple[str | None, str], _Pair] = {}
     dated = [(report.date, report, article) for report, article in labelled if report.date]
     for date, report, article in sorted(dated, key=lambda one: one[0]):
-        found: dict[tuple[str | None, str], list[list[float]]] = {}
+        found: dict[tuple[str | None, str], list[ArticleStatement]] = {}
         for one in article.statements:
             if one.stance is None or one.foreign:
                 continue
             names = (key(one.speaker) if one.speaker else None, key(one.target))
             pairs.setdefault(names, _Pair(one.speaker, one.target))
-            found.setdefault(names, []).append([one.stance.probabilities[label] for label in STANCES])
-        for names, shares in found.items():
-            pairs[names].said.append(_Said(date, report.source, len(shares), np.array(shares).mean(axis=0)))
+            found.setdefault(names, []).append(one)
+        for names, said in found.items():
+            shares = np.array([[one.stance.probabilities[label] for label in STANCES] for one in said if one.stance])
+            pairs[names].said.append(
+                _Said(date, report.source, len(said), shares.mean(axis=0), report.name, said)
+            )
     return sorted(pairs.values(), key=lambda pair: -len(pair.said))
 
 

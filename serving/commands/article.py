@@ -1,6 +1,7 @@
 """The `article` command: files in; their statements, labelled, out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Literal
@@ -301,9 +302,9 @@ def write_trend(
         StancewiseError: the file cannot be written.
     """
     from serving.article.output import trend, trend_page
-    from serving.article.trends import by_period, changes, halves
+    from serving.article.trends import by_period, changes, halves, statements
 
-    periods = by_period(labelled, period, by_source)
+    periods = by_period(labelled, period, by_source and format != "html")
     if format == "jsonl":
         rows.write(trend.json_lines(periods), path)
         return
@@ -314,7 +315,8 @@ def write_trend(
     assert days  # every report has a date
     shown = trend.Trend(period, periods, changes(labelled), days, notes)
     if format == "html":
-        rows.write(trend_page.render(shown), path)
+        sources, found = by_period(labelled, period, by_source=True), statements(labelled, period)
+        rows.write(trend_page.render(replace(shown, sources=sources, statements=found), by_source), path)
     elif path is None:
         trend.show(shown, Console())
     else:

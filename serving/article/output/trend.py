@@ -26,13 +26,18 @@ _SIGNS = {"support": "+ support", "neutrality": "○ neutrality", "criticism": "
 
 @dataclass(frozen=True)
 class Trend:
-    """What is shown: the rows of `by_period` and of `changes`, and what these are about."""
+    """What is shown: the rows of `by_period` and of `changes`, and what these are about.
+
+    A page also shows the rows of `by_period` of each source, and the rows of `statements`.
+    """
 
     period: Period
     periods: pd.DataFrame
     changes: pd.DataFrame
     halves: tuple[Days, Days]
     notes: Sequence[str] = ()
+    sources: pd.DataFrame | None = None
+    statements: pd.DataFrame | None = None
 
     @property
     def title(self) -> str:
@@ -45,14 +50,18 @@ class Trend:
             if any(row["enough"] for row in said):
                 yield speaker, target, said
 
-    def left_out(self) -> str | None:
+    def too_few(self) -> int:
         """How many pairs have too few reports in every period."""
-        few = sum(not any(row["enough"] for row in said) for _, _, said in self._all())
+        return sum(not any(row["enough"] for row in said) for _, _, said in self._all())
+
+    def left_out(self) -> str | None:
+        """What is said of these."""
+        few = self.too_few()
         return f"pairs with fewer than {LEAST_REPORTS} reports in every period, not shown: {few:,}" if few else None
 
     def changed(self) -> list[Row]:
         """The pairs whose position changed."""
-        return [row for row in _records(self.changes) if row["changed"]]
+        return [row for row in records(self.changes) if row["changed"]]
 
     def tested(self) -> str:
         """What was compared, and for how many pairs."""
@@ -68,14 +77,14 @@ class Trend:
 
     def _all(self) -> list[tuple[str | None, str, list[Row]]]:
         found: dict[tuple[str | None, str], list[Row]] = {}
-        for row in _records(self.periods):
+        for row in records(self.periods):
             found.setdefault((row["speaker"], row["target"]), []).append(row)
         return [(speaker, target, said) for (speaker, target), said in found.items()]
 
 
 def json_lines(periods: pd.DataFrame) -> str:
     """A JSON object a line for each row of `by_period`; null where there is no interval."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _records(periods))
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in records(periods))
 
 
 def csv_table(periods: pd.DataFrame) -> str:
@@ -83,7 +92,7 @@ def csv_table(periods: pd.DataFrame) -> str:
     out = StringIO()
     writer = csv.writer(out)
     writer.writerow(periods.columns)
-    for row in _records(periods):
+    for row in records(periods):
         writer.writerow([csv_cell(value) for value in row.values()])
     return out.getvalue()
 
@@ -148,10 +157,9 @@ def _change(row: Row) -> list[Text]:
     return [Text(names(row["speaker"], row["target"])), *(Text(one, style=style) for one in figures)]
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows with values that JSON knows; None for NaN."""
-    records = table.to_dict("records")
     return [
         {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
-        for row in records
+        for row in table.to_dict("records")
     ]

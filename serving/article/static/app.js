@@ -284,10 +284,7 @@
   // ---- The language of the page
 
   function translate() {
-    for (const element of document.querySelectorAll("[data-words]")) element.textContent = words(element.dataset.words);
-    for (const element of document.querySelectorAll("[data-words-name]")) {
-      element.setAttribute("aria-label", words(element.dataset.wordsName));
-    }
+    stancewise.translate(document);
     const example = make("code", { dir: "auto" }, words("targets_example"));
     at("targets-hint").replaceChildren(...worded("targets_hint", { example }));
     showSize();
