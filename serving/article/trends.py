@@ -195,9 +195,7 @@ def _pairs(labelled: Labelled) -> list[_Pair]:
             found.setdefault(names, []).append(one)
         for names, said in found.items():
             shares = np.array([[one.stance.probabilities[label] for label in STANCES] for one in said if one.stance])
-            pairs[names].said.append(
-                _Said(date, report.source, len(said), shares.mean(axis=0), report.name, said)
-            )
+            pairs[names].said.append(_Said(date, report.source, len(said), shares.mean(axis=0), report.name, said))
     return sorted(pairs.values(), key=lambda pair: -len(pair.said))
 
 

@@ -34,8 +34,8 @@ def day_of(period: str) -> int:
 def chart(rows: Sequence[Row], periods: Sequence[str], month: str | None, attributes: str) -> str:
     """The shares of one pair by time; a period of all charts stands at the same place.
 
-    What has a place in time has `data-day`, and the ends of the plot are in `data-ends`: trend.js moves it by these when
-    it shows a part of the time.
+    What has a place in time has `data-day`, and the ends of the plot are in `data-ends`: by these trend.js moves it
+    when it shows a part of the time.
 
     Args:
         rows: of `by_period`, for one pair and at most one source.

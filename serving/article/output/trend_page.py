@@ -92,8 +92,7 @@ def _body(trend: Trend, mode: str) -> Iterator[str]:
         yield _section(number, pair, rows, said.get(pair, []), months.get(pair), periods, sources, mode)
     if not shown:
         yield _say("trend_too_little", "p")
-    for more in left_out:
-        yield more
+    yield from left_out
     yield "</div>"
 
 
@@ -143,10 +142,7 @@ def _chosen(trend: Trend) -> tuple[list[tuple[str | None, str, list[Row]]], list
 
 
 def _changes(trend: Trend, places: Mapping[Pair, int]) -> Iterator[str]:
-    tested = _say("trend_tested", count=int(trend.changes["enough"].sum()))
-    (first, second), (third, fourth) = (tuple(day.isoformat() for day in days) for days in trend.halves)
-    times = _say("trend_times", first=first, second=second, third=third, fourth=fourth)
-    yield f'<p class="quiet">{tested} {times}</p>'
+    yield _say("trend_tested", "p", 'class="quiet"', count=int(trend.changes["enough"].sum()))
     changed = trend.changed()
     if not changed:
         yield _say("trend_nothing", "p", limit=str(CHANGED_BELOW))
@@ -236,8 +232,9 @@ def _sentences(period: str, said: Sequence[Row], sources: _Sources) -> str:
         answer = f'<span class="{one["stance"]}">{sign(one["stance"])} {doubt}{_say(one["stance"])}</span>'
         source = f" · {_source(one['source'])}" if one["source"] else ""
         lang = "" if one["language"] == "unknown" else escape(one["language"])
+        place = sources.number(one["source"])
         items.append(
-            f'<li data-source="{sources.number(one["source"])}"><p dir="auto" lang="{lang}">{_safe(one["sentence"])}</p>'
+            f'<li data-source="{place}"><p dir="auto" lang="{lang}">{_safe(one["sentence"])}</p>'
             f'<p class="quiet">{answer} <span dir="ltr">{one["probability"]:.2f}</span>'
             f' · <bdi>{one["date"]}</bdi>{source} · <bdi class="report" lang="">{_safe(one["report"])}</bdi></p></li>'
         )

@@ -17,7 +17,8 @@ from serving.article.output.trend_chart import start_of
 from serving.article.trends import PERIOD_COLUMNS, by_period, changes, halves, period_of, statements
 from tests.serving.article.test_trends import ADA, FERRY, archive, planted, report
 
-EVIL = "</table></svg><script>document.title = 'ran'</script><img src=x onerror=\"document.title='ran'\">\"'&\u202eevil\u2066"
+RUNS = "<script>document.title = 'ran'</script><img src=x onerror=\"document.title='ran'\">"
+EVIL = f"</table></svg>{RUNS}\"'&\u202eevil\u2066"
 
 
 def trend(labelled, period="month", by_source=False, notes=()):
@@ -120,9 +121,7 @@ def pairs(page):
 
 def figures(page):
     """What the rows of figures show, over all pairs."""
-    return [
-        " ".join(text.split()) for text in page.locator("section tbody tr:not(.said):visible").all_inner_texts()
-    ]
+    return [" ".join(text.split()) for text in page.locator("section tbody tr:not(.said):visible").all_inner_texts()]
 
 
 def reports(rows):
@@ -221,7 +220,7 @@ def test_filters_show_a_source_a_time_and_a_name(opened):
     assert [row.split()[0] for row in figures(page)] == ["2026-06", "2026-07", "2026-08"]
     part = places(mayor)
     assert (part[0], part[-1]) == pytest.approx((whole[0], whole[-1])), "the chart shows this time alone"
-    assert mayor.locator("svg:visible .when").all_inner_texts() == ["2026-06", "2026-07", "2026-08"]
+    assert mayor.locator("svg:visible .when").all_text_contents() == ["2026-06", "2026-07", "2026-08"]
     assert mayor.locator(".said:visible").count() == 3
     last.select_option("2026-02")
     assert first.input_value() == last.input_value(), "a time has its beginning before its end"
@@ -234,7 +233,9 @@ def test_filters_show_a_source_a_time_and_a_name(opened):
 
 def test_a_page_by_source_begins_with_each_and_names_are_one_by_spelling(opened):
     said = (ADA, FERRY, "support")
-    labelled = [report(f"2026-03-0{day}", said, source=one) for day, one in enumerate(("Quay", "QUAY", "Post", None), 1)]
+    labelled = [
+        report(f"2026-03-0{day}", said, source=one) for day, one in enumerate(("Quay", "QUAY", "Post", None), 1)
+    ]
     for scripts in (False, True):
         page = opened(page_of(labelled, each_source=True), java_script_enabled=scripts)
         rows = [row.split(" ", 1)[1] for row in figures(page)]
