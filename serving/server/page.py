@@ -40,14 +40,16 @@ HEADERS = {
 
 
 def router(settings: ServerSettings) -> APIRouter:
-    """A route for each file; the page itself learns which scripts the view has, and how long a text may be."""
+    """A route for each file; the page itself learns which scripts the view has, and how much it may send."""
     made = APIRouter()
     scripts = "\n".join(f'<script src="static/{name}" defer></script>' for name in SCRIPTS)
     for name, content in FILES.items():
         path, sent = f"/static/{name}", content
         if name == PAGE:
-            most = str(settings.article_characters)
-            path, sent = "/", content.replace(b"{characters}", most.encode()).replace(b"{scripts}", scripts.encode())
+            given = {"characters": settings.article_characters, "bytes": settings.body_bytes, "scripts": scripts}
+            path, sent = "/", content
+            for key, value in given.items():
+                sent = sent.replace(f"{{{key}}}".encode(), str(value).encode())
         kind = f"{KINDS[name.rpartition('.')[2]]}; charset=utf-8"
         made.add_api_route(path, _sender(sent, kind), include_in_schema=False)
     return made

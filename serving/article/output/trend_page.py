@@ -76,7 +76,7 @@ def _body(trend: Trend, mode: str) -> Iterator[str]:
     }
     kind = "trend together" if mode == _TOGETHER else "trend"
     yield f'<div class="{kind}" data-given="{escape(json.dumps(given, ensure_ascii=False))}">'
-    yield from (f'<p dir="auto" lang="en">{_safe(note)}</p>' for note in trend.notes)
+    yield from (f'<p dir="auto" lang="">{_safe(note)}</p>' for note in trend.notes)
     yield _say("trend_changes", "h2")
     yield from _changes(trend, {(speaker, target): number for number, (speaker, target, _) in enumerate(shown)})
     yield _say("trend_shares", "h2")

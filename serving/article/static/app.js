@@ -1,6 +1,7 @@
 "use strict";
 
-// The page in the server: a text goes to v1/article, its labelled statements come back and are shown by view.js.
+// The page in the server: a text goes to v1/article, its labelled statements come back and are shown by view.js. Of
+// several reports (reports.js) the trend is shown.
 // Texts enter the page as text nodes only.
 
 {
@@ -14,6 +15,8 @@
   let model = null;
   let said = null; // the message that stands there, as worded() takes it
   let shown = null; // what is chosen in the view of the result
+  let page = null; // the last trend, as a page of its own
+  const several = () => at("several").checked;
 
   // ---- Talking to the server
 
@@ -88,6 +91,7 @@
 
   async function label() {
     if (running) return;
+    if (several()) return labelReports();
     const text = wellFormed(at("text").value);
     const size = characters(text);
     if (!text.trim()) return say("no_text", {}, { problem: true, focus: "text" });
@@ -103,6 +107,51 @@
       end();
       explainProblem(problem);
     }
+  }
+
+  async function labelReports() {
+    if (reports.empty()) return say("no_reports", {}, { problem: true, focus: "choose" });
+    running = new AbortController();
+    const { signal } = running;
+    begin();
+    try {
+      const question = { targets: targets(), all: at("all").checked };
+      const talk = { ask, labelled, stage: showStage };
+      const { labelled: found, notes } = await reports.label(question, at("dates").value, talk, signal);
+      if (found.length) {
+        showStage("trend_counting");
+        const period = at("period").value;
+        const accepted = headers({ "content-type": "application/json", accept: "text/html" });
+        showTrend(await reports.trend({ reports: found, period, notes }, accepted, signal), period, found.length);
+      }
+      end();
+      if (!found.length) say("none_dated", {}, { problem: true, focus: "choose" });
+      else at("trend-title").focus();
+    } catch (problem) {
+      end();
+      explainProblem(problem);
+    }
+  }
+
+  function showTrend(found, period, count) {
+    page = `<!doctype html>\n${found.documentElement.outerHTML}`;
+    const view = document.adoptNode(found.querySelector(".trend"));
+    at("trend-view").replaceChildren(view);
+    stancewise.trend(view);
+    stancewise.tell(at("trend-title"), `trend_title_${period}`);
+    stancewise.translate(view);
+    say("labelled_reports", { count }, { stage: "done" });
+    document.body.classList.add("answered");
+    at("input").open = false;
+    showMode();
+  }
+
+  /** What belongs to one text, or to several reports. */
+  function showMode() {
+    at("text-field").hidden = several();
+    at("reports-field").hidden = !several();
+    at("result").hidden = several() || !result;
+    at("trend").hidden = !several() || !page;
   }
 
   function begin() {
@@ -132,14 +181,21 @@
     if (at("message").dataset.stage !== stage) say("labelling", { count: total }, { stage });
   }
 
+  function showStage(key, values, done, total) {
+    const bar = at("bar");
+    if (done) [bar.max, bar.value] = [total, done];
+    else bar.removeAttribute("value");
+    at("stage").replaceChildren(...worded(key, values));
+  }
+
   function showResult() {
     say("labelled", { count: result.article.statements.length }, { stage: "done" });
     model = result.model;
     describeModel();
     document.body.classList.add("answered");
-    at("result").hidden = false;
     at("input").open = false;
     shown = null;
+    showMode();
     drawResult();
     at("result-title").focus();
   }
@@ -190,14 +246,16 @@
 
   function explainProblem(problem) {
     const { status, retryAfter } = problem;
-    if (problem.name === "AbortError") return say("cancelled", {}, { focus: "text" });
+    const focus = several() ? "choose" : "text";
+    if (problem.name === "AbortError") return say(several() ? "cancelled_reports" : "cancelled", {}, { focus });
     if (status === 401) return askForKey(true);
     if (status === 429) {
       say("busy", {}, { problem: true });
       return offerAgain(retryAfter ?? 5);
     }
     const reason = problem.inEnglish ? make("bdi", { lang: "en" }, sentence(problem.message)) : problem.message;
-    if (status === 413 || status === 422) return say("refused", { reason }, { problem: true, focus: "text" });
+    if (status === 413 && several()) return say("too_many_reports", {}, { problem: true, focus });
+    if (status === 413 || status === 422) return say("refused", { reason }, { problem: true, focus });
     if (status) say("refused", { reason }, { problem: true });
     else say("gone", {}, { problem: true });
     return offerAgain(retryAfter ?? 0);
@@ -313,6 +371,16 @@
     if (target.files.length) open(target.files[0]);
     target.value = ""; // the same file may be opened again
   };
+  at("one").onchange = at("several").onchange = showMode;
+  at("choose").onclick = () => at("files").click();
+  at("files").onchange = ({ target }) => {
+    reports.add(target.files);
+    target.value = "";
+  };
+  at("remove").onclick = () => {
+    reports.clear();
+    at("choose").focus();
+  };
   at("back").onclick = () => {
     put(earlier.text, earlier.name);
     at("back").hidden = true;
@@ -330,11 +398,17 @@
     if (!event.dataTransfer.files.length) return; // a piece of text goes where it is dropped
     event.preventDefault();
     at("input").open = true;
-    open(event.dataTransfer.files[0]);
+    const { files } = event.dataTransfer;
+    if (files.length > 1) at("several").checked = true;
+    showMode();
+    if (several()) reports.add(files);
+    else open(files[0]);
   });
   at("json").onclick = () => save.json(result);
   at("csv").onclick = () => save.csv(result);
+  at("page").onclick = () => save.page(page);
   document.querySelector("header").append(stancewise.languageChoice());
   stancewise.follow(translate);
+  showMode(); // a browser may bring back what was chosen before
   showModel();
 }

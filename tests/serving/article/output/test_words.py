@@ -65,7 +65,7 @@ def test_placeholders_are_those_of_the_english_words(code):
 @pytest.mark.parametrize("code", OTHERS)
 def test_no_word_is_empty_or_left_in_english(code):
     signs = {"direction", "comma", "effect", "shortcut"}
-    cognates = {"text", "neutral", "positive", "article", "article_number", "model_version", "trend_source"}
+    cognates = {"text", "neutral", "positive", "article", "article_number", "model_version", "trend_source", "date"}
     alike = {key for key, entry in words()[code].items() if entry == ENGLISH[key]}
     assert alike <= signs | cognates
     assert all(text.strip() for entry in words()[code].values() for text in texts(entry))
