@@ -7,7 +7,8 @@ const reports = {};
 
 {
   const { make, tell, words } = stancewise;
-  const body = document.querySelector("#listed tbody");
+  const box = document.getElementById("listed");
+  const body = box.querySelector("tbody");
   const most = Number(document.body.dataset.bytes); // of a request: a server closes the connection on a larger one
   const kept = new Map(); // what was asked about a text -> its statements
   let files = [];
@@ -31,7 +32,7 @@ const reports = {};
 
   function show(rows) {
     body.replaceChildren(...rows.map(({ line }) => line));
-    document.getElementById("listed").hidden = !rows.length;
+    box.hidden = !rows.length;
   }
 
   function rowOf({ name, date, source }, key) {
@@ -127,7 +128,7 @@ const reports = {};
     const query = { ...question, text, name: name.slice(0, 500) };
     const asked = JSON.stringify({ ...question, text });
     tell(state, "state_reading");
-    state.scrollIntoView({ block: "nearest" });
+    box.scrollTop = state.offsetTop - box.clientHeight / 2; // the list alone, not the page under the reader's eyes
     try {
       if (!kept.has(asked)) {
         const progress = ({ stage, done, total }) => {

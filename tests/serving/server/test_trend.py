@@ -155,6 +155,7 @@ def visit(browser):
     def go(server, **how):
         page = browser.new_page(**{"viewport": {"width": 1360, "height": 860}, "accept_downloads": True, **how})
         opened.append(page)
+        page.set_default_timeout(120_000)  # the first report waits for the parser
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: asked.append((request.url, server.url)))
