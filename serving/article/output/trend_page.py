@@ -59,8 +59,13 @@ def render(trend: Trend, each_source: bool = False) -> str:
         title=_english(heading, {}),
         style=style,
         script=script,
-        body="\n".join(_body(trend, _EACH if each_source else _TOGETHER)),
+        body=view(trend, each_source),
     )
+
+
+def view(trend: Trend, each_source: bool = False) -> str:
+    """What `render` has between the head and the script, for a page that has both."""
+    return "\n".join(_body(trend, _EACH if each_source else _TOGETHER))
 
 
 def _body(trend: Trend, mode: str) -> Iterator[str]:

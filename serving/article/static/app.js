@@ -15,7 +15,7 @@
   let model = null;
   let said = null; // the message that stands there, as worded() takes it
   let shown = null; // what is chosen in the view of the result
-  let page = null; // the last trend, as a page of its own
+  let trend = null; // what the last trend was asked for with
   const several = () => at("several").checked;
 
   // ---- Talking to the server
@@ -120,9 +120,11 @@
       const { labelled: found, notes } = await reports.label(question, at("dates").value, talk, signal);
       if (found.length) {
         showStage("trend_counting");
-        const period = at("period").value;
+        const query = { reports: found, period: at("period").value, notes };
         const accepted = headers({ "content-type": "application/json", accept: "text/html" });
-        showTrend(await reports.trend({ reports: found, period, notes }, accepted, signal), period, found.length);
+        const page = await reports.trend({ ...query, only_view: true }, accepted, signal);
+        trend = query;
+        showTrend(page.querySelector(".trend"));
       }
       end();
       if (!found.length) say("none_dated", {}, { problem: true, focus: "choose" });
@@ -133,17 +135,23 @@
     }
   }
 
-  function showTrend(found, period, count) {
-    page = `<!doctype html>\n${found.documentElement.outerHTML}`;
-    const view = document.adoptNode(found.querySelector(".trend"));
-    at("trend-view").replaceChildren(view);
+  function showTrend(view) {
+    at("trend-view").replaceChildren(document.adoptNode(view));
     stancewise.trend(view);
-    stancewise.tell(at("trend-title"), `trend_title_${period}`);
+    stancewise.tell(at("trend-title"), `trend_title_${trend.period}`);
     stancewise.translate(view);
-    say("labelled_reports", { count }, { stage: "done" });
+    say("labelled_reports", { count: trend.reports.length }, { stage: "done" });
     document.body.classList.add("answered");
     at("input").open = false;
     showMode();
+  }
+
+  async function savePage() {
+    try {
+      save.page(await (await ask("v1/trend", trend, { accept: "text/html" })).text());
+    } catch (problem) {
+      explainProblem(problem);
+    }
   }
 
   /** What belongs to one text, or to several reports. */
@@ -151,7 +159,7 @@
     at("text-field").hidden = several();
     at("reports-field").hidden = !several();
     at("result").hidden = several() || !result;
-    at("trend").hidden = !several() || !page;
+    at("trend").hidden = !several() || !trend;
   }
 
   function begin() {
@@ -406,7 +414,7 @@
   });
   at("json").onclick = () => save.json(result);
   at("csv").onclick = () => save.csv(result);
-  at("page").onclick = () => save.page(page);
+  at("page").onclick = savePage;
   document.querySelector("header").append(stancewise.languageChoice());
   stancewise.follow(translate);
   showMode(); // a browser may bring back what was chosen before

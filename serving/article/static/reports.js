@@ -191,7 +191,7 @@ const reports = {};
   }
 
   /**
-   * The page of a trend as a document that runs nothing: a browser makes one of what it is sent, but of no string.
+   * The view of a trend in a document that runs nothing: a browser makes one of what it is sent, but of no string.
    *
    * Rejects with {status, retryAfter} where the server refuses or would, with a TypeError where it does not answer.
    */

@@ -146,6 +146,7 @@ class TrendQuery(BaseModel):
     notes: Annotated[list[Annotated[Text, Field(max_length=2_000)]], Field(max_length=MOST_NOTES)] = Field(
         default=[], description="said above the page"
     )
+    only_view: bool = Field(default=False, description="of the page only what stands in it, without style and script")
 
 
 class TrendReply(BaseModel):
@@ -262,15 +263,15 @@ def render(query: TrendQuery) -> str:
     """What /v1/trend answers as a page."""
     from serving.article.output.trend import Trend
     from serving.article.output.trend_page import render as page_of
+    from serving.article.output.trend_page import view
     from serving.article.trends import by_period, changes, halves, statements
 
     labelled = labelled_of(query)
     days = halves(labelled)
     assert days  # every report has a date
     sources, said = by_period(labelled, query.period, by_source=True), statements(labelled, query.period)
-    return page_of(
-        Trend(query.period, by_period(labelled, query.period), changes(labelled), days, query.notes, sources, said)
-    )
+    found = Trend(query.period, by_period(labelled, query.period), changes(labelled), days, query.notes, sources, said)
+    return view(found) if query.only_view else page_of(found)
 
 
 def labelled_of(query: TrendQuery) -> list[tuple[Report, Article]]:

@@ -177,7 +177,7 @@ def files(tmp_path):
     for month in (1, 2):
         for day in range(1, 5):
             source = ("Quay Post", "Shore Gazette")[day % 2]
-            text = f"Mara Venn welcomed the harbour plan for the {day}. time in month {month}."
+            text = f"Mara Venn welcomed the harbour plan. It was day {day} of month {month}."
             path = folder / f"2026-{month:02}-0{day}.md"
             path.write_text(f"---\nsource: {source}\n---\n{text}", encoding="utf-8")
     (folder / "copy-2026-05.txt").write_text("date: 2026-01-09\ntitle: x\n\n" + text, encoding="utf-8")
@@ -191,6 +191,7 @@ def files(tmp_path):
 def choose(page, files):
     page.get_by_label("Several reports over time").check()
     page.set_input_files("#files", files)
+    page.fill("#targets", "harbour plan")
     page.check("#all")  # the tiny model finds few positions
     return page
 
@@ -218,18 +219,16 @@ def test_several_reports_become_a_trend_with_charts_filters_and_sentences(server
     assert len(said) == len(files)
     assert said["undated.txt"] == "no date: left out"
     assert "an image" in said["photo.txt"]
-    assert sorted(said.values()).count("text of another report: counted once") == 1
+    assert list(said.values()).count("text of another report: counted once") == 1
     assert sum(one.endswith(("statement", "statements")) for one in said.values()) == 10
     assert said["table.csv: one"].endswith(("statement", "statements"))
     view = page.locator("#trend-view")
     for note in ("without a date, left out: 1", "counted once: 1", "could not be read: 1"):
         assert note in view.inner_text()
-    venn = view.locator("section", has_text="Mara Venn → harbour plan").or_(
-        view.locator("section", has_text="Mara Venn → the harbour plan")
-    )
+    venn = view.locator("section", has_text="Mara Venn → harbour plan")
     assert venn.locator("figure:visible svg g[data-period]").count() == 2
     venn.locator("summary").first.click()
-    assert venn.locator("li:visible").count() == 4
+    assert venn.locator("li:visible").count() == 5, "four of them in files of their own, one in the copy's"
     assert "Mara Venn welcomed the harbour plan" in venn.locator("li:visible").first.inner_text()
     page.locator(".filters select").first.select_option("Quay Post")
     assert venn.locator("li:visible").count() == 2
@@ -341,6 +340,7 @@ def test_the_keyboard_is_enough(server, visit, files):
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(files)
+    page.fill("#targets", "harbour plan")
     page.check("#all")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#trend:not([hidden])")
@@ -359,6 +359,7 @@ def test_axe_finds_nothing_serious(server, visit, files, scheme, locale, width):
     page = visit(server, color_scheme=scheme, locale=locale, viewport={"width": width, "height": 844})
     page.locator("#several").check()
     page.set_input_files("#files", files)
+    page.fill("#targets", "harbour plan")
     page.check("#all")
     checked = {"start": Axe().run(page)}
     page.click("#label")
