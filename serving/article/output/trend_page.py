@@ -314,7 +314,7 @@ def _source(source: str | None) -> str:
 def _names(pair: Pair) -> str:
     speaker, target = pair
     holder = _name(speaker) if speaker else _say("author", attributes='class="author"')
-    return f"{holder} → {_name(target)}"
+    return f'{holder} <span class="arrow">→</span> {_name(target)}'
 
 
 def _name(name: str) -> str:
