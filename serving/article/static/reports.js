@@ -138,8 +138,11 @@ const reports = {};
         kept.set(asked, { statements: article.statements.map(slim), notes: article.notes });
       }
       const { statements, notes } = kept.get(asked);
-      tell(state, "statements_all", { shown: statements.length, count: statements.length });
-      if (!statements.length && notes.length) failed(state, notes.join(" "));
+      const many = { shown: statements.length, count: statements.length };
+      delete state.dataset.words; // those of the element in it
+      // Notes come from the reader of articles, which speaks English.
+      const said = notes.flatMap((note) => [" · ", make("bdi", { lang: "en" }, note)]);
+      state.replaceChildren(tell(make("span"), "statements_all", many), ...said);
       return statements;
     } catch (error) {
       if (![413, 422].includes(error.status)) {
