@@ -1,6 +1,7 @@
 """Many reports: a file in, its dated texts out (/v1/reports); labelled reports in, who stood where out (/v1/trend)."""
 
 import asyncio
+import base64
 import datetime
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from fastapi import APIRouter, Request
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import Base64Encoder, BaseModel, ConfigDict, EncodedBytes, Field, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from serving.article.statements import Article, ArticleStatement, Span
@@ -37,6 +39,18 @@ _STEM = 150  # bytes of a file's name that are kept: what it is written under ha
 _SUMS_TO_ONE = 0.01
 
 
+class StrictBase64(Base64Encoder):
+    """Base64, perhaps in lines; pydantic's own passes over whatever else stands in it."""
+
+    @classmethod
+    def decode(cls, data: bytes) -> bytes:
+        """The bytes."""
+        try:
+            return base64.b64decode(b"".join(data.split()), validate=True)
+        except ValueError:
+            raise PydanticCustomError("base64_decode", "it is no Base64") from None
+
+
 class FileQuery(BaseModel):
     """A file with a report, or a table with one in each row."""
 
@@ -45,7 +59,9 @@ class FileQuery(BaseModel):
     name: Annotated[Text, Field(min_length=1, max_length=NAME_CHARACTERS)] = Field(
         description=f"with its extension ({', '.join((*TEXTS, *PAGES, *TABLES))}) and perhaps its day"
     )
-    content: Base64Bytes = Field(description="the bytes of the file, in Base64")
+    content: Annotated[bytes, EncodedBytes(encoder=StrictBase64)] = Field(
+        description="the bytes of the file, in Base64"
+    )
     dates: Order | None = Field(
         default=None, description="how dates such as 03/04/2026 are read; null: they are refused"
     )
