@@ -12,7 +12,7 @@ import pandas as pd
 
 from serving.article.entities import Entities, merged
 from serving.article.permutation import CHANGED_BELOW, Floats, Places, Test, corrected, p_values, strongest
-from serving.article.statements import Article
+from serving.article.statements import Article, ArticleStatement
 from serving.article.text.reports import Report
 from serving.errors import StancewiseError
 from serving.labels import STANCES
@@ -39,6 +39,10 @@ DIFFERENCE_COLUMNS = (
     *("speaker", "target", "source", "other", "reports_source", "reports_other", "balance_source", "balance_other"),
     *("difference", "difference_low", "difference_high", "p", "p_corrected", "differs"),
 )
+STATEMENT_COLUMNS = (
+    *("speaker", "target", "period", "source", "date", "report"),
+    *("sentence", "language", "stance", "probability", "abstained"),
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class _Said:
     source: str | None
     statements: int
     shares: Floats  # of support, neutrality and criticism; they sum to 1
+    report: str
+    found: Sequence[ArticleStatement]  # none where nobody asked for them
 
     @property
     def balance(self) -> float:
@@ -175,6 +181,29 @@ def differences(labelled: Labelled, entities: Entities | None = None) -> pd.Data
     return _table(rows, DIFFERENCE_COLUMNS)
 
 
+def statements(labelled: Labelled, period: Period, entities: Entities | None = None) -> pd.DataFrame:
+    """The statements behind the figures of `by_period`, whose names of pairs and periods they have; by day.
+
+    `report` is the name of the report, `sentence` the evidence, `stance` and `probability` the model's answer.
+
+    Args:
+        labelled: reports with their articles; those without a date are left out.
+        period: as for `by_period`.
+        entities: whose names are one, as in `by_period`.
+    """
+    rows = [
+        {"speaker": pair.speaker, "target": pair.target, "period": period_of(said.date, period)}
+        | {"source": said.source, "date": said.date.isoformat(), "report": said.report}
+        | {"sentence": one.sentence.text, "language": one.language}
+        | {"stance": one.stance.label, "probability": one.stance.probability, "abstained": one.stance.abstained}
+        for pair in _pairs(labelled, entities, sentences=True)
+        for said in pair.said
+        for one in said.found
+        if one.stance
+    ]
+    return _table(rows, STATEMENT_COLUMNS)
+
+
 def period_of(day: datetime.date, period: Period) -> str:
     """The period of a day: 2026-03-14, 2026-W11 or 2026-03; later ones sort behind earlier ones."""
     if period == "week":
@@ -191,24 +220,32 @@ def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFra
     )
 
 
-def _pairs(labelled: Labelled, entities: Entities | None) -> list[_Pair]:
-    """The pairs of all dated reports, with what each report says, by day; those with most reports first."""
+def _pairs(labelled: Labelled, entities: Entities | None, sentences: bool = False) -> list[_Pair]:
+    """The pairs of all dated reports, with what each report says, by day; those with most reports first.
+
+    Args:
+        labelled: reports with their articles.
+        entities: whose names are one.
+        sentences: keep the statements, too; an archive may have more than memory should hold without need.
+    """
     entities = entities or merged(labelled)
     pairs: dict[tuple[str | None, str], _Pair] = {}
     for report, article in labelled:
         if report.date is None:
             continue
-        found: dict[tuple[str | None, str], list[list[float]]] = {}
+        found: dict[tuple[str | None, str], list[ArticleStatement]] = {}
         for one in article.statements:
             if one.stance is None or one.foreign:
                 continue
             speaker, target = entities.of(one.speaker) if one.speaker else None, entities.of(one.target)
             names = (key(speaker) if speaker else None, key(target))
             pairs.setdefault(names, _Pair(speaker, target))
-            found.setdefault(names, []).append([one.stance.probabilities[label] for label in STANCES])
-        for names, shares in found.items():
-            said = _Said(report.date, report.source, len(shares), np.array(shares).mean(axis=0))
-            pairs[names].said.append(said)
+            found.setdefault(names, []).append(one)
+        for names, said in found.items():
+            shares = np.array([[one.stance.probabilities[label] for label in STANCES] for one in said if one.stance])
+            kept = said if sentences else ()
+            one_report = _Said(report.date, report.source, len(said), shares.mean(axis=0), report.name, kept)
+            pairs[names].said.append(one_report)
     for pair in pairs.values():
         # The same figures in whatever order reports are read.
         pair.said.sort(key=lambda one: (one.date, *one.shares))

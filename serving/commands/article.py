@@ -1,7 +1,7 @@
 """The `article` command: files in; their statements, labelled, out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -343,11 +343,11 @@ def write_trend(
         StancewiseError: the file cannot be written.
     """
     from serving.article.output import trend, trend_page
-    from serving.article.trends import by_period, changes, differences
+    from serving.article.trends import by_period, changes, differences, statements
 
-    periods = by_period(labelled, period, by_source, entities)
+    periods = by_period(labelled, period, by_source and format != "html", entities)
     changed = changes(labelled, period=period, entities=entities)
-    differing = differences(labelled, entities) if by_source else None
+    differing = differences(labelled, entities) if by_source or format == "html" else None
     if format in ("jsonl", "csv"):
         as_text = trend.json_lines if format == "jsonl" else trend.csv_table
         more = {"changes": changed} | ({} if differing is None else {"differences": differing})
@@ -360,7 +360,9 @@ def write_trend(
         return
     shown = trend.Trend(period, periods, changed, notes, differing)
     if format == "html":
-        rows.write(trend_page.render(shown), path)
+        sources = by_period(labelled, period, by_source=True, entities=entities)
+        said = statements(labelled, period, entities)
+        rows.write(trend_page.render(replace(shown, sources=sources, statements=said), by_source), path)
     elif path is None:
         trend.show(shown, Console())
     else:

@@ -19,7 +19,7 @@ from serving.server.connection import TimedProtocol
 from serving.server.engine import Engine, engine_of
 from serving.server.gate import Application, Gate
 from serving.server.problems import CLIENT_GONE, ClientGone, Failed, Problem, documented, respond
-from serving.server.routes import article, correction, invocations, tei, v1
+from serving.server.routes import article, correction, invocations, tei, trend, v1
 from serving.server.settings import VARIABLE, ServerSettings, read_key
 from serving.store.versions import Version
 
@@ -55,7 +55,7 @@ def create_app(settings: ServerSettings, version: Version | None, key: SecretStr
         docs_url=None,  # its pages fetch scripts from elsewhere
         redoc_url=None,
     )
-    for router in (v1.router, article.router, invocations.router, tei.router, page.router(settings)):
+    for router in (v1.router, article.router, trend.router, invocations.router, tei.router, page.router(settings)):
         app.include_router(router)
     if settings.corrections:
         app.include_router(correction.router)

@@ -40,21 +40,21 @@ HEADERS = {
 
 
 def router(settings: ServerSettings) -> APIRouter:
-    """A route for each file; the page itself learns its scripts, how long a text may be, and if readers may correct."""
+    """A route for each file; the page itself learns its scripts, how much it may send, and if readers may correct."""
     made = APIRouter()
     scripts = "\n".join(f'<script src="static/{name}" defer></script>' for name in SCRIPTS)
     for name, content in FILES.items():
         path, sent = f"/static/{name}", content
         if name == PAGE:
-            most = str(settings.article_characters)
-            marks = {
-                "characters": most,
+            given = {
+                "characters": settings.article_characters,
+                "bytes": settings.body_bytes,
                 "corrections": str(settings.corrections is not None).lower(),
                 "scripts": scripts,
             }
             path, sent = "/", content
-            for mark, value in marks.items():
-                sent = sent.replace(f"{{{mark}}}".encode(), value.encode())
+            for key, value in given.items():
+                sent = sent.replace(f"{{{key}}}".encode(), str(value).encode())
         kind = f"{KINDS[name.rpartition('.')[2]]}; charset=utf-8"
         made.add_api_route(path, sender(sent, kind), include_in_schema=False)
     return made

@@ -33,11 +33,11 @@ _START = """
 # Characters that could end the data's element, begin a comment in it, or not be written as UTF-8.
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
-_POLICY = (
+# Of every page that is one file.
+POLICY = (
     "default-src 'none'; script-src {script}; style-src {style}; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'"
 )
-# Of every page that is one file.
 HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -69,9 +69,9 @@ def render(articles: Sequence[Article]) -> str:
         "pairs": [pair.model_dump(mode="json") for pair in summarise(articles)],
     }
     name = articles[0].name if len(articles) == 1 else None
-    script, style = _script(), static("view.css")
+    script, style = script_of(SCRIPTS, _START), static("view.css")
     return _PAGE.format(
-        policy=_POLICY.format(script=hash_of(script), style=hash_of(style)),
+        policy=POLICY.format(script=hash_of(script), style=hash_of(style)),
         title=escape(name or ("Stances in a text" if len(articles) == 1 else f"Stances in {len(articles):,} texts")),
         style=style,
         data=_embedded(data),
@@ -92,8 +92,9 @@ def tables() -> str:
     return f"globalThis.stancewise = {{ tables: {_embedded(words())} }};\n"
 
 
-def _script() -> str:
-    return "\n".join([tables() if name == TABLES else static(name) for name in SCRIPTS] + [_START])
+def script_of(names: Sequence[str], start: str) -> str:
+    """The one script of a page: files of static/ and what begins it."""
+    return "\n".join([tables() if name == TABLES else static(name) for name in names] + [start])
 
 
 def _embedded(data: object) -> str:

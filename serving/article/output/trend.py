@@ -28,13 +28,18 @@ _SIGNS = {"support": "+ support", "neutrality": "○ neutrality", "criticism": "
 
 @dataclass(frozen=True)
 class Trend:
-    """What is shown: the rows of `by_period`, of `changes` and, if there are any, of `differences`."""
+    """What is shown: the rows of `by_period`, of `changes` and, if there are any, of `differences`.
+
+    A page also shows the rows of `by_period` of each source, and the rows of `statements`.
+    """
 
     period: Period
     periods: pd.DataFrame
     changes: pd.DataFrame
     notes: Sequence[str] = ()
     differences: pd.DataFrame | None = None  # with each source by itself
+    sources: pd.DataFrame | None = None
+    statements: pd.DataFrame | None = None
 
     @property
     def title(self) -> str:
@@ -47,14 +52,18 @@ class Trend:
             if any(row["enough"] for row in said):
                 yield speaker, target, said
 
-    def left_out(self) -> str | None:
+    def too_few(self) -> int:
         """How many pairs have too few reports in every period."""
-        few = sum(not any(row["enough"] for row in said) for _, _, said in self._all())
+        return sum(not any(row["enough"] for row in said) for _, _, said in self._all())
+
+    def left_out(self) -> str | None:
+        """What is said of these."""
+        few = self.too_few()
         return f"pairs with fewer than {LEAST_REPORTS} reports in every period, not shown: {few:,}" if few else None
 
     def changed(self) -> list[Row]:
         """The pairs whose position changed."""
-        return [row for row in _records(self.changes) if row["changed"]]
+        return [row for row in records(self.changes) if row["changed"]]
 
     def tested(self) -> str:
         """What was compared, and for how many pairs."""
@@ -69,7 +78,7 @@ class Trend:
 
     def differing(self) -> list[Row]:
         """The pairs of which two sources differ."""
-        return [row for row in _records(self.differences) if row["differs"]] if self.differences is not None else []
+        return [row for row in records(self.differences) if row["differs"]] if self.differences is not None else []
 
     def compared(self) -> str:
         """What of the sources was compared, and how often."""
@@ -80,14 +89,14 @@ class Trend:
 
     def _all(self) -> list[tuple[str | None, str, list[Row]]]:
         found: dict[tuple[str | None, str], list[Row]] = {}
-        for row in _records(self.periods):
+        for row in records(self.periods):
             found.setdefault((row["speaker"], row["target"]), []).append(row)
         return [(speaker, target, said) for (speaker, target), said in found.items()]
 
 
 def json_lines(table: pd.DataFrame) -> str:
     """A JSON object a line for each row of `by_period`, `changes` or `differences`; null where there is no figure."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _records(table))
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in records(table))
 
 
 def csv_table(table: pd.DataFrame) -> str:
@@ -95,7 +104,7 @@ def csv_table(table: pd.DataFrame) -> str:
     out = StringIO()
     writer = csv.writer(out)
     writer.writerow(table.columns)
-    for row in _records(table):
+    for row in records(table):
         writer.writerow([csv_cell(value) for value in row.values()])
     return out.getvalue()
 
@@ -185,10 +194,9 @@ def _list(
         console.print(nothing)
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows with values that JSON knows; None for NaN."""
-    records = table.to_dict("records")
     return [
         {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
-        for row in records
+        for row in table.to_dict("records")
     ]

@@ -1,6 +1,7 @@
 "use strict";
 
-// The page in the server: a text goes to v1/article, its labelled statements come back and are shown by view.js.
+// The page in the server: a text goes to v1/article, its labelled statements come back and are shown by view.js. Of
+// several reports (reports.js) the trend is shown.
 // Texts enter the page as text nodes only.
 
 {
@@ -16,6 +17,8 @@
   let said = null; // the message that stands there, as worded() takes it
   let shown = null; // what is chosen in the view of the result
   let corrected = null; // the statement in the dialog
+  let trend = null; // what the last trend was asked for with
+  const several = () => at("several").checked;
 
   // ---- Talking to the server
 
@@ -90,6 +93,7 @@
 
   async function label() {
     if (running) return;
+    if (several()) return labelReports();
     const text = wellFormed(at("text").value);
     const size = characters(text);
     if (!text.trim()) return say("no_text", {}, { problem: true, focus: "text" });
@@ -105,6 +109,59 @@
       end();
       explainProblem(problem);
     }
+  }
+
+  async function labelReports() {
+    if (reports.empty()) return say("no_reports", {}, { problem: true, focus: "choose" });
+    running = new AbortController();
+    const { signal } = running;
+    begin();
+    try {
+      const question = { targets: targets(), all: at("all").checked };
+      const talk = { ask, labelled, stage: showStage };
+      const { labelled: found, notes } = await reports.label(question, at("dates").value, talk, signal);
+      if (found.length) {
+        showStage("trend_counting");
+        const query = { reports: found, period: at("period").value, notes };
+        const accepted = headers({ "content-type": "application/json", accept: "text/html" });
+        const page = await reports.trend({ ...query, only_view: true }, accepted, signal);
+        trend = query;
+        showTrend(page.querySelector(".trend"));
+      }
+      end();
+      if (!found.length) say("none_dated", {}, { problem: true, focus: "choose" });
+      else at("trend-title").focus();
+    } catch (problem) {
+      end();
+      explainProblem(problem);
+    }
+  }
+
+  function showTrend(view) {
+    at("trend-view").replaceChildren(document.adoptNode(view));
+    stancewise.trend(view);
+    stancewise.tell(at("trend-title"), `trend_title_${trend.period}`);
+    stancewise.translate(view);
+    say("labelled_reports", { count: trend.reports.length }, { stage: "done" });
+    document.body.classList.add("answered");
+    at("input").open = false;
+    showMode();
+  }
+
+  async function savePage() {
+    try {
+      save.page(await (await ask("v1/trend", trend, { accept: "text/html" })).text());
+    } catch (problem) {
+      explainProblem(problem);
+    }
+  }
+
+  /** What belongs to one text, or to several reports. */
+  function showMode() {
+    at("text-field").hidden = several();
+    at("reports-field").hidden = !several();
+    at("result").hidden = several() || !result;
+    at("trend").hidden = !several() || !trend;
   }
 
   function begin() {
@@ -134,14 +191,21 @@
     if (at("message").dataset.stage !== stage) say("labelling", { count: total }, { stage });
   }
 
+  function showStage(key, values, done, total) {
+    const bar = at("bar");
+    if (done) [bar.max, bar.value] = [total, done];
+    else bar.removeAttribute("value");
+    at("stage").replaceChildren(...worded(key, values));
+  }
+
   function showResult() {
     say("labelled", { count: result.article.statements.length }, { stage: "done" });
     model = result.model;
     describeModel();
     document.body.classList.add("answered");
-    at("result").hidden = false;
     at("input").open = false;
     shown = null;
+    showMode();
     drawResult();
     at("result-title").focus();
   }
@@ -235,14 +299,16 @@
 
   function explainProblem(problem) {
     const { status, retryAfter } = problem;
-    if (problem.name === "AbortError") return say("cancelled", {}, { focus: "text" });
+    const focus = several() ? "choose" : "text";
+    if (problem.name === "AbortError") return say(several() ? "cancelled_reports" : "cancelled", {}, { focus });
     if (status === 401) return askForKey(true);
     if (status === 429) {
       say("busy", {}, { problem: true });
       return offerAgain(retryAfter ?? 5);
     }
     const reason = problem.inEnglish ? make("bdi", { lang: "en" }, sentence(problem.message)) : problem.message;
-    if (status === 413 || status === 422) return say("refused", { reason }, { problem: true, focus: "text" });
+    if (status === 413 && several()) return say("too_many_reports", {}, { problem: true, focus });
+    if (status === 413 || status === 422) return say("refused", { reason }, { problem: true, focus });
     if (status) say("refused", { reason }, { problem: true });
     else say("gone", {}, { problem: true });
     return offerAgain(retryAfter ?? 0);
@@ -329,10 +395,7 @@
   // ---- The language of the page
 
   function translate() {
-    for (const element of document.querySelectorAll("[data-words]")) element.textContent = words(element.dataset.words);
-    for (const element of document.querySelectorAll("[data-words-name]")) {
-      element.setAttribute("aria-label", words(element.dataset.wordsName));
-    }
+    stancewise.translate(document);
     const example = make("code", { dir: "auto" }, words("targets_example"));
     at("targets-hint").replaceChildren(...worded("targets_hint", { example }));
     showSize();
@@ -361,6 +424,16 @@
     if (target.files.length) open(target.files[0]);
     target.value = ""; // the same file may be opened again
   };
+  at("one").onchange = at("several").onchange = showMode;
+  at("choose").onclick = () => at("files").click();
+  at("files").onchange = ({ target }) => {
+    reports.add(target.files);
+    target.value = "";
+  };
+  at("remove").onclick = () => {
+    reports.clear();
+    at("choose").focus();
+  };
   at("back").onclick = () => {
     put(earlier.text, earlier.name);
     at("back").hidden = true;
@@ -378,13 +451,19 @@
     if (!event.dataTransfer.files.length) return; // a piece of text goes where it is dropped
     event.preventDefault();
     at("input").open = true;
-    open(event.dataTransfer.files[0]);
+    const { files } = event.dataTransfer;
+    if (files.length > 1) at("several").checked = true;
+    showMode();
+    if (several()) reports.add(files);
+    else open(files[0]);
   });
   at("correction-save").onclick = keepCorrection;
   at("correction-cancel").onclick = () => at("correction").close();
   at("json").onclick = () => save.json(result);
   at("csv").onclick = () => save.csv(result);
+  at("page").onclick = savePage;
   document.querySelector("header").append(stancewise.languageChoice());
   stancewise.follow(translate);
+  showMode(); // a browser may bring back what was chosen before
   showModel();
 }

@@ -5,7 +5,7 @@
 Object.assign(
   stancewise,
   (() => {
-    const { words, fixed } = stancewise;
+    const { words, worded, fixed } = stancewise;
     const KINDS = {
       support: { symbol: "+", key: "support" },
       criticism: { symbol: "−", key: "criticism" },
@@ -62,6 +62,22 @@ Object.assign(
       return element;
     }
 
+    /** Puts the words of the reader's language wherever an element names them, in data-words and data-words-name. */
+    function translate(root) {
+      const of = ({ dataset }, key) => worded(key, JSON.parse(dataset.values ?? "{}"));
+      for (const one of root.querySelectorAll("[data-words]")) one.replaceChildren(...of(one, one.dataset.words));
+      for (const one of root.querySelectorAll("[data-words-name]")) {
+        one.setAttribute("aria-label", of(one, one.dataset.wordsName).join(""));
+      }
+    }
+
+    /** Gives an element words, which `translate` puts again in another language. */
+    function tell(element, key, values = {}) {
+      Object.assign(element.dataset, { words: key, values: JSON.stringify(values) });
+      element.replaceChildren(...worded(key, values));
+      return element;
+    }
+
     // A name may be of any script: <bdi> keeps its direction to itself.
     const named = (name, lang) =>
       name === null ? make("bdi", { className: "author" }, authorOr(name)) : make("bdi", { lang }, name);
@@ -74,6 +90,7 @@ Object.assign(
 
     const nameOf = (article, place) => article.name ?? words("article_number", { number: place + 1 });
 
-    return { KINDS, langOf, rowOf, tally, frequent, unitsOf, make, named, authorOr, wordOf, badge, sureOf, nameOf };
+    const said = { named, authorOr, wordOf, badge, sureOf, nameOf, translate, tell };
+    return { KINDS, langOf, rowOf, tally, frequent, unitsOf, make, ...said };
   })(),
 );

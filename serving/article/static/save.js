@@ -1,6 +1,7 @@
 "use strict";
 
-// A reply as a file: save.json and save.csv, made in the browser. The CSV is that of `python -m serving article`.
+// What the server answered as a file: save.json and save.csv of an article, made in the browser (the CSV is that of
+// `python -m serving article`), and save.page of a trend.
 
 const save = {};
 
@@ -21,6 +22,8 @@ const save = {};
     const text = `\ufeff${lines.map((line) => `${line.map(cell).join(",")}\r\n`).join("")}`;
     download(text, "text/csv", nameOf(reply, "csv"));
   };
+
+  save.page = (html) => download(html, "text/html", "trend.html");
 
   /** A statement as flat columns; offsets are code points into the article's text. */
   function row(article, statement) {

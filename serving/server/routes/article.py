@@ -123,7 +123,8 @@ ARTICLE_EXAMPLE = {
 }
 
 
-def _body(query: TypeAdapter[Any], example: Any) -> dict[str, Any]:
+def body_of(query: TypeAdapter[Any], example: Any) -> dict[str, Any]:
+    """A route's body, for the OpenAPI document."""
     content = {"schema": query.json_schema(), "example": example}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
@@ -147,7 +148,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
     "/v1/article",
     response_model=ArticleReply,
     responses={**REFUSALS, **documented(501), **STREAMED},
-    openapi_extra=_body(ARTICLE_QUERY, ARTICLE_EXAMPLE),
+    openapi_extra=body_of(ARTICLE_QUERY, ARTICLE_EXAMPLE),
     summary="Read an article and label who takes which position toward what",
 )
 async def article(request: Request) -> Response:
@@ -185,7 +186,7 @@ async def article(request: Request) -> Response:
     "/v1/explain",
     response_model=Explanation,
     responses=REFUSALS,
-    openapi_extra=_body(EXPLAIN_QUERY, {**EXAMPLE, "head": "stance"}),
+    openapi_extra=body_of(EXPLAIN_QUERY, {**EXAMPLE, "head": "stance"}),
     summary="Which words of a statement carried its label",
 )
 async def explain(request: Request) -> Response:

@@ -170,6 +170,8 @@ def test_the_keyboard_is_enough(server, visit):
     page.keyboard.press("Tab")
     assert page.get_by_role("combobox", name="Language").evaluate("one => one === document.activeElement")
     page.keyboard.press("Tab")
+    assert page.get_by_label("One text").evaluate("one => one === document.activeElement")
+    page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "text"
     page.keyboard.insert_text(REPORT)
     page.keyboard.press("Control+Enter")

@@ -8,6 +8,7 @@ import pytest
 
 from serving.article.output.page import words
 from serving.article.statements import Kind
+from serving.article.trends import Period
 from serving.labels import HEADS
 from tests.conftest import REPOSITORY
 
@@ -64,7 +65,7 @@ def test_placeholders_are_those_of_the_english_words(code):
 @pytest.mark.parametrize("code", OTHERS)
 def test_no_word_is_empty_or_left_in_english(code):
     signs = {"direction", "comma", "effect", "shortcut"}
-    cognates = {"text", "neutral", "positive", "article", "article_number", "model_version"}
+    cognates = {"text", "neutral", "positive", "article", "article_number", "model_version", "trend_source", "date"}
     alike = {key for key, entry in words()[code].items() if entry == ENGLISH[key]}
     assert alike <= signs | cognates
     assert all(text.strip() for entry in words()[code].values() for text in texts(entry))
@@ -76,8 +77,13 @@ def test_the_scripts_ask_only_for_words_that_there_are():
     asked |= {label for labels in HEADS.values() for label in labels} | set(HEADS)
     asked |= {f"kind_{kind}" for kind in Kind.__args__}
     asked |= set(re.findall(r'key: "(\w+)"', scripts))
+    # The page of trends is drawn by Python, which asks for its words by the same names.
+    drawn = (STATIC.parent / "output" / "trend_page.py").read_text("utf-8")
+    asked |= set(re.findall(r'"(trend_\w+)"', scripts + drawn))
     assert len(asked) > 60
     assert asked <= ENGLISH.keys()
+    titles = {f"trend_title_{period}" for period in Period.__args__}
+    assert {key for key in ENGLISH if key.startswith("trend_")} <= asked | titles, "words that nobody asks for"
 
 
 def test_the_page_without_its_scripts_says_the_same_in_english():
