@@ -144,6 +144,6 @@ def test_plots_tables_and_the_card_render(served, page):
 def test_the_registered_version_shows_its_card(served, page):
     address, *_ = served
     visit(page, f"{address}/#/models/stance/versions/1", "Use and limits")
-    assert page.get_by_text("champion").count()
+    page.get_by_text("champion").first.wait_for()
     assert page.locator("table", has_text="macro-F1").count(), "the figures are a table"
     keep(page, "version")
