@@ -20,6 +20,7 @@ from training.labelling.forms.parts import (
     labels,
     mentioned,
     own_word,
+    rows_of,
     spans,
     write_json,
 )
@@ -35,13 +36,7 @@ def read(path: Path) -> list[Row]:
     Raises:
         StancewiseError: the file is no such export.
     """
-    rows = []
-    for number, record in enumerate(json_list(path, "Argilla's records.to_json"), 1):
-        try:
-            rows += [Row(number, values) for values in _rows(record)]
-        except Wrong as error:
-            rows.append(Row(number, {}, str(error)))
-    return rows
+    return rows_of(json_list(path, "Argilla's records.to_json"), _rows)
 
 
 def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from training.labelling.forms.parts import (
     labels,
     mentioned,
     own_word,
+    rows_of,
     spans,
     write_json,
 )
@@ -30,13 +31,7 @@ def read(path: Path) -> list[Row]:
     Raises:
         StancewiseError: the file is no such export.
     """
-    rows = []
-    for number, task in enumerate(json_list(path, 'Label Studio "JSON"'), 1):
-        try:
-            rows += [Row(number, values) for values in _rows(task)]
-        except Wrong as error:
-            rows.append(Row(number, {}, str(error)))
-    return rows
+    return rows_of(json_list(path, 'Label Studio "JSON"'), _rows)
 
 
 def _rows(task: dict[str, Any]) -> list[dict[str, Any]]:

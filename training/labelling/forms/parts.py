@@ -1,7 +1,7 @@
 """What the forms share: files of JSON, spans of holder and target, labels by head."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ class Wrong(Exception):  # noqa: N818
     """A task that is not of the form; the text names the field and never holds a user's text."""
 
 
-def json_list(path: Path, tool: str) -> list[dict[str, Any]]:
-    """The tasks of a file that is one JSON list.
+def json_list(path: Path, tool: str) -> list[Row]:
+    """The tasks of a file that is one JSON list, numbered from 1.
 
     Raises:
         StancewiseError: it cannot be read, or is something else.
@@ -39,7 +39,7 @@ def json_list(path: Path, tool: str) -> list[dict[str, Any]]:
         raise StancewiseError(f"{path}: not JSON in UTF-8; export it again as {tool}") from None
     if not isinstance(tasks, list) or not all(isinstance(one, dict) for one in tasks):
         raise StancewiseError(f"{path}: a JSON list of tasks is needed; export it again as {tool}")
-    return tasks
+    return [Row(number, task) for number, task in enumerate(tasks, 1)]
 
 
 def json_lines(path: Path) -> Iterator[Row]:
@@ -53,6 +53,22 @@ def json_lines(path: Path) -> Iterator[Row]:
             yield from read_json_lines(file)
     except OSError as error:
         raise StancewiseError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+
+
+def rows_of(tasks: Iterable[Row], turned: Callable[[dict[str, Any]], list[dict[str, Any]]]) -> list[Row]:
+    """The rows of a tool's tasks; a task that is not of the form is one row with its problem.
+
+    Args:
+        tasks: as `json_list` or `json_lines` gave them.
+        turned: makes of one task the values of its rows; may raise Wrong.
+    """
+    rows: list[Row] = []
+    for task in tasks:
+        try:
+            rows += [task] if task.problem else [Row(task.line, values) for values in turned(task.values)]
+        except Wrong as error:
+            rows.append(Row(task.line, {}, str(error)))
+    return rows
 
 
 def write_json(tasks: Iterable[dict[str, Any]], path: Path, lines: bool) -> None:

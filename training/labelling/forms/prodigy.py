@@ -12,13 +12,13 @@ from serving.labels import HEADS
 from serving.rows.read import Row
 from training.data.corpus import LabelledStatement
 from training.labelling.forms.parts import (
-    Wrong,
     content,
     json_lines,
     known_content,
     labels,
     labels_of,
     mentioned,
+    rows_of,
     spans,
     write_json,
 )
@@ -32,13 +32,7 @@ def read(path: Path) -> list[Row]:
     Raises:
         StancewiseError: the file cannot be read.
     """
-    rows = []
-    for row in json_lines(path):
-        try:
-            rows.append(row if row.problem else Row(row.line, _values(row.values)))
-        except Wrong as error:
-            rows.append(Row(row.line, {}, str(error)))
-    return rows
+    return rows_of(json_lines(path), lambda task: [_values(task)])
 
 
 def _values(task: dict[str, Any]) -> dict[str, Any]:
