@@ -2,19 +2,19 @@
 
 import asyncio
 import fcntl
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 from serving.errors import StancewiseError
 from serving.rows.check import FIELDS, cell, checked, statement_of
 from serving.rows.read import read_rows, shown
 from serving.statement import Statement
+from serving.tables import append_row, mend_end
 from training.data.corpus import identifier
 from training.data.sources.teacher import question_id
 from training.teaching.answer import Answer, Unanswered
@@ -77,7 +77,7 @@ def read_questions(path: Path, tell: Callable[[str], None]) -> list[Question]:
 class AnswerFile:
     """The answers of one model to one prompt, a JSON object a line, added as they come."""
 
-    def __init__(self, path: Path, llm: str, file: IO[bytes], answered: set[str]) -> None:
+    def __init__(self, path: Path, llm: str, file: BinaryIO, answered: set[str]) -> None:
         self.path, self.llm = path, llm
         self.file = file
         self.answered = answered  # ids
@@ -88,10 +88,7 @@ class AnswerFile:
 
     def keep(self, question: Question, answer: Answer) -> None:
         """Add an answer; when this returns it is on the disk."""
-        row = {**question.row(), **answer.row(), "llm": self.llm, "prompt": VERSION}
-        self.file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        self.file.flush()
-        os.fsync(self.file.fileno())
+        append_row(self.file, {**question.row(), **answer.row(), "llm": self.llm, "prompt": VERSION})
         self.answered.add(question.id)
 
 
@@ -109,22 +106,23 @@ def open_answers(path: Path, llm: str) -> Iterator[AnswerFile]:
         raise StancewiseError(f"--output: {path}: answers are added line by line; give a name that ends with .jsonl")
     if not path.parent.is_dir():
         raise StancewiseError(f"{path}: the folder {path.parent} does not exist")
-    with path.open("ab") as file:
+    with path.open("a+b", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise StancewiseError(f"{path}: another process adds answers to it; wait for its end, or stop it") from None
         try:
-            yield AnswerFile(path, llm, file, _answered(path, llm))
+            answered = _answered(path, llm)
+            mend_end(file)
+            yield AnswerFile(path, llm, file, answered)
         finally:
-            if not file.tell():  # where nothing was asked no file is left
+            if not file.seek(0, os.SEEK_END):  # where nothing was asked no file is left
                 path.unlink(missing_ok=True)
 
 
 def _answered(path: Path, llm: str) -> set[str]:
-    """The ids in the file; its end is made whole."""
-    if not path.is_file() or not (content := path.read_bytes()):
-        return set()
+    """The ids in the file, but for a last line that was cut off."""
+    content = path.read_bytes()
     last = content.rpartition(b"\n")[2]  # without its end
     lines = content.count(b"\n")  # with one
     ids: set[str] = set()
@@ -142,12 +140,6 @@ def _answered(path: Path, llm: str) -> set[str]:
             what = f"an answer to another prompt ({shown(prompt)}) than that of this version of stancewise"
             raise StancewiseError(f"{path}:{row.line}: {what} ({VERSION!r}); give another --output")
         ids.add(known)
-    else:
-        if last:
-            with path.open("ab") as file:
-                file.write(b"\n")
-        return ids
-    os.truncate(path, len(content) - len(last))
     return ids
 
 
