@@ -20,7 +20,7 @@ from serving.store.versions import find_model
 
 if TYPE_CHECKING:
     from serving.article.flow import OnProgress, Targets
-    from serving.article.reading.positions import Judged
+    from serving.article.reading.judging import Judged
     from serving.article.statements import Article
 
 
@@ -107,10 +107,9 @@ class StanceClassifier:
         Raises:
             StancewiseError: the reader's files cannot be read.
         """
-        from serving.article.reading.positions import Judged
+        from serving.article.reading.judging import judged_by
 
-        reader = self.reader
-        return Judged(reader.scores, reader.settings.shown_above, reader.settings.sure_above) if reader else None
+        return judged_by(self.reader.scores, self.reader.settings) if self.reader else None
 
     def predict(self, statements: Iterable[Statement]) -> list[Prediction]:
         """One prediction per statement, in the order given.

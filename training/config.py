@@ -346,6 +346,7 @@ class ReaderData(Section):
     statements: tuple[Path, ...] = Field(default=(), description="files of labelled statements that teach beside them")
     taught: tuple[TaughtTexts, ...] = Field(default=(), description="texts that another reader has read")
     validation: Path = Field(description="reports that choose the least probability shown")
+    unparsed: Path | None = Field(default=None, description="the same in languages without a parser")
 
 
 class ReaderConfig(Section):
@@ -355,6 +356,7 @@ class ReaderConfig(Section):
     experiment: str = Field(default="stance", description="the MLflow experiment")
     data: ReaderData
     encoder: EncoderSource
+    freeze: tuple[Literal["words"], ...] = Field(default=(), description="weights that stay as they were pretrained")
     max_length: int = Field(default=224, ge=16, le=8192, description="tokens, the sentence before included")
     rows: int = Field(default=16, gt=0, description="sentences in a batch")
     epochs: float = Field(default=4.0, gt=0)

@@ -10,7 +10,8 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from serving.article.reading.positions import LEAST, Judged, Reading, find_positions
+from serving.article.reading.judging import LEAST, Judged
+from serving.article.reading.positions import Reading, find_positions
 from serving.article.statements import Article, ArticleStatement, Position
 from serving.errors import StancewiseError, describe
 from serving.explain import Explanation, Predict, explain

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from serving.article.flow import questions
+from serving.article.reading.judging import judged_by
 from serving.article.reading.parse import load_pipeline
-from serving.article.reading.positions import Judged, Progress, Reading, find_positions
+from serving.article.reading.positions import Progress, Reading, find_positions
 from serving.errors import StancewiseError
 from serving.runtime.reader import PairEncoder, PairReader
 from serving.statement import Statement
@@ -212,14 +213,14 @@ def _outcome(
     judged = None
     if encoder:
         scores = partial(encoder.scores, run=partial(ask, "run"))
-        judged = Judged(scores, encoder.settings.shown_above, encoder.settings.sure_above)
+        judged = judged_by(scores, encoder.settings)
     try:
         load_pipeline()
         ask("loaded")
         found = find_positions(text, given, lambda *done: ask("progress", done), judged, everything, languages)
         reading, statements = questions(found)
         # Who asks the classifier needs to know how sure the two must be, and asks the net no more.
-        limits = reading.judged and replace(reading.judged, judge=None)
+        limits = reading.judged and reading.judged.without_judge()
         return "found", (replace(reading, judged=limits), statements)
     except StancewiseError as error:
         return "refused", str(error)

@@ -27,14 +27,21 @@ PAIRS_PER_TOKEN = 4  # so many take about as much memory in a pass as a token do
 Arrays = Mapping[str, npt.NDArray[Any]]  # those of `rectangle`
 
 
-class ReaderSettings(BaseModel):
-    """The content of `reader.json`."""
+class Limits(BaseModel):
+    """How sure a reader must be of a position."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_length: int = Field(gt=0, description="tokens that the model reads, the sentence before included")
     shown_above: float = Field(ge=0, le=1, description="least sureness of a position that is shown")
     sure_above: float = Field(ge=0, le=1, description="least sureness of one that is nearly always right")
+
+
+class ReaderSettings(Limits):
+    """The content of `reader.json`; the limits are those of English."""
+
+    max_length: int = Field(gt=0, description="tokens that the model reads, the sentence before included")
+    languages: tuple[str, ...] = Field(default=("en",), description="ISO 639 codes of the reports it learned from")
+    unparsed: Limits | None = Field(default=None, description="in languages without a parser")
     run_id: str | None = Field(default=None, description="the MLflow run that trained it")
 
 

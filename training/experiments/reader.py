@@ -16,7 +16,7 @@ from rich.console import Console
 from serving.article.reading.parse import pipeline_name
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
-from serving.runtime.reader import READER_FOLDER, SETTINGS_FILE, ReaderSettings
+from serving.runtime.reader import READER_FOLDER, SETTINGS_FILE, Limits, ReaderSettings
 from serving.store import run_files
 from serving.store.folder import digest, write_settings
 from serving.store.package import log_model
@@ -57,8 +57,9 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
     check_length(config.max_length, *load_bare(config.encoder))
     start = time.perf_counter()
     validation = read_reports(config.data.validation)
+    unparsed = read_reports(config.data.unparsed) if config.data.unparsed else []
     with console.status("reading the reports and parsing them"):
-        examples = _examples(config, validation)
+        examples, languages = _examples(config, [*validation, *unparsed])
     console.print(
         f"{config.name}: {len(examples):,} sentences with {sum(len(one.answers) for one in examples):,} pairs "
         "(if it stops, the same command goes on)",
@@ -75,14 +76,21 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
         shutil.copytree(work / "model", folder / READER_FOLDER)
         minutes = (time.perf_counter() - start) / 60
         with console.status("reading the validation reports"):
+            widest = {"shown_above": float(LEAST[0]), "sure_above": 1.0}
             kept = ReaderSettings(
-                max_length=config.max_length, shown_above=float(LEAST[0]), sure_above=1.0, run_id=new.info.run_id
+                max_length=config.max_length,
+                languages=languages,
+                unparsed=Limits(**widest) if unparsed else None,
+                run_id=new.info.run_id,
+                **widest,
             )
             _write(folder / READER_FOLDER, kept)
-            choices = _choices(StanceClassifier.from_folder(folder), validation)
-            chosen, sure = (_with_precision(choices, wanted) for wanted in (config.precision, SURE))
-            limits = {"shown_above": chosen.least, "sure_above": sure.least if sure.precision >= SURE else 1.0}
-            _write(folder / READER_FOLDER, kept.model_copy(update=limits))
+            classifier = StanceClassifier.from_folder(folder)
+            chosen, sure, limits = _chosen(config, classifier, validation)
+            if unparsed:
+                others, _, other_limits = _chosen(config, classifier, unparsed)
+                kept = kept.model_copy(update={"unparsed": other_limits})
+            _write(folder / READER_FOLDER, kept.model_copy(update=limits.model_dump()))
             write_settings(folder, source.settings)
         with console.status("logging the model and its figures to MLflow"):
             _log(config, source, folder, chosen, minutes)
@@ -90,13 +98,17 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
     shutil.rmtree(work, ignore_errors=True)
     console.print(f"positions of the validation reports: {chosen}", soft_wrap=True)
     console.print(f"of the sure ones: {sure}", soft_wrap=True)
+    if unparsed:
+        console.print(f"positions of the validation reports in other languages: {others}", soft_wrap=True)
     made = register_made(run_id, source.name, alias)
     print(f"made {made}; to propose it as champion: python -m training promote {made}")
 
 
-def _examples(config: ReaderConfig, validation: Sequence[Report]) -> list[Example]:
+def _examples(config: ReaderConfig, validation: Sequence[Report]) -> tuple[list[Example], tuple[str, ...]]:
+    """What the reader learns from, and the languages that it is in."""
     kept = {one.id for one in validation} | {one.text for one in validation}
     examples: list[Example] = []
+    languages: dict[str, None] = {}
     for path in config.data.train:
         for report in read_reports(path):
             if report.id in kept or report.text in kept:
@@ -104,6 +116,7 @@ def _examples(config: ReaderConfig, validation: Sequence[Report]) -> list[Exampl
                     f"{path}: report {report.id} is also a validation report; take it out of one file"
                 )
             examples += of_report(report)
+            languages[report.language] = None
     for path in config.data.statements:
         examples += of_statements(read_corpus(path).rows)
     for taught in config.data.taught:
@@ -116,13 +129,14 @@ def _examples(config: ReaderConfig, validation: Sequence[Report]) -> list[Exampl
                     f"{taught.answers}: no answers for a text of {taught.texts}; make the file again with teach-reader"
                 )
             examples += of_taught(text, answers[text_id(text)])
-    return examples
+    return examples, tuple(languages)
 
 
 def _mark(config: ReaderConfig) -> str:
     """A name for this config and data: a training that was stopped goes on only with the same."""
     taught = [path for one in config.data.taught for path in (one.texts, one.answers)]
     files = [*config.data.train, *config.data.statements, *taught, config.data.validation]
+    files += [config.data.unparsed] if config.data.unparsed else []
     content = [config.model_dump(mode="json"), *map(digest, files)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
@@ -146,6 +160,19 @@ class Choice:
             f"precision {100 * self.precision:.1f}, recall {100 * self.recall:.1f}, F1 {100 * self.f1:.1f} "
             f"from sureness {self.least:.2f} on"
         )
+
+
+def _chosen(
+    config: ReaderConfig, classifier: StanceClassifier, reports: Sequence[Report]
+) -> tuple[Choice, Choice, Limits]:
+    """What is shown on validation reports, what is sure on them, and the limits that give this."""
+    choices = _choices(classifier, reports)
+    shown_ones, sure = (_with_precision(choices, wanted) for wanted in (config.precision, SURE))
+    return (
+        shown_ones,
+        sure,
+        Limits(shown_above=shown_ones.least, sure_above=sure.least if sure.precision >= SURE else 1.0),
+    )
 
 
 def _choices(classifier: StanceClassifier, reports: Sequence[Report]) -> list[Choice]:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,15 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import TrainerCallback, set_seed
 
+from serving.article.reading import light
 from serving.article.reading.pairs import Candidates, Paragraph, features, located
 from serving.article.reading.parse import load_pipeline
-from serving.article.text.blocks import Block, parsable
+from serving.article.text.blocks import Block, find_blocks, parsable
 from serving.errors import StancewiseError
 from serving.inputs import Offsets, mention_span, uncut
+from serving.names.spelling import Spelled, spelled
 from serving.runtime.pair_net import PairNet, save_net
-from serving.runtime.pairs import ANSWERS, Located, Pair, PairedSentence, locate, rectangle
+from serving.runtime.pairs import ANSWERS, Located, Mention, Pair, PairedSentence, locate, rectangle
 from training.config import Batch, ReaderConfig
 from training.data.corpus import LabelledStatement
 from training.data.sources.reports import Listed, Report
@@ -27,12 +30,14 @@ from training.fitting.batches import LengthBatches, Pieces
 from training.fitting.dropout import with_byte_dropout
 from training.fitting.encoders import load_bare
 from training.fitting.fit import StanceTrainer, arguments_for, last_checkpoint, native_bf16, run_to_the_end
+from training.fitting.frozen_words import freeze_words
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
 
 PAIRS_A_SENTENCE = 3  # that weigh as much as one statement does in training
 WARM_UP = 0.06  # share of the steps
+ELSEWHERE = 3  # of a pair's features: its words belong to somebody who is named in another sentence
 SCORER_RATE = 1e-3  # learning rate of what is new; the encoder's is the config's
 
 
@@ -57,6 +62,9 @@ class Example:
 
 def of_report(report: Report) -> Iterator[Example]:
     """Every pair of every sentence of a report; what nobody listed expresses nothing."""
+    if report.language != "en":
+        yield from _of_unparsed(report)
+        return
     for _, found, answers in answered(report):
         if answers:
             yield Example(found.asked, answers)
@@ -69,6 +77,46 @@ def answered(report: Report) -> Iterator[tuple[Paragraph, Candidates, tuple[Answ
         listed = _by_heads(paragraph, block, span, report.positions)
         heads = ((None if holder is None else holder.i, target.i) for holder, target in found.heads)
         yield paragraph, found, tuple(listed.get(pair, NOTHING) for pair in heads)
+
+
+def _of_unparsed(report: Report) -> Iterator[Example]:
+    """The same for a report in a language without a parser: a listed mention is the candidate that fits it best."""
+    text = spelled(report.text)
+    for sentence, drafted in light.drafted(text.text, find_blocks(text.text), report.language):
+        pairs = drafted.asked.pairs
+        if not pairs:
+            continue
+        inside = partial(_in_text, text, sentence[0])
+        holders = {inside(one.holder) for one in pairs if one.holder}
+        targets = {inside(one.target) for one in pairs}
+        owned = {inside(one.target): bool(one.features[ELSEWHERE]) for one in pairs}
+        listed: dict[tuple[Offsets | None, Offsets], Answer] = {}
+        for one in report.positions:
+            target = one.target_at and _fitting(one.target_at, targets)
+            holder = one.holder_at and _fitting(one.holder_at, holders)
+            if target is None or (one.holder_at and holder is None):
+                continue
+            known = one.holder is None or one.holder_at is not None or owned[target]
+            listed[holder, target] = one_of(one.stance) if known and not one.optional else UNKNOWN
+        asked = ((inside(one.holder) if one.holder else None, inside(one.target)) for one in pairs)
+        yield Example(drafted.asked, tuple(listed.get(pair, NOTHING) for pair in asked))
+
+
+def _in_text(text: Spelled, start: int, mention: Mention) -> Offsets:
+    """The characters of a mention of a sentence in the text as it was given."""
+    first, last = text.original((start + mention.phrase[0], start + mention.phrase[1]))
+    return first, last
+
+
+def _fitting(span: Offsets, candidates: Iterable[Offsets]) -> Offsets | None:
+    """The candidate that has most in common with a mention; None: none touches it."""
+
+    def shared(one: Offsets) -> float:
+        both = min(span[1], one[1]) - max(span[0], one[0])
+        return max(0, both) / (max(span[1], one[1]) - min(span[0], one[0]))
+
+    best = max(sorted(candidates), key=shared, default=None)
+    return best if best and shared(best) else None
 
 
 def of_taught(text: str, taught: Mapping[Heads, Answer]) -> Iterator[Example]:
@@ -186,6 +234,8 @@ def fit_reader(
     """
     set_seed(seed)
     tokenizer, encoder = load_bare(config.encoder)
+    if config.freeze:
+        freeze_words(encoder, tokenizer)
     net = PairNet(encoder)
     use_cpu = not torch.cuda.is_available()
     if use_cpu:
@@ -238,6 +288,6 @@ def _batch(rows: Sequence[dict[str, Any]], padding: int) -> dict[str, Tensor]:
 
 
 def _groups(net: PairNet, rate: float) -> list[dict[str, Any]]:
-    encoder = list(net.encoder.parameters())
+    encoder = [value for value in net.encoder.parameters() if value.requires_grad]
     scorer = [value for name, value in net.named_parameters() if not name.startswith("encoder.")]
     return [{"params": encoder, "lr": rate}, {"params": scorer, "lr": SCORER_RATE}]

@@ -142,6 +142,30 @@ def _pronoun(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
         yield Candidate(*match.span("one"), True, True)
 
 
+def pronouns(text: str, sentence: Offsets, known: Cues) -> Iterator[Offsets]:
+    """He, she and they wherever they stand in a sentence."""
+    several = "|".join(sorted(known.pronouns, key=len, reverse=True))
+    if several:
+        words = several if known.language == "zh" else rf"(?<![\w-])(?:{several})(?![\w-])"
+        yield from (match.span() for match in re.compile(words, re.IGNORECASE).finditer(text, *sentence))
+
+
+def others(text: str, sentence: Offsets, known: Cues, taken: Sequence[Offsets]) -> Iterator[Offsets]:
+    """Words that `candidates` takes for nothing, small ones and verbs of saying left out: a reader can tell more."""
+    if known.language == "zh":
+        words = [(start, end) for start, end, tag in _tagged(text, sentence) if tag[0] in "nvairsl" and end > start + 1]
+    else:
+        words = [*_words(text, sentence)]
+    small = known.openers | known.never | known.of | known.pronouns
+    least = 2 if known.language == "zh" else 3
+    for start, end in words:
+        word = text[start:end]
+        if end - start < least or word.lower() in small or known.saying.fullmatch(word):
+            continue
+        if not any(first < end and start < last for first, last in taken):
+            yield start, end
+
+
 def _is_apposition(text: str, one: Candidate, following: Sequence[Candidate], german: bool) -> bool:
     """Whether a noun only says what somebody is: `la ministra, Nelly Choque`."""
     noun = (german or text[one.start].islower()) and one.holds and not one.stands_for

@@ -1,13 +1,15 @@
-"""Positions in an article of a language without a parser: names and nouns are paired, and the classifier decides.
+"""Positions in an article of a language without a parser: names and nouns are paired, and a model decides.
 
-What it misses is said in `limits`.
+A reader that knows the language judges every pair of a sentence (`drafted`); without one the classifier is asked about
+the likeliest (`positions`). What is missed is said in `limits`.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from serving.article.reading.candidates import LANGUAGES, Candidate, Cues, candidates, cues
+from serving.article.reading.candidates import LANGUAGES, Candidate, Cues, candidates, cues, others, pronouns
+from serving.article.reading.judging import Draft, Drafted, Holder
 from serving.article.statements import Kind, Position, Span
 from serving.article.text.blocks import Block
 from serving.article.text.quotations import Quotation
@@ -15,6 +17,7 @@ from serving.article.text.sentences import quoted, sentences
 from serving.inputs import Offsets
 from serving.names.mentions import find_mention
 from serving.names.words import HAN, akin, forms
+from serving.runtime.pairs import Mention, Pair, PairedSentence
 
 Given = Mapping[str, Sequence[str]]  # the user's targets: name -> aliases
 
@@ -28,6 +31,8 @@ _DASHES = "—–―"
 _WORD = re.compile(rf"[{HAN}]|[^\W\d_{HAN}]+")
 _FEW = 5  # quoted words at most that are no statement
 _LEAST = 3  # words of a quotation that has a speaker without being attributed by itself
+_FAR = 30  # words apart: more tell nothing
+_CHARACTERS = 2  # of Chinese that count as a word
 
 
 def reads(language: str) -> bool:
@@ -66,6 +71,27 @@ def positions(
             on_progress(block.end, len(text))
 
 
+def drafted(
+    text: str,
+    blocks: Sequence[Block],
+    language: str,
+    given: Given | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[Offsets, Drafted]]:
+    """Every sentence with all its pairs of holder and target, for a reader's model to judge.
+
+    The arguments are those of `positions`.
+    """
+    reader = _Reader(text, cues(language), given)
+    before = ""
+    for block in blocks:
+        for sentence, found, said in reader.sentences(block):
+            yield sentence, reader.drafted(sentence, found, said, block.speaker, before)
+            before = text[slice(*sentence)]
+        if on_progress:
+            on_progress(block.end, len(text))
+
+
 @dataclass(frozen=True)
 class _Said:
     """A quotation with its speaker."""
@@ -77,8 +103,8 @@ class _Said:
 
 @dataclass(frozen=True)
 class _Pair:
-    holder: Offsets
-    who: Offsets  # the mention that names the holder, where he or she does not
+    holder: Offsets | None  # None: the author, or nobody in the sentence
+    who: Offsets | None  # the mention that names the holder, where he or she does not
     target: Offsets
     name: str | None  # of a target that the user gave
     said: _Said | None
@@ -95,6 +121,13 @@ class _Reader:
         self.names: dict[str, str] = {}  # form of a last word -> the first name of several words that ends in it
 
     def positions(self, block: Block) -> Iterator[Position]:
+        """The pairs of a block that the classifier is asked about."""
+        for sentence, found, said in self.sentences(block):
+            for pair in self._pairs(sentence, found, said, block.speaker):
+                yield self._position(sentence, pair, block.speaker)
+
+    def sentences(self, block: Block) -> Iterator[tuple[Offsets, list[Candidate], list[_Said]]]:
+        """The sentences of a block with their candidates, and what is said in all of it."""
         span = (block.start, block.end)
         parts = list(sentences(self.text, span, self.known.abbreviations, self._saying()))
         quotations = [*self._dialogue(block), *quoted(self.text, span)]
@@ -104,8 +137,7 @@ class _Reader:
         self.last = before
         for part, several in zip(parts, found, strict=True):
             self._remember(several)
-            for pair in self._pairs(part, several, said, block.speaker):
-                yield self._position(part, pair, block.speaker)
+            yield part, several, said
             self.last = _subject(several, said) or self.last
         self.last = said[-1].speaker if said else self.last
 
@@ -219,6 +251,107 @@ class _Reader:
         nearest = sorted(pairs.values(), key=lambda one: one.far)[:_MOST_PAIRS]
         return sorted(nearest, key=lambda one: one.target)
 
+    def drafted(
+        self, sentence: Offsets, found: Sequence[Candidate], said: Sequence[_Said], turn: Offsets | None, before: str
+    ) -> Drafted:
+        """A sentence with every pair of a mention that may hold a position and one that may be its target."""
+        start = sentence[0]
+        short = {one.span for one in found if one.stands_for} | {*pronouns(self.text, sentence, self.known)}
+        taken = {one.span for one in found} | short
+        words = set(others(self.text, sentence, self.known, [*taken]))
+        mentions = sorted(taken | words)
+        # A single word that nothing is known of may be a name where it has a capital, or where there are none.
+        names = {one for one in words if self.known.language == "ar" or self.text[one[0]].isupper()}
+        holders = [one for one in mentions if one in taken or one in names]
+        targets = self._given(sentence) if self.given is not None else [(one, None) for one in mentions]
+        pairs, asked, drafts = [], [], []
+        for target, name in targets:
+            around = _innermost(target[0], said)
+            for holder in [*holders, None]:
+                if holder and (_overlap(holder, target) or self._same(holder, target)):
+                    continue
+                pair = self._paired(sentence, holder, target, name, around, turn, short)
+                pairs.append(pair)
+                at = Mention(*[(holder[0] - start, holder[1] - start)] * 2) if holder else None
+                about = Mention(*[(target[0] - start, target[1] - start)] * 2)
+                asked.append(Pair(at, about, self._features(sentence, holder, target, said)))
+                if draft := self._draft(len(pairs) - 1, pair, turn, short):
+                    drafts.append(draft)
+        text = self.text[slice(*sentence)]
+        return Drafted(
+            PairedSentence(before, text, tuple(asked)),
+            None,
+            drafts,
+            lambda draft: self._position(sentence, pairs[draft.pair], turn),
+        )
+
+    def _paired(
+        self,
+        sentence: Offsets,
+        holder: Offsets | None,
+        target: Offsets,
+        name: str | None,
+        around: _Said | None,
+        turn: Offsets | None,
+        short: Collection[Offsets],
+    ) -> _Pair:
+        who = self.last if holder in short else holder
+        if holder is None:
+            elsewhere = around and not sentence[0] <= around.speaker[0] < sentence[1]
+            who = around.speaker if around and elsewhere else None if around else turn
+        by_speaker = around if around and who == around.speaker else None
+        return _Pair(holder, who, target, name, by_speaker, 0)
+
+    def _draft(self, place: int, pair: _Pair, turn: Offsets | None, short: Collection[Offsets]) -> Draft | None:
+        """The pair by the names it would be shown with; None: a name is not known."""
+        target: Offsets | None = pair.target
+        if pair.target in short:
+            target = self.last
+        if target is None or (pair.who is None and pair.holder is not None):
+            return None
+        if pair.who and (self._same(pair.who, target) or _overlap(pair.who, target)):
+            return None
+        kind: Kind = "author" if pair.who is None else self._kind(pair, turn)
+        holder = Holder(self._name(pair.who) if pair.who else None, kind)
+        return Draft(place, holder, pair.name or self._name(target), pair.holder or pair.who, pair.target, None)
+
+    def _kind(self, pair: _Pair, turn: Offsets | None) -> Kind:
+        return "direct" if pair.said else "turn" if turn and pair.who == turn else "indirect"
+
+    def _features(
+        self, sentence: Offsets, holder: Offsets | None, target: Offsets, said: Sequence[_Said]
+    ) -> tuple[float, ...]:
+        """The numbers of `pairs.features`, as far as they can be told: of places in a parse the usual ones."""
+        inner = _innermost(target[0], said)
+        around = [one for one in said if one.quotation.start <= target[0] < one.quotation.end]
+
+        def owns(one: _Said) -> bool:
+            return holder is not None and _overlap(one.speaker, holder)
+
+        apart = 0
+        if holder:
+            first, last = sorted((holder, target))
+            apart = len(_WORD.findall(self.text, first[1], last[0])) + 1
+            apart = apart // _CHARACTERS if self.known.language == "zh" else apart
+        quotes = [one.quotation for one in said]
+        return (
+            float(holder is None),
+            float(inner is None),
+            float(inner is not None and owns(inner)),
+            float(inner is not None and not sentence[0] <= inner.speaker[0] < sentence[1]),
+            float(any(map(owns, around))),
+            0.0,
+            float(any(map(owns, said))),
+            float(holder is not None and any(one.start <= holder[0] < one.end for one in quotes)),
+            float(any(one.start <= target[0] < one.end for one in quotes)),
+            min(apart, _FAR) / 10,
+            float(holder is not None and target > holder),
+            0.25 * (holder is not None),
+            0.5 * (holder is not None),
+            0.0,
+            0.0,
+        )
+
     def _is_predicate(self, one: Candidate, said: Sequence[_Said]) -> bool:
         """Whether a noun stands in a few quoted words, which say something of somebody: `назвал его «подарком»`."""
         around = _innermost(one.start, said)
@@ -263,13 +396,13 @@ class _Reader:
 
     def _position(self, sentence: Offsets, pair: _Pair, turn: Offsets | None) -> Position:
         said = pair.said
-        kind: Kind = "direct" if said else "turn" if pair.holder == turn else "indirect"
         content = (said.quotation.start, said.quotation.end) if said else sentence
+        holder = pair.holder or pair.who
         return Position(
-            speaker=self._name(pair.who),
+            speaker=self._name(pair.who) if pair.who else None,
             target=pair.name or self._name(pair.target),
-            kind=kind,
-            speaker_mention=self._span(pair.holder),
+            kind=self._kind(pair, turn) if pair.who else "author",
+            speaker_mention=self._span(holder) if holder else None,
             cue=self._span(said.cue) if said and said.cue else None,
             content=(self._span(content),),
             target_mention=self._span(pair.target),

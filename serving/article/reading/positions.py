@@ -5,11 +5,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from serving.article.reading import light, linear, plain
 from serving.article.reading.attribution import Attribution, covers, innermost, kind_of
-from serving.article.reading.entities import Entity
+from serving.article.reading.judging import JUDGED_AT_ONCE, Draft, Drafted, Holder, Judged, expressed
 from serving.article.reading.names import Names, is_first_person
 from serving.article.reading.pairs import Candidates, Paragraph, candidates
 from serving.article.reading.parse import load_pipeline, pipeline_name
@@ -22,7 +20,6 @@ from serving.inputs import Offsets
 from serving.language.detect import ANYWAY, UNKNOWN, foreign, language_of
 from serving.names.mentions import find_mention, pattern_of
 from serving.names.spelling import Spelled, alike, spelled
-from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
@@ -35,11 +32,6 @@ _NO_NAMES = frozenset({
 })  # fmt: skip
 _UNREAD = "the text is in {}, and the model reads {}: nothing was labelled ({})"
 Progress = Callable[[int, int], None]
-Judge = Callable[[Sequence[PairedSentence]], Sequence[Scores]]
-LINEAR_SHARE = 0.25  # weight of the linear model's answer beside the reader's
-LEAST = 1e-4  # probability: nobody is so sure that others do not count
-FAINT = 0.03  # probability that a position is expressed: the classifier is not asked about what is less likely
-JUDGED_AT_ONCE = 64  # sentences that wait for the reader's model: so a long text needs no more memory
 
 
 @dataclass(frozen=True)
@@ -49,50 +41,10 @@ class Reading:
     text: str
     positions: list[Position]
     notes: list[str] = field(default_factory=list)
-    judged: "Judged | None" = None  # what chose, or is to choose, the positions; None: rules, as no parser is installed
+    judged: Judged | None = None  # what chose, or is to choose, the positions; None: rules, as no parser is installed
     everything: bool = False  # also what shows no position is asked for
     language: str = UNKNOWN  # ISO 639 code of the text's
     foreign: bool = False  # the model does not read it, so there are no positions
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who a stretch of text belongs to."""
-
-    name: str | None  # None: the author
-    kind: Kind
-    entity: Entity | None = None
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A pair of a sentence by the names it would be shown with, before the reader's model has judged it."""
-
-    pair: int  # its place among the pairs that are judged
-    holder: Holder
-    target: str
-    source: Offsets | None  # the holder's mention
-    target_mention: Offsets
-    attribution: Attribution | None
-
-
-@dataclass(frozen=True)
-class Drafted:
-    """A sentence that waits to be judged."""
-
-    asked: PairedSentence
-    scores: Scores  # what the linear model says of its pairs
-    drafts: list[Draft]
-    show: Callable[[Draft], Position]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What says beside the linear model which pairs express a position, and how sure the two must be."""
-
-    judge: Judge | None
-    shown_above: float  # sureness of what is shown
-    sure_above: float  # of what is nearly always right
 
 
 WITHOUT_PARSER = Judged(None, shown_above=light.SHOWN_ABOVE, sure_above=light.SURE_ABOVE)
@@ -127,7 +79,7 @@ def find_positions(
         return Reading(text, [], [note], language=language, foreign=True)
     original = spelled(text)
     if light.reads(language):
-        reading = _read_lightly(original.text, given, on_progress, everything, language)
+        reading = _read_lightly(original.text, given, on_progress, judged, everything, language)
     else:
         reading = _read(original.text, given, on_progress, judged, everything)
     reading = replace(reading, language=language)
@@ -177,11 +129,11 @@ def _read(
     for doc, block in load_pipeline().pipe(pieces, as_tuples=True, batch_size=16):
         waiting += reader.drafts(doc, block)
         if len(waiting) >= JUDGED_AT_ONCE:
-            positions += _expressed(waiting, judged)
+            positions += expressed(waiting, judged)
             waiting = []
         if on_progress:
             on_progress(block.end, len(text))
-    positions += _expressed(waiting, judged)
+    positions += expressed(waiting, judged)
     return Reading(text, positions, absent, judged, everything)
 
 
@@ -189,14 +141,37 @@ def _read_lightly(
     text: str,
     given: Mapping[str, Sequence[str]] | None,
     on_progress: Progress | None,
+    judged: Judged | None,
     everything: bool,
     language: str,
 ) -> Reading:
-    """A text in a language without a parser; the classifier alone chooses among the pairs."""
+    """A text in a language without a parser; without a reader that knows it the classifier alone chooses."""
     blocks = _without_repeated(text, find_blocks(text))
-    found = list(light.positions(text, blocks, language, given, on_progress))
+    known = judged.unparsed if judged and language in judged.languages else None
+    if known:
+        found = list(_judged_lightly(text, blocks, language, given, on_progress, known))
+    else:
+        found = list(light.positions(text, blocks, language, given, on_progress))
     named = [any(find_mention(text, one) for one in (name, *aliases)) for name, aliases in (given or {}).items()]
-    return Reading(text, found, [light.limits(language), *_absent(named)], WITHOUT_PARSER, everything)
+    notes = [light.limits(language), *_absent(named)]
+    return Reading(text, found, notes, known or WITHOUT_PARSER, everything)
+
+
+def _judged_lightly(
+    text: str,
+    blocks: Sequence[Block],
+    language: str,
+    given: Mapping[str, Sequence[str]] | None,
+    on_progress: Progress | None,
+    judged: Judged,
+) -> Iterator[Position]:
+    waiting: list[Drafted] = []
+    for _, drafted in light.drafted(text, blocks, language, given, on_progress):
+        waiting.append(drafted)
+        if len(waiting) >= JUDGED_AT_ONCE:
+            yield from expressed(waiting, judged)
+            waiting = []
+    yield from expressed(waiting, judged)
 
 
 def _absent(named: Sequence[bool]) -> Iterator[str]:
@@ -207,36 +182,6 @@ def _absent(named: Sequence[bool]) -> Iterator[str]:
                 f"target {place} of {len(named)}: neither its name nor another name given for it stands in the text; "
                 "check how the text writes it"
             )
-
-
-def _expressed(drafted: Sequence[Drafted], judged: Judged) -> Iterator[Position]:
-    """The pairs that express a position, in the order of the text; of one phrase the likeliest target."""
-    scores = judged.judge([one.asked for one in drafted]) if judged.judge else None
-    for place, one in enumerate(drafted):
-        found = one.scores if scores is None else _pooled(scores[place], one.scores)
-        kept: list[Draft] = []
-        for draft in sorted(one.drafts, key=lambda draft: found[draft.pair, 0]):
-            if 1 - found[draft.pair, 0] < FAINT:
-                break
-            taken = [other for other in kept if other.holder.name == draft.holder.name]
-            if not any(
-                other.target == draft.target or _nested(draft.target_mention, other.target_mention) for other in taken
-            ):
-                kept.append(draft)
-        for draft in sorted(kept, key=lambda draft: draft.target_mention[0]):
-            read = dict(zip(ANSWERS, found[draft.pair].tolist(), strict=True))
-            yield one.show(draft).model_copy(update={"read": read})
-
-
-def _pooled(read: Scores, by_grammar: Scores) -> Scores:
-    """What reader and linear model say together: a logarithmic opinion pool, as `flow.together`; shape (pairs, 4)."""
-    found = np.maximum(read, LEAST) ** (1 - LINEAR_SHARE) * np.maximum(by_grammar, LEAST) ** LINEAR_SHARE
-    shares: Scores = found / found.sum(axis=1, keepdims=True)
-    return shares
-
-
-def _nested(one: Offsets, other: Offsets) -> bool:
-    return (other[0] <= one[0] and one[1] <= other[1]) or (one[0] <= other[0] and other[1] <= one[1])
 
 
 def _without_repeated(text: str, blocks: Sequence[Block]) -> list[Block]:

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import time
-from dataclasses import replace
 
 import psutil
 import pytest
@@ -14,7 +13,8 @@ from transformers import AutoModel
 from serving import StancewiseError
 from serving.article.flow import questions
 from serving.article.isolated import Broken, IsolatedReader, Lost, OutOfTime
-from serving.article.reading.positions import Judged, find_positions
+from serving.article.reading.judging import Judged
+from serving.article.reading.positions import find_positions
 from serving.runtime.pair_net import PairNet, save_net
 from serving.runtime.reader import SETTINGS_FILE, PairReader
 
@@ -74,7 +74,7 @@ def test_it_reads_as_this_process_would(isolated, net, given, judged):
         assert bool(reading.positions) or text is NAMES
         assert (reading.text, reading.notes, reading.everything) == (text, here.notes, False)
         assert told == expected
-        assert reading.judged == replace(here.judged, judge=None)
+        assert reading.judged == here.judged.without_judge()
 
 
 def test_a_mistake_in_the_text_is_said_as_ever(isolated):

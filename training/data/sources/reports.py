@@ -40,6 +40,7 @@ class Report(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: Key
+    language: str = Field(default="en", description="ISO 639 code")
     kind: str | None = None
     messy: bool = Field(default=False, description="as cut from a web page: captions, credits, menus")
     text: Key

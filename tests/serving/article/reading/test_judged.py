@@ -6,9 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.article.flow import article_of, questions, read_article, together
+from serving.article.reading.judging import FAINT, Judged
 from serving.article.reading.pairs import Paragraph
 from serving.article.reading.parse import load_pipeline
-from serving.article.reading.positions import FAINT, Judged, find_positions
+from serving.article.reading.positions import find_positions
 from serving.article.text.blocks import parsable
 from serving.runtime.pairs import ANSWERS, FEATURES
 from serving.statement import HeadPrediction, Prediction

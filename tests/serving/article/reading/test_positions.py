@@ -4,7 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.article.reading.positions import Judged, find_positions
+from serving.article.reading.judging import Judged
+from serving.article.reading.positions import find_positions
 from serving.article.text.blocks import MOST_CHARACTERS, find_blocks
 from serving.article.text.quotations import find_quotations
 from serving.errors import StancewiseError

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.article.reading import plain
-from serving.article.reading.positions import Judged, find_positions
+from serving.article.reading.judging import Judged
+from serving.article.reading.positions import find_positions
 from serving.article.text.blocks import find_blocks
 from serving.article.text.quotations import find_quotations, with_usual_marks
 
