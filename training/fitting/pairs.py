@@ -13,7 +13,7 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import TrainerCallback, set_seed
 
-from serving.article.reading import light
+from serving.article.reading import unparsed
 from serving.article.reading.pairs import Candidates, Paragraph, features, located
 from serving.article.reading.parse import load_pipeline
 from serving.article.text.blocks import Block, find_blocks, parsable
@@ -82,7 +82,7 @@ def answered(report: Report) -> Iterator[tuple[Paragraph, Candidates, tuple[Answ
 def _of_unparsed(report: Report) -> Iterator[Example]:
     """The same for a report in a language without a parser: a listed mention is the candidate that fits it best."""
     text = spelled(report.text)
-    for sentence, drafted in light.drafted(text.text, find_blocks(text.text), report.language):
+    for sentence, drafted in unparsed.drafted(text.text, find_blocks(text.text), report.language):
         pairs = drafted.asked.pairs
         if not pairs:
             continue

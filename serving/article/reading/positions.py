@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from serving.article.reading import light, linear, plain
+from serving.article.reading import light, linear, plain, unparsed
 from serving.article.reading.attribution import Attribution, covers, innermost, kind_of
 from serving.article.reading.judging import JUDGED_AT_ONCE, Draft, Drafted, Holder, Judged, expressed
 from serving.article.reading.names import Names, is_first_person
@@ -166,7 +166,7 @@ def _judged_lightly(
     judged: Judged,
 ) -> Iterator[Position]:
     waiting: list[Drafted] = []
-    for _, drafted in light.drafted(text, blocks, language, given, on_progress):
+    for _, drafted in unparsed.drafted(text, blocks, language, given, on_progress):
         waiting.append(drafted)
         if len(waiting) >= JUDGED_AT_ONCE:
             yield from expressed(waiting, judged)
