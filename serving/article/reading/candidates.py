@@ -5,7 +5,7 @@ By capitals, articles, endings and short lists of nouns (`light.json`); in Chine
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ _ELIDED = re.compile(r"(?:[cdjlmnst]|qu)['’](?=[^\W\d_])", re.IGNORECASE)  # o
 _BLANK = re.compile(r"[ \u00a0]?\Z")
 _STARTS = '"«„“「『‹‚‘»›:¿¡—–―([-'  # a word behind one of these may be the first of a sentence
 _TITLE_WORDS = 6
+_PURPOSES = frozenset({"contra", "contre", "para", "pour", "sobre", "sur"})
 _NAMED = frozenset({"nr", "nrt", "nrfg", "ns", "nt", "nz", "j"})  # parts of speech
 _NOUNS = _NAMED | {"n", "ng", "vn", "k", "eng", "s"}
 _DEFINITE = re.compile("[وفبك]?ال|[وف]?لل")
@@ -59,7 +60,9 @@ class Cues:
     openers: frozenset[str]  # words that begin a sentence and are no names
     never: frozenset[str]
     prepositions: frozenset[str]  # what stands behind one is hardly the subject
-    pronouns: frozenset[str]
+    pronouns: frozenset[str]  # he, she and they as a subject
+    objects: frozenset[str]  # ... in other cases, and their possessives
+    first: frozenset[str]  # I and we
     abbreviations: frozenset[str]
     infinitive: "re.Pattern[str]"
     nominatives: frozenset[str]  # the nouns of `holders` where only this case is a subject
@@ -99,6 +102,8 @@ def cues(language: str) -> Cues:
         never=words("never"),
         prepositions=words("prepositions"),
         pronouns=words("pronouns"),
+        objects=words("objects"),
+        first=words("first"),
         abbreviations=words("abbreviations"),
         infinitive=pattern("infinitive"),
         nominatives=words("holders") if language == "ru" else frozenset(),
@@ -142,12 +147,12 @@ def _pronoun(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
         yield Candidate(*match.span("one"), True, True)
 
 
-def pronouns(text: str, sentence: Offsets, known: Cues) -> Iterator[Offsets]:
-    """He, she and they wherever they stand in a sentence."""
-    several = "|".join(sorted(known.pronouns, key=len, reverse=True))
+def standing(text: str, sentence: Offsets, known: Cues, words: Collection[str]) -> Iterator[Offsets]:
+    """Where one of these small words stands in a sentence."""
+    several = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
     if several:
-        words = several if known.language == "zh" else rf"(?<![\w-])(?:{several})(?![\w-])"
-        yield from (match.span() for match in re.compile(words, re.IGNORECASE).finditer(text, *sentence))
+        whole = several if known.language == "zh" else rf"(?<![\w-])(?:{several})(?:(?<=['’])|(?![\w-]))"
+        yield from (match.span() for match in re.compile(whole, re.IGNORECASE).finditer(text, *sentence))
 
 
 def others(text: str, sentence: Offsets, known: Cues, taken: Sequence[Offsets]) -> Iterator[Offsets]:
@@ -156,7 +161,7 @@ def others(text: str, sentence: Offsets, known: Cues, taken: Sequence[Offsets]) 
         words = [(start, end) for start, end, tag in _tagged(text, sentence) if tag[0] in "nvairsl" and end > start + 1]
     else:
         words = [*_words(text, sentence)]
-    small = known.openers | known.never | known.of | known.pronouns
+    small = known.openers | known.never | known.of | known.pronouns | known.objects | known.first
     least = 2 if known.language == "zh" else 3
     for start, end in words:
         word = text[start:end]
@@ -421,9 +426,13 @@ class _Phrase:
         word = self._word(place)
         return word.islower() and word not in self.known.openers and self.known.after.fullmatch(word) is not None
 
+    def _is_purpose(self, last: int) -> bool:
+        """Whether what stands behind a name tells what for, and is no part of it: `Accra pour sa patience`."""
+        return self._word(last)[:1].isupper() and self._lower(last + 1) in _PURPOSES and not self._is_holder(last)
+
     def _with_complement(self, last: int) -> int:
         """`... de la pêche`, `... der Fischer`: the last word with it, or without if there is none."""
-        if not (self._joined(last + 1) and self._lower(last + 1) in self.known.of):
+        if not (self._joined(last + 1) and self._lower(last + 1) in self.known.of) or self._is_purpose(last):
             return last
         following = last + 2
         while self._joined(following) and self._lower(following) in self.known.determiners:
@@ -450,6 +459,9 @@ def _chinese(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
         dot = text[start:end] in ("·", "•", "・")
         joins = bool(run) and text[run[-1][0] : run[-1][1]] in ("·", "•", "・")
         if dot or joins or _is_chinese_noun(text[start:end], tag, known):
+            if run and not (dot or joins) and run[-1][2].startswith("nr") and not tag.startswith("nr"):
+                yield from _of_run(text, run, known)  # a name ends with the person
+                run = []
             run.append(word)
             continue
         if run:
@@ -461,7 +473,8 @@ def _chinese(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
 def _is_chinese_noun(word: str, tag: str, known: Cues) -> bool:
     """By its part of speech, or one of those words that are as often verbs."""
     office = tag == "l" and word[-1] in "人员員长長"  # 发言人
-    return word in known.things or ((office or tag in _NOUNS) and word not in known.never)
+    side = tag == "f" and word[-1] == "方" and word[0] not in "东南西北東"  # 中方
+    return word in known.things or ((office or side or tag in _NOUNS) and word not in known.never)
 
 
 def _may_begin_name(text: str, word: tuple[int, int, str], sentence: Offsets) -> bool:

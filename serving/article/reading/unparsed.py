@@ -1,8 +1,8 @@
 """Every pair of a sentence in a language without a parser, for a reader that learned the language to judge."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from serving.article.reading.candidates import Candidate, cues, others, pronouns
+from serving.article.reading.candidates import Candidate, Cues, cues, others, standing
 from serving.article.reading.judging import Draft, Drafted, Holder
 from serving.article.reading.walk import WORD, Asked, Given, Said, Walk, innermost, kind_of, overlap
 from serving.article.statements import Position
@@ -41,8 +41,8 @@ def _drafted(
     before: str,
 ) -> Drafted:
     text, known = walk.text, walk.known
-    short = {one.span for one in found if one.stands_for} | {*pronouns(text, sentence, known)}
-    taken = {one.span for one in found} | short
+    short, own = _pronouns(text, sentence, found, known)
+    taken = {one.span for one in found} | short | own
     words = set(others(text, sentence, known, [*taken]))
     # A single word that nothing is known of may be a name where it has a capital, or where there are none.
     names = {one for one in words if known.language == "ar" or text[one[0]].isupper()}
@@ -57,9 +57,15 @@ def _drafted(
         for holder in [*holders, None]:
             if holder and (overlap(holder, target) or walk.same(holder, target)):
                 continue
-            who = walk.last if holder in short else holder or _unnamed(sentence, around, turn)
+            speaker = around.speaker if around else turn
+            if holder is None:
+                who = _unnamed(sentence, around, turn)
+            else:
+                who = speaker if holder in own else walk.last if holder in short else holder
             one = Asked(holder, who, target, name, around if around and who == around.speaker else None)
-            if draft := _draft(walk, len(asked), one, turn, short):
+            about = speaker if target in own else walk.last if target in short else target
+            nobody = who is None and holder is not None and holder not in own
+            if about and not nobody and (draft := _draft(walk, len(asked), one, turn, about)):
                 drafts.append(draft)
             asked.append(one)
             numbers = _features(walk, sentence, holder, target, said)
@@ -84,15 +90,31 @@ def _unnamed(sentence: Offsets, around: Said | None, turn: Offsets | None) -> Of
     return turn
 
 
-def _draft(walk: Walk, place: int, one: Asked, turn: Offsets | None, short: Collection[Offsets]) -> Draft | None:
-    """The pair by the names it would be shown with; None: a name is not known."""
-    target = walk.last if one.target in short else one.target
-    if target is None or (one.who is None and one.holder is not None):
-        return None
-    if one.who and (overlap(one.who, target) or walk.same(one.who, target)):
+def _draft(walk: Walk, place: int, one: Asked, turn: Offsets | None, about: Offsets) -> Draft | None:
+    """The pair by the names it would be shown with; None: both are the same.
+
+    Args:
+        walk: through the text.
+        place: of the pair among those of the sentence.
+        one: the pair.
+        turn: the name before the paragraph.
+        about: the mention that names the target.
+    """
+    if one.who and (overlap(one.who, about) or walk.same(one.who, about)):
         return None
     holder = Holder(walk.name(one.who) if one.who else None, kind_of(one, turn))
-    return Draft(place, holder, one.name or walk.name(target), one.holder or one.who, one.target, None)
+    return Draft(place, holder, one.name or walk.name(about), one.holder or one.who, one.target, None)
+
+
+def _pronouns(
+    text: str, sentence: Offsets, found: Sequence[Candidate], known: Cues
+) -> tuple[set[Offsets], set[Offsets]]:
+    """The words that stand for him, her or them, and those that stand for whoever speaks."""
+    own = {*standing(text, sentence, known, known.first)}
+    short = {one.span for one in found if one.stands_for}
+    words = {*standing(text, sentence, known, known.pronouns | known.objects)}
+    named = [*own, *short, *(one.span for one in found)]
+    return short | {one for one in words if not any(overlap(one, other) for other in named)}, own
 
 
 def _features(

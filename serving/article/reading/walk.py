@@ -157,11 +157,11 @@ class Walk:
         return found
 
     def same(self, one: Offsets, other: Offsets) -> bool:
-        """Whether two mentions name the same: the last word of one stands in the other."""
+        """Whether two mentions name the same: the last word of one stands in the other; of Chinese names the end."""
         names = [WORD.findall(self.text[slice(*span)].casefold()) for span in (one, other)]
         if self.known.language == "zh":
             shorter, longer = sorted(("".join(name) for name in names), key=len)
-            return shorter in longer
+            return longer.endswith(shorter)
         return any(akin(names[0][-1], word) for word in names[1]) and any(akin(names[1][-1], word) for word in names[0])
 
     def name(self, span: Offsets) -> str:
