@@ -68,7 +68,7 @@ def _drafted(
             if about and not nobody and (draft := _draft(walk, len(asked), one, turn, about)):
                 drafts.append(draft)
             asked.append(one)
-            numbers = _features(walk, sentence, holder, target, said)
+            numbers = _features(walk, holder, target, said, _unnamed(sentence, around, turn) is not None)
             at = _mention(holder, sentence) if holder else None
             pairs.append(Pair(at, _mention(target, sentence), numbers))
 
@@ -118,7 +118,7 @@ def _pronouns(
 
 
 def _features(
-    walk: Walk, sentence: Offsets, holder: Offsets | None, target: Offsets, said: Sequence[Said]
+    walk: Walk, holder: Offsets | None, target: Offsets, said: Sequence[Said], elsewhere: bool
 ) -> tuple[float, ...]:
     """The numbers of `pairs.features`, as far as they can be told: of places in a parse the usual ones."""
     inner = innermost(target[0], said)
@@ -137,7 +137,7 @@ def _features(
         float(holder is None),
         float(inner is None),
         float(inner is not None and owns(inner)),
-        float(inner is not None and not sentence[0] <= inner.speaker[0] < sentence[1]),
+        float(elsewhere),
         float(any(map(owns, around))),
         0.0,
         float(any(map(owns, said))),

@@ -183,3 +183,29 @@ def test_the_same_seed_gives_the_same_reader_and_a_stopped_training_goes_on(enco
 def test_without_a_pair_there_is_nothing_to_learn(encoder, tmp_path):
     with pytest.raises(StancewiseError, match="no sentence with a pair"):
         fit_reader(config(encoder), 1, [], tmp_path / "model", [])
+
+
+def test_a_report_without_a_parser_teaches_the_mentions_that_fit_its_positions():
+    first, second = "Мэр Ольга Климова раскритиковала проект нового моста.", "«Этот мост нужен."
+    text = f"{first}\n\n{second} Спор окончен», — сказал Тимур Аганов."
+
+    def place(words):
+        start = text.index(words)
+        return start, start + len(words)
+
+    mayor, plan, bridge = "Мэр Ольга Климова", "проект нового моста", "Этот мост"
+    positions = [
+        {"holder": "mayor", "target": "plan", "stance": "criticism", "sentence": place(first),
+         "holder_at": place(mayor), "target_at": place(plan)},
+        {"holder": "aganov", "target": "bridge", "stance": "support", "sentence": place(second),
+         "target_at": place(bridge)},
+    ]  # fmt: skip
+    names = {"mayor": [mayor], "plan": [plan], "aganov": ["Тимур Аганов"], "bridge": [bridge]}
+    values = {"id": "r5", "language": "ru", "text": text, "entities": names, "positions": positions}
+    every = labelled(of_report(Report.model_validate(values)))
+    found = {pair: answer for pair, answer in every.items() if answer != NOTHING}
+    assert list(found.values()) == [one_of("criticism"), one_of("support")]
+    (holder, target), (unnamed, last) = found
+    assert (holder, unnamed) == ("Ольга Климова", None)
+    assert target in plan
+    assert last in bridge
