@@ -28,7 +28,6 @@ from serving.article.reading.positions import find_positions
 from serving.article.text.blocks import find_blocks, parsable
 from serving.cli import run
 from serving.errors import StancewiseError
-from training.data.names import is_name_of
 from training.data.sources.reports import Report, read_reports
 from training.evaluation.metrics import Metric
 from training.evaluation.positions import Shown, Tally, figures, shown, tally
@@ -63,7 +62,7 @@ def score(
     for report in read_part(part):
         article = classifier.read_article(report.text)
         for title, stances in COUNTED.items():
-            numbers, wrong, missed = tally(shown(article), report, stances, is_close if loose else is_name_of)
+            numbers, wrong, missed = tally(shown(article), report, stances, is_close if loose else None)
             counts[title].append(numbers)
             if verbose:
                 explain(console, f"{report.id}, {title}", wrong, missed)

@@ -1,23 +1,22 @@
 """How many positions of a text are found, and how many that are shown are right.
 
 A shown position is right if its stance is that of a listed one, and the names shown for holder and target are names of
-the listed entities: their heads agree, and neither has a modifier that the other lacks while lacking one of the other's
-("rice accord" is "the accord", but neither "rice" nor "the oil accord"). Each listed position is matched once. Optional
-positions count neither as found nor as missed, those that no sentence expresses are not looked for.
+the listed entities (`training.data.names`): their heads agree, and neither has a modifier that the other lacks while
+lacking one of the other's ("rice accord" is "the accord", but neither "rice" nor "the oil accord"). Each listed
+position is matched once. Optional positions count neither as found nor as missed, those that no sentence expresses are
+not looked for.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from serving.article.statements import Article
-from training.data.names import is_name_of
+from training.data.names import SameName, same_name
 from training.data.sources.reports import Report
 from training.evaluation.metrics import Floats
-
-SameName = Callable[[str, Sequence[str]], bool]
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def shown(article: Article, least: float = 0.0) -> Iterator[Shown]:
 
 
 def tally(
-    shown: Iterable[Shown], report: Report, stances: Sequence[str], same: SameName = is_name_of
+    shown: Iterable[Shown], report: Report, stances: Sequence[str], same: SameName | None = None
 ) -> tuple[Tally, list[Shown], list[Shown]]:
     """The numbers of a text, the shown positions that are wrong and the listed ones that are missed.
 
@@ -54,8 +53,9 @@ def tally(
         shown: what a user sees; the same position twice counts once.
         report: the text with what a reader lists.
         stances: that are counted, such as support and criticism.
-        same: whether a name is one of those of an entity.
+        same: whether a name is one of those of an entity; None: by the rule of the text's language.
     """
+    same = same or same_name(report.language)
     given = [one for one in dict.fromkeys(shown) if one.stance in stances]
     listed = _listed(report, stances)
     worth = np.array([[_worth(one, other, report, same) for other in listed] for one in given])
