@@ -153,7 +153,7 @@ def _read_lightly(
     else:
         found = list(light.positions(text, blocks, language, given, on_progress))
     named = [any(find_mention(text, one) for one in (name, *aliases)) for name, aliases in (given or {}).items()]
-    notes = [light.limits(language), *_absent(named)]
+    notes = [(unparsed if known else light).limits(language), *_absent(named)]
     return Reading(text, found, notes, known or WITHOUT_PARSER, everything)
 
 

@@ -14,6 +14,13 @@ _FAR = 30  # words apart: more tell nothing
 _CHARACTERS = 2  # of Chinese that count as a word
 
 
+def limits(language: str) -> str:
+    """The note on what is missed."""
+    return (
+        f"read without a parser for {language}: a name may be cut short, and subjects that are left out are not found"
+    )
+
+
 def drafted(
     text: str,
     blocks: Sequence[Block],
