@@ -91,12 +91,14 @@ def _of_unparsed(report: Report) -> Iterator[Example]:
         targets = {inside(one.target) for one in pairs}
         owned = {inside(one.target): bool(one.features[ELSEWHERE]) for one in pairs}
         listed: dict[tuple[Offsets | None, Offsets], Answer] = {}
+        first, last = text.original(sentence)
         for one in report.positions:
             target = one.target_at and _fitting(one.target_at, targets)
-            holder = one.holder_at and _fitting(one.holder_at, holders)
-            if target is None or (one.holder_at and holder is None):
+            at = one.holder_at if one.holder_at and first <= one.holder_at[0] < last else None  # else before a turn
+            holder = at and _fitting(at, holders)
+            if target is None or (at and holder is None):
                 continue
-            known = one.holder is None or one.holder_at is not None or owned[target]
+            known = one.holder is None or at is not None or owned[target]
             listed[holder, target] = one_of(one.stance) if known and not one.optional else UNKNOWN
         asked = ((inside(one.holder) if one.holder else None, inside(one.target)) for one in pairs)
         yield Example(drafted.asked, tuple(listed.get(pair, NOTHING) for pair in asked))
