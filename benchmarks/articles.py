@@ -34,7 +34,13 @@ from training.evaluation.positions import Shown, Tally, figures, shown, tally
 
 DATA = Path(__file__).parents[1] / "data"
 REPORTS = DATA / "reports"
-KINDS = {"train": "paragraphs", "news": "short news", "validation": "articles", "test": "articles"}
+KINDS = {
+    "train": "paragraphs",
+    "news": "short news",
+    "validation": "articles",
+    "test": "articles",
+    "languages-test": "articles in other languages",
+}
 RESAMPLES, SEED = 1000, 1
 TAKEN = ("support", "criticism")
 COUNTED = {"support and criticism": TAKEN, "declared neutrality": ("neutrality",)}
