@@ -18,7 +18,7 @@ from serving.inputs import Offsets
 from serving.labels import HEADS
 from serving.statement import Statement
 from training.data.corpus import Corpus, LabelledStatement, read_corpus
-from training.data.names import is_name_of
+from training.data.names import SameName, is_name_of, same_name
 from training.data.sources.reports import Listed, Report, read_reports
 
 SURE = 0.85  # of no position, where a pair is asked and not listed: readers leave out what is faint
@@ -50,12 +50,13 @@ def rows_of(report: Report) -> Iterator[LabelledStatement]:
 
 
 def read_listed(path: Path) -> Corpus:
-    """Reports as rows (`rows_of`), each report a group.
+    """Reports as rows (`rows_of`), each report a group; of each report those with a label come first.
 
     Raises:
         StancewiseError: as `read_reports`; no parser is installed.
     """
-    return Corpus(path, [row for report in read_reports(path) for row in rows_of(report)])
+    several = (sorted(rows_of(report), key=lambda row: row.stance is None) for report in read_reports(path))
+    return Corpus(path, [row for rows in several for row in rows])
 
 
 def read_asked(path: Path) -> Corpus:
@@ -93,20 +94,24 @@ def _asks(position: Position, listed: Listed, report: Report) -> bool:
         return False
     if (position.speaker is None) != (listed.holder is None):
         return False
+    same = same_name(report.language)
     if listed.holder is not None and not _stands_for(
-        (position.speaker or "", _span(position.speaker_mention)), listed.holder_at, report.entities[listed.holder]
+        (position.speaker or "", _span(position.speaker_mention)),
+        listed.holder_at,
+        report.entities[listed.holder],
+        same,
     ):
         return False
     target = position.target, _span(position.target_mention)
-    return _stands_for(target, listed.target_at, report.entities[listed.target])
+    return _stands_for(target, listed.target_at, report.entities[listed.target], same)
 
 
-def _stands_for(shown: tuple[str, Offsets | None], at: Offsets | None, names: Sequence[str]) -> bool:
+def _stands_for(shown: tuple[str, Offsets | None], at: Offsets | None, names: Sequence[str], same: SameName) -> bool:
     """Whether a name and its mention are those of a listed entity."""
     name, mention = shown
     if mention and at and (mention == at or (_overlap(mention, at) and mention[1] == at[1])):
         return True
-    return is_name_of(name, names)
+    return same(name, names)
 
 
 def _span(span: Span | None) -> Offsets | None:
