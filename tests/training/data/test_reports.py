@@ -1,8 +1,11 @@
 import json
+from collections import Counter
 
 import pytest
 
+from serving.article.reading.candidates import LANGUAGES
 from serving.errors import StancewiseError
+from serving.language.detect import language_of
 from tests.conftest import REPOSITORY
 from training.data.sources.reports import read_reports
 
@@ -75,6 +78,19 @@ def test_an_id_stands_once(tmp_path):
 @pytest.mark.parametrize(("part", "count"), [("train", 1646), ("news", 3000), ("validation", 30), ("test", 50)])
 def test_the_projects_own_reports_fit_their_form(part, count):
     assert len(read_reports(REPOSITORY / "data" / "reports" / f"{part}.jsonl")) == count
+
+
+def test_the_reports_in_other_languages_are_apart_and_say_their_language():
+    counts = {"train": 105, "validation": 3, "test": 5}
+    parts = {part: read_reports(REPOSITORY / "data" / "reports" / f"languages-{part}.jsonl") for part in counts}
+    assert sorted(map(len, parts.values())) == [28, 40, 630]
+    texts = [one.text for reports in parts.values() for one in reports]
+    assert len(set(texts)) == len(texts)
+    for part, reports in parts.items():
+        languages = Counter(one.language for one in reports)
+        assert languages.keys() == LANGUAGES
+        assert min(languages.values()) == counts[part]
+        assert all(language_of(one.text, None) == one.language for one in reports)
 
 
 def test_no_entity_name_of_a_real_article_is_a_sentence_of_it():
