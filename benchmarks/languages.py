@@ -3,7 +3,7 @@
     python benchmarks/languages.py [--part test] MODEL [MODEL ...]
 
 Macro-F1 of stance and sentiment with 95 % intervals by resampling stories, and the expected calibration error, for
-every model and language. Models are asked about all languages, also those that they would abstain on: a model that
+every model and language; in brackets the error that chance alone would give so many rows. Models are asked about all languages, also those that they would abstain on: a model that
 knows English alone shows what it is worth to answer in the others as if they were English. `six` is the mean of the six
 languages beside English. The parts are those of data/languages; `translated` tells the same stories in all of them.
 With STANCE_BENCHMARKS set, RuSentNE's validation part and the held-out fifth of RuOpinionNE are measured too.
@@ -27,7 +27,7 @@ from training.config import DataSet
 from training.data.corpus import Corpus, read_corpus
 from training.data.sources import read_set
 from training.evaluation.evaluate import HeadResult, evaluate
-from training.evaluation.metrics import Metric, group_weights, macro_f1
+from training.evaluation.metrics import Metric, ece_of_chance, group_weights, macro_f1
 
 SIX = ("ru", "zh", "es", "fr", "de", "ar")
 RUSSIAN = (DataSet(source="rusentne", part="validation"), DataSet(source="ruopinionne", part="held_out"))
@@ -77,8 +77,11 @@ def russian_sets() -> dict[str, Corpus]:
 
 
 def figures(result: HeadResult | None) -> tuple[str, str]:
-    """Macro-F1 and calibration error of one head."""
-    return (str(result.metrics["macro_f1"]), f"{100 * result.metrics['ece'].value:.1f}") if result else ("", "")
+    """Macro-F1 and calibration error of one head, with the error that chance alone would give."""
+    if not result:
+        return "", ""
+    error, chance = result.metrics["ece"].value, ece_of_chance(result.probabilities.max(axis=1))
+    return str(result.metrics["macro_f1"]), f"{100 * error:.1f} ({100 * chance:.1f})"
 
 
 def resampled(result: HeadResult, corpus: Corpus) -> np.ndarray:

@@ -19,6 +19,7 @@ from training.evaluation.metrics import (
     contrast_rows,
     dense,
     difference_macro_f1,
+    ece_of_chance,
     expected_calibration_error,
     f1_per_class,
     macro_f1,
@@ -135,7 +136,7 @@ def _confidence(given: list[Answers], whole: Slice) -> dict[str, str]:
     return {
         "ECE before": whole.mean(_ece, raw),
         "ECE after": whole.mean(_ece, runs),
-        "ECE if calibrated": f"{100 * np.mean([_ece_of_chance(run[whole.rows]) for run in runs]):.1f}",
+        "ECE if calibrated": f"{100 * np.mean([ece_of_chance(run[whole.rows].max(axis=1)) for run in runs]):.1f}",
         "AURC": whole.mean(_aurc, runs),
         "accuracy at 80 % coverage": whole.mean(_accuracy_at_80, runs),
     }
@@ -166,14 +167,6 @@ def _accuracy(labels: Ints, probabilities: Floats, weights: Floats) -> Floats:
 
 def _ece(labels: Ints, probabilities: Floats, weights: Floats) -> Floats:
     return expected_calibration_error(_hits(labels, probabilities), probabilities.max(axis=1), weights)
-
-
-def _ece_of_chance(probabilities: Floats, draws: int = 50) -> float:
-    """What the ECE of these confidences would be were they exactly true: chance alone opens gaps in small bins."""
-    confidence, once = probabilities.max(axis=1), np.ones((1, len(probabilities)))
-    rng = np.random.default_rng(0)
-    hits = (rng.random((draws, len(confidence))) < confidence).astype(np.float64)
-    return float(np.mean([expected_calibration_error(drawn, confidence, once)[0] for drawn in hits]))
 
 
 def _aurc(labels: Ints, probabilities: Floats, weights: Floats) -> Floats:

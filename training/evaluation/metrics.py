@@ -113,6 +113,19 @@ def expected_calibration_error(correct: Floats, confidence: Floats, weights: Flo
     return error
 
 
+def ece_of_chance(confidence: Floats, draws: int = 50) -> float:
+    """What the ECE of these confidences would be were they exactly true: chance alone opens gaps in small bins.
+
+    Args:
+        confidence: probability of the likeliest label, shape (rows,).
+        draws: of labels; the mean over them is returned.
+    """
+    once = np.ones((1, len(confidence)))
+    rng = np.random.default_rng(0)
+    hits = (rng.random((draws, len(confidence))) < confidence).astype(np.float64)
+    return float(np.mean([expected_calibration_error(drawn, confidence, once)[0] for drawn in hits]))
+
+
 def area_under_risk_coverage(correct: Floats, confidence: Floats, weights: Floats) -> Floats:
     """Mean error rate over all coverages, most confident rows first, shape (resamples,); lower is better.
 
