@@ -3,10 +3,11 @@
     python benchmarks/languages.py [--part test] MODEL [MODEL ...]
 
 Macro-F1 of stance and sentiment with 95 % intervals by resampling stories, and the expected calibration error, for
-every model and language; in brackets the error that chance alone would give so many rows. Models are asked about all languages, also those that they would abstain on: a model that
-knows English alone shows what it is worth to answer in the others as if they were English. `six` is the mean of the six
-languages beside English. The parts are those of data/languages; `translated` tells the same stories in all of them.
-With STANCE_BENCHMARKS set, RuSentNE's validation part and the held-out fifth of RuOpinionNE are measured too.
+every model and language; in brackets the error that chance alone would give so many rows. Models are asked about all
+languages, also those that they would abstain on: a model that knows English alone shows what it is worth to answer in
+the others as if they were English. `six` is the mean of the six languages beside English. The parts are those of
+data/languages; `translated` tells the same stories in all of them. With STANCE_BENCHMARKS set, RuSentNE's validation
+part and the held-out fifth of RuOpinionNE are measured too.
 """
 
 import os
