@@ -34,7 +34,7 @@ from serving.scoring.engine import How
 from serving.scoring.manifest import with_version
 
 ARCHIVE = Path(__file__).parents[1] / "data" / "archive"
-NAMES = ("Kalvere", "Ozolkalne", "Brantmane", "Nordlode", "Kurzeme", "Velkme", "Vidarshamn")
+NAMES = ("Kalvere", "Brantmane", "Nordlode", "Kurzeme", "Velkme", "Vidarshamn")
 SYLLABLES = ("bar", "den", "fel", "gor", "hul", "kam", "lis", "mor", "nes", "pel", "rin", "sto", "tav", "ven")
 PARAGRAPHS = (3, 6)  # of a report, at least and at most
 QUIET = Console(quiet=True)
