@@ -21,7 +21,7 @@ from serving.terminal import STYLES, printable, rows
 Row = Mapping[str, Any]
 
 _WIDTHS = (20, 7, 14, 14, 14)
-_CHANGE_WIDTHS = (38, 8, 8, 7, 7)
+_CHANGE_WIDTHS = (37, 8, 8, 7, 10)  # the last as wide as a day
 _DIFFERENCE_WIDTHS = (26, 22, 17, 6)
 _SIGNS = {"support": "+ support", "neutrality": "○ neutrality", "criticism": "− criticism"}
 

@@ -92,6 +92,13 @@ def test_the_terminal_shows_periods_and_changes_in_80_columns():
     assert re.search(r"Ada Brunn → the night ferry +\+85 +−85 +(<0.001|0.00\d) +2026-04", text)
 
 
+@pytest.mark.parametrize("period", ["day", "week", "month"])
+def test_the_terminal_names_the_whole_period_of_a_change(period):
+    labelled = planted("ssssss cccccc")
+    [row] = trend(labelled, period).changed()
+    assert re.search(rf"Ada Brunn → the night ferry .* {row['since']} *$", printed(labelled, period), re.MULTILINE)
+
+
 def test_the_terminal_says_where_nothing_changed_or_all_is_too_little():
     assert "no change that is more than chance" in printed(planted("sss sss sss"))
     text = printed(planted("s c"), period="day")
