@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 from serving.article.statements import Article
 from serving.article.text.people import without_title
@@ -48,13 +49,27 @@ class Proposal:
 class Entities:
     """The entity of each name."""
 
-    def __init__(self, proposed: Sequence[Proposal], known: Mapping[str, str] | None = None) -> None:
-        """Take what was proposed, and the entities known before by `key` of their names."""
+    def __init__(
+        self,
+        proposed: Sequence[Proposal],
+        known: Mapping[str, str] | None = None,
+        only_in: Mapping[tuple[str, str], str] | None = None,
+    ) -> None:
+        """Take what was proposed.
+
+        Args:
+            proposed: names with their entities.
+            known: the entities known before by `key` of their names.
+            only_in: entities of names in one report, by its name or its file's name, and `key`.
+        """
         self.proposed = proposed
         self._known = {key(one.name): one.entity for one in proposed} | dict(known or {})
+        self._only_in = only_in or {}
 
-    def of(self, name: str) -> str:
-        """The entity of a name; a name that is not known stands for itself."""
+    def of(self, name: str, report: str = "") -> str:
+        """The entity of a name in a report; a name that is not known stands for itself."""
+        for one in (report, PurePath(report).name) if self._only_in else ():
+            name = self._only_in.get((one, key(name)), name)
         return self._known.get(key(name), name)
 
 

@@ -1,7 +1,8 @@
 """The table of names and their entities: proposed by the program, edited by a user, followed from then on.
 
-A CSV file with the columns `name`, `entity`, `reports` and `reason`, and any that the user adds. Rows that are there
-are never changed; names that are new come behind them.
+A CSV file with the columns `name`, `entity`, `reports` and `reason`, and any that the user adds. Of these `only_in`
+has a meaning: the report that the row is about. Rows that are there are never changed; names that are new come behind
+them.
 """
 
 import csv
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from serving.article.entities import Entities, Proposal, names_of, propose
 from serving.article.output.rows import csv_cell
@@ -23,6 +25,7 @@ from serving.tables import whole
 
 COLUMNS = ("name", "entity", "reports", "reason")
 _NEEDED = COLUMNS[:2]
+_ONLY_IN = "only_in"  # a column of the user's, so that two people of one name can be told apart
 
 
 def follow(path: Path, labelled: Iterable[tuple[Report, Article]]) -> Entities:
@@ -35,15 +38,19 @@ def follow(path: Path, labelled: Iterable[tuple[Report, Article]]) -> Entities:
     Raises:
         StancewiseError: as `read_table`, or the file cannot be written.
     """
-    known = read_table(path)
-    entities = Entities(propose(names_of(labelled), known), known)
+    known, only_in = read_table(path)
+    entities = Entities(propose(names_of(labelled), known), known, only_in)
     if entities.proposed or not path.exists():
         _add(path, entities.proposed)
     return entities
 
 
-def read_table(path: Path) -> dict[str, str]:
-    """The entities of a table by `key` of their names; of an entity that is a name with another entity, that one.
+def read_table(path: Path) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
+    """The entities of a table.
+
+    Returns:
+        Those of all reports by `key` of their names; of an entity that is a name with another entity, that one. Then
+        those that count in one report alone, by its name and the `key`.
 
     Raises:
         StancewiseError: the file is no .csv, or it is there and has no such columns, an empty cell, a name with two
@@ -54,28 +61,32 @@ def read_table(path: Path) -> dict[str, str]:
     if not path.exists():
         if not path.parent.is_dir():
             raise StancewiseError(f"{path}: the folder {path.parent} does not exist")
-        return {}
+        return {}, {}
     rows = list(read_rows(path))
     columns = _columns(path)
-    refuse_nearly(f"{path}:1", columns, COLUMNS)
+    refuse_nearly(f"{path}:1", columns, (*COLUMNS, _ONLY_IN))
     if missing := [one for one in _NEEDED if one not in columns]:
         raise StancewiseError(
             f"{path}:1: no column {missing[0]!r}; its columns: {listed(columns) or 'none'}; "
             f"name the columns {', '.join(COLUMNS)}, or move the file away, and it is written anew"
         )
     entities: dict[str, str] = {}
-    lines: dict[str, int] = {}
+    only_in: dict[tuple[str, str], str] = {}
+    lines: dict[str | tuple[str, str], int] = {}
     for row in rows:
         if not row.problem and not any(row.values.values()):
             continue  # spreadsheets leave such rows
         name, entity = _names(path, row)
-        place = key(name)
-        if entities.setdefault(place, entity) != entity:
+        report = cell(row, _ONLY_IN)
+        place = (report.strip(), key(name)) if report else key(name)
+        known = only_in.setdefault(place, entity) if isinstance(place, tuple) else entities.setdefault(place, entity)
+        if known != entity:
             raise StancewiseError(
-                f"{path}:{row.line}: entity: line {lines[place]} gives this name another entity; write the same in both"
+                f"{path}:{row.line}: entity: line {lines[place]} gives this name another entity; write the same in "
+                f"both, or in {_ONLY_IN} the report that the row is about"
             )
         lines.setdefault(place, row.line)
-    return {place: _last(path, place, entities, lines) for place in entities}
+    return {place: _last(path, place, entities, lines) for place in entities}, only_in
 
 
 def note(entities: Entities, path: Path | None) -> str | None:
@@ -112,7 +123,7 @@ def _names(path: Path, row: Row) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def _last(path: Path, name: str, entities: Mapping[str, str], lines: Mapping[str, int]) -> str:
+def _last(path: Path, name: str, entities: Mapping[str, str], lines: Mapping[Any, int]) -> str:
     passed = [name]
     entity = entities[name]
     while key(entity) != passed[-1] and key(entity) in entities:

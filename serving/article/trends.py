@@ -237,7 +237,8 @@ def _pairs(labelled: Labelled, entities: Entities | None, sentences: bool = Fals
         for one in article.statements:
             if one.stance is None or one.foreign:
                 continue
-            speaker, target = entities.of(one.speaker) if one.speaker else None, entities.of(one.target)
+            speaker = entities.of(one.speaker, report.name) if one.speaker else None
+            target = entities.of(one.target, report.name)
             names = (key(speaker) if speaker else None, key(target))
             pairs.setdefault(names, _Pair(speaker, target))
             found.setdefault(names, []).append(one)

@@ -1,5 +1,6 @@
 """The real encoder on the real statements; minutes, so `make test-slow`."""
 
+import csv
 import re
 
 import mlflow
@@ -62,3 +63,17 @@ def test_it_answers_what_the_documents_ask_as_they_say(model):
         if answer.stance.label not in wanted
     ]
     assert not wrong
+
+
+def test_it_finds_the_two_who_change_sides_in_the_archive_at_their_months_and_no_third(model, project):
+    """The walk of docs/over-time.md."""
+    target = "Kalvere Terminal=the terminal,the harbour,the port"
+    command = ("serving", "article", "data/archive", "--model", "models:/quick@champion", "--trend", "month")
+    project.run(*command, "--target", target, "--output", "trend.csv")
+    with (project.folder / "trend.changes.csv").open(encoding="utf-8", newline="") as lines:
+        changed = [row for row in csv.DictReader(lines) if row["changed"] == "True"]
+    found = {(row["speaker"], row["target"], row["since"], float(row["difference"]) > 0) for row in changed}
+    assert found == {
+        ("Kurzeme Coast Fishermen Union", "Kalvere Terminal", "2026-06", False),
+        ("Ilze Brantmane", "Kalvere Terminal", "2026-08", True),
+    }

@@ -1,6 +1,7 @@
 """Which names of many reports are one, and the table of them that a user edits."""
 
 import csv
+import dataclasses
 import datetime
 
 import pytest
@@ -263,7 +264,7 @@ def test_the_table_is_written_once_edited_and_followed(tmp_path, labelled):
 def test_an_entity_that_is_itself_a_name_is_followed(tmp_path):
     path = tmp_path / "entities.csv"
     path.write_text("name,entity\nA,B\nB,C\nC,C\nd,D\n", encoding="utf-8")
-    assert read_table(path) == {"a": "C", "b": "C", "c": "C", "d": "D"}
+    assert read_table(path) == ({"a": "C", "b": "C", "c": "C", "d": "D"}, {})
 
 
 @pytest.mark.parametrize(
@@ -297,6 +298,27 @@ def test_a_wrong_table_is_named_with_its_line_and_stays_as_it_is(tmp_path, label
     assert path.read_bytes() == content
 
 
+def test_two_people_of_one_name_are_told_apart_by_the_report(tmp_path):
+    path = tmp_path / "names.csv"
+    path.write_text(
+        "name,entity,only_in\nAda Holm,Ada Holm of Lowen,\nAda Holm,The other Ada Holm,b.md\nIt,Ada Holm,c.md:3\n"
+    )
+    draft = [told("", "Ada Holm"), told("", "ADA HOLM"), told("", "It"), told("", "It")]
+    labelled = [
+        (dataclasses.replace(report, name=name), article)
+        for (report, article), name in zip(draft, ("a.md", "news/b.md", "c.md:3", "c.md:4"), strict=True)
+    ]
+    rows = by_period(labelled, "month", entities=follow(path, labelled)).to_dict("records")
+    assert {row["speaker"]: row["reports"] for row in rows} == {
+        "Ada Holm of Lowen": 2,
+        "The other Ada Holm": 1,
+        "It": 1,
+    }
+    path.write_text(path.read_text() + "ada holm,A third,b.md\n")
+    with pytest.raises(StancewiseError, match=r"names\.csv:\d: entity: line 3 gives this name another .* only_in"):
+        read_table(path)
+
+
 def test_a_table_needs_its_ending_and_a_folder(tmp_path, labelled):
     with pytest.raises(StancewiseError, match=r"is a \.csv file"):
         follow(tmp_path / "entities.yaml", labelled)
@@ -315,8 +337,8 @@ def test_without_names_a_table_has_only_its_header(tmp_path):
 def test_the_changes_of_the_archive_are_found_under_two_names_each():
     """The mayor with and without title, the union with and without its apostrophe."""
     other = {
-        "Mayor Ilze Brantmane": "Ilze Brantmane",
         "Kurzeme Coast Fishermen's Union": "the Kurzeme Coast Fishermen Union",
+        "Mayor Ilze Brantmane": "Ilze Brantmane",
     }
     mixed = []
     for place, (report, article) in enumerate(archive()):
