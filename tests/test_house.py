@@ -26,6 +26,7 @@ SERVING = (
         "runtime",
         "explain",
         "terminal",
+        "watch",
     ),
     *("article", "classifier", "pyfunc", "scoring", "server", "cli", "commands"),
 )

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from serving.article.isolated import end_with_parent
 from serving.errors import StancewiseError
-from serving.server import logs, page, prometheus
+from serving.server import drift, logs, page, prometheus
 from serving.server.connection import TimedProtocol
 from serving.server.engine import Engine, engine_of
 from serving.server.gate import Application, Gate
@@ -70,8 +70,10 @@ def create_app(settings: ServerSettings, version: Version | None, key: SecretStr
         return {"status": "ready", "model": served.name, "version": served.version or ""}
 
     @app.get("/metrics", summary="For Prometheus", response_class=Response, responses=documented(401))
-    async def measured() -> Response:
-        return Response(prometheus.exposition(), media_type="text/plain; version=0.0.4")
+    async def measured(request: Request) -> Response:
+        queue = request.app.state.engine.queue
+        text = prometheus.exposition() + (drift.exposition(queue.served.window) if queue else b"")
+        return Response(text, media_type="text/plain; version=0.0.4")
 
     @app.exception_handler(Problem)
     @app.exception_handler(StancewiseError)

@@ -17,6 +17,7 @@ from serving.server.queue import Answer, StatementQueue
 from serving.server.settings import ServerSettings
 from serving.statement import Prediction, Statement
 from serving.store.versions import Version
+from serving.watch.reference import NONE
 
 PIECE = 64  # statements of a long job that are queued at once: what others wait for before their turn
 Done = TypeVar("Done")
@@ -100,13 +101,17 @@ class Engine:
         return answer
 
     async def answer_in_pieces(
-        self, statements: Sequence[Statement], on_progress: Callable[[int, int], None] | None = None
+        self,
+        statements: Sequence[Statement],
+        on_progress: Callable[[int, int], None] | None = None,
+        counted: bool = True,
     ) -> tuple[list[Prediction | StancewiseError], Served]:
         """The predictions for any number of statements, all of one model; other requests take turns with the pieces.
 
         Args:
             statements: may be none; one that the model cannot read gets the reason instead of a prediction.
             on_progress: told how many are answered, of how many.
+            counted: whether they are what somebody asks, and so count for drift.
 
         Raises:
             NotReady: no model is loaded yet.
@@ -117,19 +122,21 @@ class Engine:
         size = min(PIECE, self.settings.request_statements, max(1, self.settings.queue // 4))
         answers: list[Prediction | StancewiseError] = []
         for start in range(0, len(statements), size):
-            answers += await self._piece(statements[start : start + size], served)
+            answers += await self._piece(statements[start : start + size], served, counted)
             if on_progress:
                 on_progress(len(answers), len(statements))
         return answers, served
 
-    async def _piece(self, statements: Sequence[Statement], served: Served) -> list[Prediction | StancewiseError]:
+    async def _piece(
+        self, statements: Sequence[Statement], served: Served, counted: bool
+    ) -> list[Prediction | StancewiseError]:
         assert self.queue
         try:
-            return [*(await self.queue.submit(statements, self.settings.deadline, served)).predictions]
+            return [*(await self.queue.submit(statements, self.settings.deadline, served, counted)).predictions]
         except StancewiseError as error:
             if len(statements) == 1:
                 return [error]
-            return [answer for one in statements for answer in await self._piece([one], served)]
+            return [answer for one in statements for answer in await self._piece([one], served, counted)]
 
     def _swap(self, served: Served) -> None:
         assert self.queue
@@ -139,6 +146,9 @@ class Engine:
     @staticmethod
     def _say(served: Served) -> None:
         prometheus.MODEL.set(int(served.version or 0))
+        if served.window is None:
+            fields = {"model": served.name, "version": served.version, "cause": f"the model {NONE}"}
+            log.info("drift is not watched", extra={"fields": fields})
 
 
 def engine_of(request: Request) -> Engine:

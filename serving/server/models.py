@@ -1,9 +1,11 @@
 """The model that is served: loaded, warmed, and replaced when the alias moves."""
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
@@ -11,6 +13,8 @@ from serving.server import prometheus
 from serving.server.settings import ServerSettings
 from serving.statement import Statement
 from serving.store import versions
+from serving.watch.reference import read_reference
+from serving.watch.window import Window
 
 log = logging.getLogger("stancewise")
 
@@ -29,6 +33,7 @@ class Served:
     classifier: StanceClassifier
     name: str
     version: str | None  # None for a folder or a run
+    window: Window | None  # what it was asked lately; None for a model without a reference
 
     @property
     def run_id(self) -> str | None:
@@ -50,7 +55,11 @@ def load(settings: ServerSettings, version: versions.Version | None) -> Served:
     for statement in WARM_UP:
         classifier.predict([statement])
     name = version.name if version else folder.name
-    return Served(classifier, name, version.number if version else None)
+    reference = read_reference(folder)
+    # Where there are several workers they count together, in the folder that their metrics share.
+    shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    window = Window(reference, settings.drift_hours, Path(shared) if shared else None) if reference else None
+    return Served(classifier, name, version.number if version else None, window)
 
 
 def locate(settings: ServerSettings) -> versions.Version | None:

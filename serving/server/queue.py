@@ -46,6 +46,7 @@ class Job:
     future: "asyncio.Future[Answer]"
     logits: Logits
     left: int
+    counted: bool
     arrived: float = field(default_factory=time.perf_counter)
     queued: float = 0.0
     outcome: Answer | Exception | None = None
@@ -94,13 +95,16 @@ class StatementQueue:
             self.threads.append(thread)
             thread.start()
 
-    async def submit(self, statements: Sequence[Statement], deadline: float, served: Served | None = None) -> Answer:
+    async def submit(
+        self, statements: Sequence[Statement], deadline: float, served: Served | None = None, counted: bool = True
+    ) -> Answer:
         """Wait for the predictions.
 
         Args:
             statements: at least one.
             deadline: seconds that the answer may take.
             served: the model to ask, which may have been replaced since; None: the one of the moment.
+            counted: whether they are what somebody asks, and so count for drift.
 
         Raises:
             QueueFull: too many statements wait already.
@@ -115,7 +119,8 @@ class StatementQueue:
                 retry_after=self.waiting / self.pace,
             )
         future: asyncio.Future[Answer] = self.loop.create_future()
-        job = Job(statements, served or self.served, future, np.empty((len(statements), 6)), len(statements))
+        rows = len(statements)
+        job = Job(statements, served or self.served, future, np.empty((rows, 6)), rows, counted)
         self._count(len(statements))
         late = self.loop.call_later(deadline, self._expire, job, deadline)
         try:
@@ -206,6 +211,7 @@ class StatementQueue:
                 self.busy -= 1
             if finished:
                 self.loop.call_soon_threadsafe(_deliver, finished)
+                _count(finished)
 
     def _take(self) -> list[Waiting]:
         """This thread's share of what waits: the oldest row and those of like length."""
@@ -308,6 +314,13 @@ def cuts(counts: dict[int, int]) -> list[tuple[int, int]]:
         ranges.append((lengths[start], lengths[end - 1]))
         end = start
     return ranges
+
+
+def _count(jobs: list[Job]) -> None:
+    """Add to the window what was answered."""
+    for job in jobs:
+        if job.counted and job.served.window and isinstance(job.outcome, Answer):
+            job.served.window.add(job.statements, job.outcome.predictions)
 
 
 def _deliver(jobs: list[Job]) -> None:

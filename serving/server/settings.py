@@ -40,6 +40,7 @@ class ServerSettings(BaseModel):
         default=None, description="Keep here (.jsonl) what readers of the page put right; none: they cannot."
     )
     watch: float = Field(default=10, ge=0.1, description="Seconds between two looks at the alias.")
+    drift_hours: float = Field(default=24, gt=0, description="Hours of statements that are compared with validation.")
 
     def threads(self) -> int:
         """Cores that one worker computes with."""

@@ -36,6 +36,7 @@ for _command in (
     label.agree,
     label.convert,
     measure.evaluate,
+    measure.drift,
     measure.benchmark,
     measure.compare,
     measure.audit,

@@ -1,11 +1,11 @@
-"""The commands that measure: `evaluate`, `benchmark`, `compare`, `audit`."""
+"""The commands that measure: `evaluate`, `drift`, `benchmark`, `compare`, `audit`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from serving.cli import MODEL_HELP, console, errors
+from serving.cli import EXIT_BAD_ROWS, MODEL_HELP, DeviceOption, ModelOption, console, errors
 from serving.errors import StancewiseError
 
 
@@ -28,6 +28,33 @@ def evaluate(
     classifier = StanceClassifier.load(model)
     for corpus in corpora:
         console.print(report(evaluate_corpus(classifier, corpus), f"{corpus.path}, {len(corpus.rows)} statements"))
+
+
+def drift(
+    input: Annotated[Path, typer.Option(help="Recent statements: .jsonl, .csv or .parquet; labels are optional.")],
+    model: ModelOption = "models:/stance@champion",
+    output: Annotated[
+        Path | None, typer.Option(help="Also write the picture to this file (.png, .svg or .pdf).", show_default=False)
+    ] = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Say what recent statements have that the model's validation rows had not, and what accuracy to expect of them.
+
+    Compared are the length of the texts, whether holder and target stand in them, the distance from the training rows
+    in the model's embedding, and for each head its labels, confidence and abstention. The accuracy is estimated from
+    the calibrated confidence (Garg et al. 2022); columns stance and sentiment, where there are any, say how far off
+    that is. Columns are those of `predict`; of more than 5,000 rows, so many are drawn at random. Fewer than 100
+    different texts are not enough. Figures and picture are logged to MLflow, as a run below the model's. What is no
+    statement is named, and the exit code is then 3.
+
+    Example:
+
+        python -m training drift --model models:/stance@champion --input data/statements/test.jsonl --output drift.png
+    """
+    from training.experiments.drift import drift as compare_with_reference
+
+    if compare_with_reference(model, input, output, device, console, errors):
+        raise typer.Exit(EXIT_BAD_ROWS)
 
 
 def benchmark(

@@ -21,8 +21,9 @@ from serving.runtime.load import load_runtime
 from serving.store import run_files
 from serving.store.folder import INT8_FOLDER, ModelSettings, write_settings
 from serving.store.package import log_model
+from serving.watch.reference import Reference, write_reference
 from training.config import AdaptConfig
-from training.data.corpus import Corpus
+from training.data.corpus import Corpus, join
 from training.evaluation import plots
 from training.evaluation.before_after import COLUMNS, Change, change, helped, kept
 from training.evaluation.calibrate import LEAST_ROWS, PRIOR_ROWS, recalibrate
@@ -34,6 +35,7 @@ from training.experiments.derive import Tracked, kept_tags, register_made, track
 from training.experiments.first import First, log_rows, read_first
 from training.experiments.lesson import Lesson, prepare
 from training.experiments.own_rows import Split, apart, read_own, refuse_few, split
+from training.experiments.reference import make_reference
 from training.fitting.progress import ProgressCallback
 
 OWN = "own"  # what figures and tables call the user's rows
@@ -147,10 +149,12 @@ def _make(work: _Work, folder: Path, run_id: str) -> Made:
     accuracy = work.first.recipe.abstain.accuracy
     settings = recalibrate(source.settings, new[places], measured, work.heads, accuracy)
     settings = settings.model_copy(update={"run_id": run_id})
-    write_settings(folder, settings)
     with console.status("measuring both on the old test part"):
         both = [StanceClassifier(source.settings, work.before), StanceClassifier(settings, runtime)]
         tests = {part: [evaluate(one, corpus) for one in both] for part, corpus in work.first.tests.items()}
+    with console.status("counting what its validation rows look like"):
+        write_reference(folder, _reference(work, settings, runtime, {part: two for part, (_, two) in tests.items()}))
+    write_settings(folder, settings)
     changes = [change("your rows", measured, *(_by_head(logits[places], work.heads) for logits in (old, new)))]
     for part, (first, second) in tests.items():
         answers = [{head: result.probabilities for head, result in each.heads.items()} for each in (first, second)]
@@ -159,6 +163,21 @@ def _make(work: _Work, folder: Path, run_id: str) -> Made:
     after = {part: two for part, (_, two) in tests.items()}
     notes = _notes(work, len(lesson.replayed.rows), settings)
     return Made(settings, evaluation, after, changes, curve, notes, (time.perf_counter() - start) / 60)
+
+
+def _reference(
+    work: _Work, settings: ModelSettings, runtime: Runtime, tests: dict[str, Evaluation]
+) -> Reference | None:
+    """Of the validation rows that the first run keeps and of the user's rows, if this model did not learn from them."""
+    tests = {part: one for part, one in tests.items() if part != "validation"}
+    held_out = work.splits[0].held_out.tolist() if len(work.splits) == 1 else []  # a last training learned from all
+    held_out = [i for i in held_out if i in work.measured]
+    rows = join([one for one in (work.first.validation, work.own.keep(held_out)) if one.rows] or [Corpus(Path(), [])])
+    if not rows.rows:
+        return None
+    train = [*work.first.rows.statements(), *work.own.keep(set(range(len(work.own.rows))) - set(held_out)).statements()]
+    logits = all_logits(runtime, rows.statements())
+    return make_reference(StanceClassifier(settings, runtime), train, rows, logits, tests)
 
 
 def _by_head(logits: Logits, heads: Sequence[Head]) -> dict[str, Logits]:

@@ -31,6 +31,7 @@ class First:
     recipe: TrainConfig
     rows: Corpus  # that it learned from, as far as they can be read; labels where it had them
     later: Corpus  # that it learned from when it was adapted before; may be none
+    validation: Corpus  # that its run keeps; may be none
     tests: dict[str, Corpus]  # the parts whose predictions its run keeps: its test parts, else validation
 
 
@@ -50,8 +51,8 @@ def read_first(run: Run, config: AdaptConfig) -> First:
         raise StancewiseError(
             f"run {run.info.run_id}: its config is of another version of stancewise; train again with this one"
         ) from None
-    rows = _kept(run) if config.replay_from == "run" or not config.replay else _again(run, recipe)
-    return First(recipe, rows, _later(run), _tests(run))
+    rows = _kept(run, run_files.TRAIN_ROWS) if config.replay_from == "run" or not config.replay else _again(run, recipe)
+    return First(recipe, rows, _later(run), _kept(run, run_files.VALIDATION_ROWS), _tests(run))
 
 
 def _again(run: Run, recipe: TrainConfig) -> Corpus:
@@ -70,10 +71,10 @@ def _again(run: Run, recipe: TrainConfig) -> Corpus:
     return train
 
 
-def _kept(run: Run) -> Corpus:
-    """The statements without labels that the run keeps for int8; nothing where it is too old to have them."""
+def _kept(run: Run, path: str) -> Corpus:
+    """Statements that the run keeps for int8, those of validation with labels; nothing where it is too old for them."""
     try:
-        return _corpus(run, run_files.TRAIN_ROWS)
+        return _corpus(run, path)
     except StancewiseError:
         return _NOTHING
 

@@ -33,6 +33,7 @@ from serving.store.run_files import (
     log_tables,
     read_config,
 )
+from serving.watch.reference import write_reference
 from training.config import BaselineConfig, ExperimentConfig, TrainConfig
 from training.data.corpus import Corpus
 from training.data.parts import read_data
@@ -43,6 +44,7 @@ from training.evaluation.evaluate import Evaluation, evaluate, report
 from training.evaluation.metrics import figures_table, mean_macro_f1, mlflow_metrics
 from training.experiments import track
 from training.experiments.before import check_recipe, read_experiment
+from training.experiments.reference import make_reference
 from training.fitting import processes
 from training.fitting.baseline import fit_baseline
 from training.fitting.batches import pieces_of
@@ -261,11 +263,15 @@ def _finish(
         logits = all_logits(runtime, validation.statements())
         temperatures, thresholds = calibrate(logits, validation, config.heads, config.abstain.accuracy)
         settings = settings.model_copy(update={"temperatures": temperatures, "abstain_below": thresholds})
-        write_settings(folder, settings)
         classifier = StanceClassifier(settings, runtime)
         measured = [part for part in corpora if part != "train" and _shares(corpora[part], config.heads)]
         evaluations = {part: evaluate(classifier, corpora[part]) for part in measured}
         shown = shown_part(evaluations)
+        if job.keep_model:
+            tests = {part: one for part, one in evaluations.items() if part != "validation"}
+            train = corpora["train"].statements()
+            write_reference(folder, make_reference(classifier, train, validation, logits, tests))
+        write_settings(folder, settings)
     with console.status("logging the model and its figures to MLflow"):
         if job.keep_model:
             mlflow.log_text(model_card(config, settings, corpora, evaluations, minutes), CARD_FILE)

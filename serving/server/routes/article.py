@@ -195,7 +195,7 @@ async def explain(request: Request) -> Response:
     query = parsed(EXPLAIN_QUERY, request.state.body)
     words, asked = versions(query)
     request.state.fields = {"statements": len(asked)}
-    answers, _ = await while_connected(request, engine.answer_in_pieces(asked))
+    answers, _ = await while_connected(request, engine.answer_in_pieces(asked, counted=False))
     for answer in answers:
         if isinstance(answer, StancewiseError):
             raise answer
