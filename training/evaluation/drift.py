@@ -27,7 +27,7 @@ _COLUMNS = 3  # of the picture
 
 @dataclass(frozen=True)
 class Compared:
-    """A measure of recent rows beside validation; low and high are the 95 % interval, None where there is no distance."""
+    """A measure of recent rows beside validation; low and high are the 95 % interval, None without a distance."""
 
     histogram: Histogram
     counts: Counts
@@ -195,7 +195,7 @@ def drift_frame(report: Report) -> pd.DataFrame:
 
 
 def drift_metrics(report: Report) -> dict[str, float]:
-    """The figures for MLflow: `drift/stance/label`, `estimate/stance/accuracy`, ..., and the numbers of rows and texts."""
+    """The figures for MLflow: `drift/stance/label`, `drift/stance/estimated_accuracy`, ...; rows, texts."""
     figures = {"drift/rows": float(report.rows), "drift/texts": float(report.texts)}
     for one in report.measures:
         if one.difference.distance is not None:

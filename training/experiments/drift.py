@@ -149,10 +149,9 @@ def _report(classifier: StanceClassifier, reference: Reference, read: _Read, err
 
 
 def _right(head: Head, predictions: Sequence[Prediction], labels: Sequence[dict[Head, str]]) -> Ints:
-    pairs = zip(predictions, labels, strict=True)
-    return np.array(
-        [int(getattr(one, head).label == known[head]) if head in known else UNLABELLED for one, known in pairs]
-    )
+    """1 where the model is right, 0 where it is not, UNLABELLED where nobody knows, shape (rows,)."""
+    pairs = zip((getattr(one, head).label for one in predictions), labels, strict=True)
+    return np.array([int(label == known[head]) if head in known else UNLABELLED for label, known in pairs])
 
 
 def _print(report: Report, read: _Read, input: Path, console: Console) -> None:

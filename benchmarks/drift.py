@@ -1,0 +1,122 @@
+"""What `drift` finds in sets that we know, and how far off its estimate of accuracy is where labels exist.
+
+    python benchmarks/drift.py --model models:/stance@champion
+
+Prints, for every set, the distances from our validation part in percent of what is largest (`*`: larger than chance
+gives, `!`: large), and for each head the estimated and the measured accuracy. Sets of others need STANCE_BENCHMARKS; no
+row of them was trained on by the models of this project. The reference is made here, so a model that keeps none can be
+measured.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from serving import StanceClassifier
+from serving.cli import errors, run
+from serving.labels import HEADS, UNLABELLED, Head
+from serving.runtime.pytorch import TorchRuntime
+from serving.watch.measures import DISTANCE, observed
+from serving.watch.reference import Reference
+from training.config import DataSet
+from training.data.corpus import Corpus, read_corpus
+from training.data.sources import read_set
+from training.evaluation.drift import Report, drift_report
+from training.experiments.pick import embed
+from training.experiments.reference import distances, make_reference
+
+TRAIN, VALIDATION = Path("data/statements/train.jsonl"), Path("data/statements/validation.jsonl")
+OWN = ("data/statements/test.jsonl", *(f"data/{name}/validation.jsonl" for name in ("coloured", "quotations", "short")))
+OTHERS = (
+    DataSet(source="plv", part="train"),
+    DataSet(source="directed_sentiment", part="validation"),
+    DataSet(source="newsmtsc", part="rw_validation"),
+    DataSet(source="gwsd", part="test"),
+    DataSet(source="semeval2016_stance", part="test"),
+)
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    model: Annotated[str, typer.Option(help="models:/NAME@ALIAS, runs:/RUN_ID or a folder of a fine-tuned encoder.")],
+) -> None:
+    """Print distances and accuracies, estimated and measured."""
+    classifier = StanceClassifier.load(model, runtime="torch")
+    validation = read_corpus(VALIDATION)
+    logits = embed(_torch(classifier), validation.statements(), lambda _: None)[0]
+    reference = make_reference(classifier, read_corpus(TRAIN).statements(), validation, logits, {})
+    corpora = [read_corpus(Path(one)) for one in OWN]
+    corpora += map(read_set, OTHERS) if os.environ.get("STANCE_BENCHMARKS") else ()
+    names = [one.provenance.name if one.provenance else f"{one.path.parent.name} {one.path.stem}" for one in corpora]
+    reports = [report(classifier, reference, one) for one in track(corpora, "asking the model", console=errors)]
+    console = Console(width=150)
+    console.print(_distances(names, reports, reference))
+    console.print(_accuracies(names, reports))
+
+
+def report(classifier: StanceClassifier, reference: Reference, corpus: Corpus) -> Report:
+    """What drift says of a labelled set."""
+    statements = corpus.statements()
+    logits, hidden = embed(_torch(classifier), statements, lambda _: None)
+    predictions = classifier.answers(statements, logits)
+    rows = [observed(*pair) for pair in zip(statements, predictions, strict=True)]
+    for values, far in zip(rows, distances(np.array(reference.centres), hidden), strict=True):
+        values[DISTANCE] = float(far)
+    right = {}
+    for head in classifier.settings.heads:
+        labels = corpus.labels(head)
+        answers = np.array([HEADS[head].index(getattr(one, head).label) for one in predictions])
+        right[head] = np.where(labels == UNLABELLED, UNLABELLED, answers == labels)
+    return drift_report(reference, rows, [one.text for one in statements], right)
+
+
+def _torch(classifier: StanceClassifier) -> TorchRuntime:
+    assert isinstance(classifier.runtime, TorchRuntime)
+    return classifier.runtime
+
+
+def _distances(names: list[str], reports: list[Report], reference: Reference) -> Table:
+    keys = [one.key for one in reference.histograms]
+    table = Table("set", "rows", "texts", *(" ".join(filter(None, key)) for key in keys), box=SIMPLE_HEAD)
+    marks = {"different": "!", "a little different": "*"}
+    for name, one in zip(names, reports, strict=True):
+        found = {each.difference.key: each.difference for each in one.measures}
+        shown = [
+            "too few"
+            if found[key].distance is None
+            else f"{found[key].distance:.2f}{marks.get(found[key].verdict, '')}"
+            for key in keys
+        ]
+        table.add_row(name, f"{one.rows:,}", f"{one.texts:,}", *shown)
+    return table
+
+
+def _accuracies(names: list[str], reports: list[Report]) -> Table:
+    table = Table("set", "head", "labelled", "estimated", "measured", "off by", box=SIMPLE_HEAD)
+    off: dict[Head, list[float]] = {}
+    for name, one in zip(names, reports, strict=True):
+        for each in one.accuracy:
+            if each.estimate and each.measured:
+                gap = 100 * (each.estimate.value - each.measured.value)
+                off.setdefault(each.head, []).append(abs(gap))
+                table.add_row(
+                    name, each.head, f"{each.labelled:,}", str(each.estimate), str(each.measured), f"{gap:+.1f}"
+                )
+        table.add_section()
+    for head, gaps in off.items():
+        said = f"mean {np.mean(gaps):.1f}, median {np.median(gaps):.1f}, most {max(gaps):.1f}"
+        table.add_row(f"{len(gaps)} sets", head, "", "", "", said)
+    return table
+
+
+if __name__ == "__main__":
+    run(app)
