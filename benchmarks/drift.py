@@ -2,8 +2,8 @@
 
     python benchmarks/drift.py --model models:/stance@champion
 
-Prints, for every set, the distances from our validation part in percent of what is largest (`*`: larger than chance
-gives, `!`: large), and for each head the estimated and the measured accuracy. Sets of others need STANCE_BENCHMARKS; no
+Prints, for every set, the distances from our validation part (`*`: a little different, `!`: different, as `drift` says
+it), and for each head the estimated and the measured accuracy. Sets of others need STANCE_BENCHMARKS; no
 row of them was trained on by the models of this project. The reference is made here, so a model that keeps none can be
 measured.
 """
@@ -90,12 +90,8 @@ def _distances(names: list[str], reports: list[Report], reference: Reference) ->
     marks = {"different": "!", "a little different": "*"}
     for name, one in zip(names, reports, strict=True):
         found = {each.difference.key: each.difference for each in one.measures}
-        shown = [
-            "too few"
-            if found[key].distance is None
-            else f"{found[key].distance:.2f}{marks.get(found[key].verdict, '')}"
-            for key in keys
-        ]
+        far = [(found[key].distance, marks.get(found[key].verdict, "")) for key in keys]
+        shown = ["too few" if value is None else f"{value:.2f}{mark}" for value, mark in far]
         table.add_row(name, f"{one.rows:,}", f"{one.texts:,}", *shown)
     return table
 

@@ -75,6 +75,7 @@ def divergence(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> 
     """The square of the distance, in bits; counts of shape (..., bins) give shape (...)."""
     p, q = (counts / counts.sum(axis=-1, keepdims=True) for counts in (one, other))
     middle = (p + q) / 2
+    middle = np.where(middle > 0, middle, 1.0)  # of a bin that both lack
     bits = [share * np.log2(share / middle, out=np.zeros_like(middle), where=share > 0) for share in (p, q)]
     result: npt.NDArray[np.float64] = np.maximum((bits[0] + bits[1]).sum(axis=-1) / 2, 0)
     return result
