@@ -221,7 +221,7 @@ def drift_picture(report: Report) -> Figure:
         axis.set_yticks(places, one.histogram.names(), fontsize=8)
         axis.invert_yaxis()
         said = one.difference.verdict
-        far = "" if one.difference.distance is None else f" {one.difference.distance:.2f},"
+        far = "" if one.low is None else f" {one.difference.distance:.2f} [{one.low:.2f}, {one.high:.2f}],"
         axis.set_title(f"{one.name}:{far} {said}", fontsize=10, fontweight="bold" if said == "different" else "normal")
         axis.set_xlabel("% of rows", fontsize=8)
     for axis in axes[len(report.measures) :]:
