@@ -22,15 +22,13 @@ from rich.table import Table
 from serving import StanceClassifier
 from serving.cli import errors, run
 from serving.labels import HEADS, UNLABELLED, Head
-from serving.runtime.pytorch import TorchRuntime
-from serving.watch.measures import DISTANCE, observed
+from serving.watch.measures import observed
 from serving.watch.reference import Reference
 from training.config import DataSet
 from training.data.corpus import Corpus, read_corpus
 from training.data.sources import read_set
 from training.evaluation.drift import Report, drift_report
-from training.experiments.pick import embed
-from training.experiments.reference import distances, make_reference
+from training.experiments.reference import add_distances, ask, make_reference
 
 TRAIN, VALIDATION = Path("data/statements/train.jsonl"), Path("data/statements/validation.jsonl")
 OWN = ("data/statements/test.jsonl", *(f"data/{name}/validation.jsonl" for name in ("coloured", "quotations", "short")))
@@ -52,8 +50,8 @@ def main(
     """Print distances and accuracies, estimated and measured."""
     classifier = StanceClassifier.load(model, runtime="torch")
     validation = read_corpus(VALIDATION)
-    logits = embed(_torch(classifier), validation.statements(), lambda _: None)[0]
-    reference = make_reference(classifier, read_corpus(TRAIN).statements(), validation, logits, {})
+    asked = ask(classifier.runtime, validation.statements())
+    reference = make_reference(classifier, read_corpus(TRAIN).statements(), validation, asked, {})
     corpora = [read_corpus(Path(one)) for one in OWN]
     corpora += map(read_set, OTHERS) if os.environ.get("STANCE_BENCHMARKS") else ()
     names = [one.provenance.name if one.provenance else f"{one.path.parent.name} {one.path.stem}" for one in corpora]
@@ -66,22 +64,17 @@ def main(
 def report(classifier: StanceClassifier, reference: Reference, corpus: Corpus) -> Report:
     """What drift says of a labelled set."""
     statements = corpus.statements()
-    logits, hidden = embed(_torch(classifier), statements, lambda _: None)
-    predictions = classifier.answers(statements, logits)
+    asked = ask(classifier.runtime, statements)
+    predictions = classifier.answers(statements, asked.logits)
     rows = [observed(*pair) for pair in zip(statements, predictions, strict=True)]
-    for values, far in zip(rows, distances(np.array(reference.centres), hidden), strict=True):
-        values[DISTANCE] = float(far)
+    if asked.hidden is not None:
+        add_distances(rows, np.array(reference.centres), asked.hidden)
     right = {}
     for head in classifier.settings.heads:
         labels = corpus.labels(head)
         answers = np.array([HEADS[head].index(getattr(one, head).label) for one in predictions])
         right[head] = np.where(labels == UNLABELLED, UNLABELLED, answers == labels)
     return drift_report(reference, rows, [one.text for one in statements], right)
-
-
-def _torch(classifier: StanceClassifier) -> TorchRuntime:
-    assert isinstance(classifier.runtime, TorchRuntime)
-    return classifier.runtime
 
 
 def _distances(names: list[str], reports: list[Report], reference: Reference) -> Table:

@@ -190,19 +190,18 @@ def classifier(champion):
 @pytest.fixture(scope="session")
 def watched(champion, classifier, tmp_path_factory) -> Path:
     """The champion with a reference of the whole validation part: that of the project has too few texts."""
-    from serving.runtime.base import all_logits
     from serving.store.folder import read_settings, write_settings
     from serving.watch.reference import write_reference
     from training.data.corpus import read_corpus
     from training.evaluation.evaluate import evaluate
-    from training.experiments.reference import make_reference
+    from training.experiments.reference import ask, make_reference
 
     train, validation, test = (read_corpus(STATEMENTS / f"{part}.jsonl") for part in ("train", "validation", "test"))
-    logits = all_logits(classifier.runtime, validation.statements())
+    asked = ask(classifier.runtime, validation.statements())
     tests = {"test": evaluate(classifier, test.keep(range(200)))}
     folder = tmp_path_factory.mktemp("watched") / "model"
     shutil.copytree(champion, folder)
-    write_reference(folder, make_reference(classifier, train.keep(range(200)).statements(), validation, logits, tests))
+    write_reference(folder, make_reference(classifier, train.keep(range(200)).statements(), validation, asked, tests))
     write_settings(folder, read_settings(folder))
     return folder
 

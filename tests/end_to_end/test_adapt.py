@@ -11,6 +11,7 @@ import yaml
 
 from serving.store.folder import check_files, read_settings
 from serving.store.versions import find_model
+from serving.watch.reference import read_reference
 from tests.conftest import STATEMENTS, Project, read_lines, write_lines
 from training.evaluation.compare import compare, read_sides
 
@@ -60,6 +61,17 @@ def test_the_challenger_is_registered_and_the_champion_stays(adapted, client):
     assert new.temperatures["stance"] != old.temperatures["stance"]
     assert new.temperatures["sentiment"] == old.temperatures["sentiment"]
     assert new.abstain_below["sentiment"] == old.abstain_below["sentiment"]
+
+
+def test_its_reference_is_its_own_answers_to_the_old_validation_rows(adapted, client):
+    """Under 200 rows none of the user's is held out from the last training."""
+    before, after = (read_reference(find_model(f"models:/stance@{one}")) for one in ("champion", "challenger"))
+    assert (after.rows, after.texts) == (before.rows, before.texts)
+    counts = {one.key: one.counts for one in before.histograms}
+    same = {one.key for one in after.histograms if one.counts == counts[one.key]}
+    assert {("", "length"), ("", "holder"), ("", "target")} <= same
+    assert after.centres != before.centres
+    assert {check.part for check in after.accuracy["stance"].checks} == {"test"}
 
 
 def test_the_card_says_before_and_after_in_words_and_figures(adapted, client):

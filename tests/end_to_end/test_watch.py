@@ -155,7 +155,7 @@ def stack(watched, tmp_path_factory) -> Iterator[tuple[Server, Prometheus]]:
     (folder / "stancewise-key").write_text(KEY, encoding="utf-8")
     config = (DEPLOY / "prometheus.yml").read_text(encoding="utf-8")
     assert "# authorization: {credentials_file: stancewise-key}" in config
-    config = config.replace("# authorization:", "authorization:").replace("15s", "1s")
+    config = config.replace("# authorization:", "authorization:").replace("15s", "2s")
     shutil.copy(DEPLOY / "alerts.yml", folder)
     with served(watched, folder / "log", STANCEWISE_API_KEY=KEY) as server:
         (folder / "prometheus.yml").write_text(config.replace("127.0.0.1:8000", server.url.removeprefix("http://")))
@@ -186,13 +186,13 @@ def test_every_query_of_the_dashboard_has_an_answer(stack):
     wait_for(lambda: prometheus.query('up{job="stancewise"} == 1'))
     for _ in range(3):  # a rate needs two samples that differ
         asked(server)
-        time.sleep(2)
+        time.sleep(3)
     wait_for(lambda: prometheus.query("stancewise_drift_distance"))
     for title, expression in QUERIES:
         told = RANGE.sub("1m", expression).replace("$instance", ".*")
         assert "$" not in told, title
         found = wait_for(lambda told=told: prometheus.query(told), 30)
-        assert all(value["value"][1] != "NaN" for value in found) or "0.99" in told, (title, found)
+        assert all(value["value"][1] != "NaN" for value in found), (title, found)
     [variable] = [one for one in DASHBOARD["templating"]["list"] if one["type"] == "query"]
     metric = re.fullmatch(r"label_values\((\w+), instance\)", variable["query"])[1]
     assert prometheus.query(metric)[0]["metric"]["instance"] == server.url.removeprefix("http://")

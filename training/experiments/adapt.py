@@ -35,7 +35,7 @@ from training.experiments.derive import Tracked, kept_tags, register_made, track
 from training.experiments.first import First, log_rows, read_first
 from training.experiments.lesson import Lesson, prepare
 from training.experiments.own_rows import Split, apart, read_own, refuse_few, split
-from training.experiments.reference import make_reference
+from training.experiments.reference import ask, make_reference
 from training.fitting.progress import ProgressCallback
 
 OWN = "own"  # what figures and tables call the user's rows
@@ -176,8 +176,8 @@ def _reference(
     if not rows.rows:
         return None
     train = [*work.first.rows.statements(), *work.own.keep(set(range(len(work.own.rows))) - set(held_out)).statements()]
-    logits = all_logits(runtime, rows.statements())
-    return make_reference(StanceClassifier(settings, runtime), train, rows, logits, tests)
+    asked = ask(runtime, rows.statements())
+    return make_reference(StanceClassifier(settings, runtime), train, rows, asked, tests)
 
 
 def _by_head(logits: Logits, heads: Sequence[Head]) -> dict[str, Logits]:

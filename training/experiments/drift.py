@@ -14,11 +14,9 @@ from rich.console import Console
 from serving.classifier import StanceClassifier
 from serving.commands.predict import progress
 from serving.errors import StancewiseError
-from serving.labels import HEADS, UNLABELLED, Head, Logits
+from serving.labels import HEADS, UNLABELLED, Head
 from serving.rows.check import cell, checked, statement_of
 from serving.rows.read import Row, read_rows, table_format
-from serving.runtime.base import all_logits
-from serving.runtime.pytorch import TorchRuntime
 from serving.statement import Prediction, Statement
 from serving.store.folder import digest
 from serving.store.run_files import find_run, log_tables
@@ -26,7 +24,7 @@ from serving.store.versions import find_model, is_registered
 from serving.tables import whole
 from serving.terminal import say
 from serving.watch.compare import LEAST_TEXTS
-from serving.watch.measures import DISTANCE, observed
+from serving.watch.measures import observed
 from serving.watch.reference import NONE, Reference, read_reference
 from training.evaluation.drift import (
     Report,
@@ -37,10 +35,9 @@ from training.evaluation.drift import (
     drift_report,
     drift_table,
 )
-from training.evaluation.metrics import Floats, Ints
+from training.evaluation.metrics import Ints
 from training.experiments import track
-from training.experiments.pick import embed
-from training.experiments.reference import distances
+from training.experiments.reference import add_distances, ask
 
 MOST = 5_000  # rows, drawn at random: more make intervals narrower that are narrow already
 PICTURES = (".pdf", ".png", ".svg")
@@ -132,18 +129,11 @@ def _labels(row: Row) -> dict[Head, str]:
 def _report(classifier: StanceClassifier, reference: Reference, read: _Read, errors: Console) -> Report:
     with progress(errors) as bar:
         task = bar.add_task("asking the model", total=len(read.statements))
-        hidden: Floats | None = None
-        logits: Logits
-        if isinstance(classifier.runtime, TorchRuntime):
-            logits, hidden = embed(classifier.runtime, read.statements, partial(bar.advance, task))
-        else:
-            logits = all_logits(classifier.runtime, read.statements)
-            bar.advance(task, len(read.statements))
-    predictions = classifier.answers(read.statements, logits)
+        asked = ask(classifier.runtime, read.statements, partial(bar.advance, task))
+    predictions = classifier.answers(read.statements, asked.logits)
     rows = [observed(*pair) for pair in zip(read.statements, predictions, strict=True)]
-    if hidden is not None and reference.centres:
-        for values, far in zip(rows, distances(np.array(reference.centres), hidden), strict=True):
-            values[DISTANCE] = float(far)
+    if asked.hidden is not None and reference.centres:
+        add_distances(rows, np.array(reference.centres), asked.hidden)
     right = {head: _right(head, predictions, read.labels) for head in classifier.settings.heads}
     return drift_report(reference, rows, [one.text for one in read.statements], right)
 

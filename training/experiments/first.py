@@ -31,8 +31,8 @@ class First:
     recipe: TrainConfig
     rows: Corpus  # that it learned from, as far as they can be read; labels where it had them
     later: Corpus  # that it learned from when it was adapted before; may be none
-    validation: Corpus  # that its run keeps; may be none
     tests: dict[str, Corpus]  # the parts whose predictions its run keeps: its test parts, else validation
+    validation: Corpus  # rows that its run keeps; may be none
 
 
 def read_first(run: Run, config: AdaptConfig) -> First:
@@ -52,7 +52,7 @@ def read_first(run: Run, config: AdaptConfig) -> First:
             f"run {run.info.run_id}: its config is of another version of stancewise; train again with this one"
         ) from None
     rows = _kept(run, run_files.TRAIN_ROWS) if config.replay_from == "run" or not config.replay else _again(run, recipe)
-    return First(recipe, rows, _later(run), _kept(run, run_files.VALIDATION_ROWS), _tests(run))
+    return First(recipe, rows, _later(run), _tests(run), _kept(run, run_files.VALIDATION_ROWS))
 
 
 def _again(run: Run, recipe: TrainConfig) -> Corpus:

@@ -1,16 +1,19 @@
 """What a new model's validation rows and its answers to them look like, for whoever asks later what has changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.cluster import KMeans
 
 from serving.classifier import StanceClassifier
 from serving.labels import HEADS, UNLABELLED, Head, Logits
+from serving.runtime.base import Runtime, all_logits
 from serving.runtime.pytorch import TorchRuntime
 from serving.statement import Prediction, Statement
 from serving.store.run_files import evenly
-from serving.watch.measures import DISTANCE, Key, histograms, observed
+from serving.watch.measures import DISTANCE, Key, Values, histograms, observed
 from serving.watch.reference import Accuracy, Check, Reference
 from training.data.corpus import Corpus
 from training.evaluation.evaluate import Evaluation
@@ -21,11 +24,32 @@ TRAINING_ROWS = 500  # whose embeddings are asked for, at most
 CENTRES = 8
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a model says: raw logits, shape (rows, 6), and embeddings, shape (rows, width), if it has some."""
+
+    logits: Logits
+    hidden: Floats | None
+
+
+def ask(runtime: Runtime, statements: Sequence[Statement], on_progress: Callable[[int], Any] = lambda _: None) -> Asked:
+    """Ask the model in one pass.
+
+    Raises:
+        StancewiseError: the model cannot read a statement.
+    """
+    if isinstance(runtime, TorchRuntime):
+        return Asked(*embed(runtime, statements, on_progress))
+    logits = all_logits(runtime, statements)
+    on_progress(len(statements))
+    return Asked(logits, None)
+
+
 def make_reference(
     classifier: StanceClassifier,
     train: Sequence[Statement],
     validation: Corpus,
-    logits: Logits,
+    asked: Asked,
     tests: Mapping[str, Evaluation],
 ) -> Reference:
     """Histograms of the validation rows, what estimates accuracy, and where the training rows lie.
@@ -34,17 +58,18 @@ def make_reference(
         classifier: the model, calibrated.
         train: statements that it learned from; may be none.
         validation: at least one row that it did not learn from.
-        logits: raw ones of these rows, shape (rows, 6).
+        asked: what the model says of these rows.
         tests: labelled parts on which the estimate of accuracy is checked.
     """
     statements = validation.statements()
-    predictions = classifier.answers(statements, logits)
+    predictions = classifier.answers(statements, asked.logits)
     rows = [observed(*pair) for pair in zip(statements, predictions, strict=True)]
     centres: Floats | None = None
-    if train and isinstance(classifier.runtime, TorchRuntime):
-        centres = _centres(_embeddings(classifier.runtime, evenly(train, TRAINING_ROWS)))
-        for values, far in zip(rows, distances(centres, _embeddings(classifier.runtime, statements)), strict=True):
-            values[DISTANCE] = float(far)
+    if train and asked.hidden is not None:
+        hidden = ask(classifier.runtime, evenly(train, TRAINING_ROWS)).hidden
+        assert hidden is not None
+        centres = _centres(hidden)
+        add_distances(rows, centres, asked.hidden)
     accuracy: dict[Head, Accuracy] = {}
     limits: dict[Key, float] = {}
     for head in classifier.settings.heads:
@@ -60,14 +85,10 @@ def make_reference(
     )
 
 
-def distances(centres: Floats, hidden: Floats) -> Floats:
-    """Cosine distance of embeddings, shape (rows, width), from the nearest centre, shape (rows,)."""
-    result: Floats = 1 - (_unit(hidden) @ centres.T).max(axis=1)
-    return result
-
-
-def _embeddings(runtime: TorchRuntime, statements: Sequence[Statement]) -> Floats:
-    return embed(runtime, statements, lambda _: None)[1]
+def add_distances(rows: Sequence[Values], centres: Floats, hidden: Floats) -> None:
+    """Count with every row the cosine distance of its embedding, shape (rows, width), from the nearest centre."""
+    for values, near in zip(rows, (_unit(hidden) @ centres.T).max(axis=1), strict=True):
+        values[DISTANCE] = 1 - float(near)
 
 
 def _centres(hidden: Floats) -> Floats:

@@ -19,7 +19,6 @@ from transformers import TrainerCallback
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError, disk_is_full
 from serving.labels import UNLABELLED, Head
-from serving.runtime.base import all_logits
 from serving.runtime.load import load_runtime
 from serving.runtime.pytorch import TorchRuntime
 from serving.store.folder import ModelSettings, write_settings
@@ -44,7 +43,7 @@ from training.evaluation.evaluate import Evaluation, evaluate, report
 from training.evaluation.metrics import figures_table, mean_macro_f1, mlflow_metrics
 from training.experiments import track
 from training.experiments.before import check_recipe, read_experiment
-from training.experiments.reference import make_reference
+from training.experiments.reference import ask, make_reference
 from training.fitting import processes
 from training.fitting.baseline import fit_baseline
 from training.fitting.batches import pieces_of
@@ -260,8 +259,8 @@ def _finish(
     with console.status("calibrating and evaluating"):
         runtime = load_runtime(folder, settings, form.device)
         validation = corpora["validation"]
-        logits = all_logits(runtime, validation.statements())
-        temperatures, thresholds = calibrate(logits, validation, config.heads, config.abstain.accuracy)
+        asked = ask(runtime, validation.statements())
+        temperatures, thresholds = calibrate(asked.logits, validation, config.heads, config.abstain.accuracy)
         settings = settings.model_copy(update={"temperatures": temperatures, "abstain_below": thresholds})
         classifier = StanceClassifier(settings, runtime)
         measured = [part for part in corpora if part != "train" and _shares(corpora[part], config.heads)]
@@ -270,7 +269,7 @@ def _finish(
         if job.keep_model:
             tests = {part: one for part, one in evaluations.items() if part != "validation"}
             train = corpora["train"].statements()
-            write_reference(folder, make_reference(classifier, train, validation, logits, tests))
+            write_reference(folder, make_reference(classifier, train, validation, asked, tests))
         write_settings(folder, settings)
     with console.status("logging the model and its figures to MLflow"):
         if job.keep_model:

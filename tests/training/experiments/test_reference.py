@@ -9,7 +9,6 @@ import yaml
 
 from serving import StanceClassifier
 from serving.runtime.base import all_logits
-from serving.runtime.pytorch import TorchRuntime
 from serving.store.folder import check_files, read_settings
 from serving.store.versions import find_model
 from serving.watch.compare import estimated_accuracy
@@ -17,8 +16,7 @@ from serving.watch.measures import DISTANCE
 from serving.watch.reference import REFERENCE_FILE, read_reference
 from tests.conftest import STATEMENTS
 from training.data.corpus import read_corpus
-from training.experiments.pick import embed
-from training.experiments.reference import distances, make_reference
+from training.experiments.reference import add_distances, ask, make_reference
 
 BOTH = {(head, measure) for head in ("stance", "sentiment") for measure in ("label", "confidence", "abstention")}
 TEXT = {("", "length"), ("", "holder"), ("", "target")}
@@ -57,25 +55,27 @@ def test_a_baseline_keeps_what_it_has(project):
 
 
 def test_rows_of_the_training_are_nearer_than_others(classifier):
-    runtime = classifier.runtime
-    assert isinstance(runtime, TorchRuntime)
     train = read_corpus(STATEMENTS / "train.jsonl").keep(range(120)).statements()
     validation = read_corpus(STATEMENTS / "validation.jsonl").keep(range(120))
-    logits = all_logits(runtime, validation.statements())
-    made = make_reference(classifier, train, validation, logits, {})
+    asked = ask(classifier.runtime, validation.statements())
+    assert asked.logits == pytest.approx(all_logits(classifier.runtime, validation.statements()))
+    made = make_reference(classifier, train, validation, asked, {})
     centres = np.array(made.centres)
     assert centres.shape == (8, 32)
     assert np.linalg.norm(centres, axis=1) == pytest.approx(1, abs=1e-3)
-    hidden = embed(runtime, train, lambda _: None)[1]
-    assert distances(centres, hidden).mean() < distances(centres, -hidden).mean()
-    assert make_reference(classifier, [], validation, logits, {}).centres == ()
-    assert made == make_reference(classifier, train, validation, logits, {}), "the same rows give the same reference"
+    hidden = ask(classifier.runtime, train).hidden
+    near, far = ([{} for _ in train] for _ in range(2))
+    add_distances(near, centres, hidden)
+    add_distances(far, centres, -hidden)
+    assert sum(one[DISTANCE] for one in near) < sum(one[DISTANCE] for one in far)
+    assert make_reference(classifier, [], validation, asked, {}).centres == ()
+    assert made == make_reference(classifier, train, validation, asked, {}), "the same rows give the same reference"
 
 
 def test_a_head_without_labels_has_no_accuracy(classifier):
     validation = read_corpus(STATEMENTS / "validation.jsonl").keep(range(30))
     validation.rows[:] = [row.model_copy(update={"sentiment": None}) for row in validation.rows]
-    made = make_reference(classifier, [], validation, all_logits(classifier.runtime, validation.statements()), {})
+    made = make_reference(classifier, [], validation, ask(classifier.runtime, validation.statements()), {})
     assert made.accuracy.keys() == {"stance"}
     assert ("sentiment", "label") in {one.key for one in made.histograms}
 

@@ -15,6 +15,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from serving import StanceClassifier, StancewiseError, Statement
 from serving.store.folder import check_files, read_settings
 from serving.store.versions import find_model
+from serving.watch.reference import read_reference
 from tests.conftest import REPOSITORY, read_lines, write_lines
 
 pytest.importorskip("nncf")
@@ -62,6 +63,7 @@ def test_a_new_version_holds_the_old_model_and_int8(made, version, trained, proj
     assert names == {path.name for path in before.iterdir()} | added
     assert settings.files.keys() == names - {"stancewise.json"}
     check_files(folder, settings)
+    assert read_reference(folder) == read_reference(before) is not None
     assert version.tags["runtime"] == "openvino"
     requirements = (folder.parent.parent / "requirements.txt").read_text()
     assert all(f"{name}==" in requirements for name in ("openvino", "torch", "transformers"))
