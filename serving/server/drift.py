@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from serving.watch.compare import LEAST_TEXTS, compare, estimated_accuracy
+from serving.watch.compare import compare, enough, estimated_accuracy
 from serving.watch.measures import ANSWERED
 from serving.watch.window import Window
 
@@ -41,9 +41,7 @@ def _families(window: Window) -> Iterable[Metric]:
         "stancewise_drift_distance", "Jensen-Shannon distance of the window from validation", labels=labels
     )
     chances = GaugeMetricFamily(
-        "stancewise_drift_chance",
-        "What the distance stays below by chance, in 99 of 100 cases",
-        labels=["head", "measure"],
+        "stancewise_drift_chance", "What the distance stays below by chance, in 99 of 100 cases", labels=labels
     )
     for one in compare(reference, total.counts, total.texts):
         if one.distance is not None and one.chance is not None:
@@ -52,9 +50,7 @@ def _families(window: Window) -> Iterable[Metric]:
     yield from (distances, chances)
 
     estimated = GaugeMetricFamily(
-        "stancewise_estimated_accuracy",
-        "Of the window, by average thresholded confidence",
-        labels=["head"],
+        "stancewise_estimated_accuracy", "Of the window, by average thresholded confidence", labels=["head"]
     )
     measured = GaugeMetricFamily("stancewise_validation_accuracy", "Of labelled validation rows", labels=["head"])
     abstained = GaugeMetricFamily("stancewise_abstained_share", "Of the window's statements", labels=["head"])
@@ -62,13 +58,13 @@ def _families(window: Window) -> Iterable[Metric]:
     for head, accuracy in reference.accuracy.items():
         measured.add_metric([head], accuracy.measured)
         share = estimated_accuracy(reference, total.counts, head)
-        if share is not None and total.texts >= LEAST_TEXTS:
+        if share is not None and enough(reference, total.texts):
             estimated.add_metric([head], share)
     abstains = ANSWERED.index("abstains")
     for histogram in reference.histograms:
         if histogram.measure == "abstention":
             before.add_metric([histogram.head], histogram.counts[abstains] / reference.rows)
             counts = total.counts[histogram.key]
-            if total.texts >= LEAST_TEXTS and counts.any():
+            if counts.any() and enough(reference, total.texts):
                 abstained.add_metric([histogram.head], float(counts[abstains] / counts.sum()))
     yield from (estimated, measured, abstained, before)

@@ -39,6 +39,11 @@ class Difference:
         return "different" if self.distance >= LARGE else "a little different"
 
 
+def enough(reference: Reference, texts: int) -> bool:
+    """Whether there are different texts enough on both sides to say anything."""
+    return min(texts, reference.texts) >= LEAST_TEXTS
+
+
 def compare(reference: Reference, recent: Mapping[Key, Counts], texts: int) -> list[Difference]:
     """Every measure that both have, in the order of the reference.
 
@@ -47,13 +52,12 @@ def compare(reference: Reference, recent: Mapping[Key, Counts], texts: int) -> l
         recent: counts in the reference's bins, by measure.
         texts: different ones among the recent rows.
     """
-    enough = min(texts, reference.texts) >= LEAST_TEXTS
     found = []
     for one in reference.histograms:
         counts = recent.get(one.key)
         if counts is None or not counts.any():
             continue
-        if not enough:
+        if not enough(reference, texts):
             found.append(Difference(one.key, None, None))
             continue
         before = np.array(one.counts)

@@ -10,11 +10,11 @@ from rich.table import Table
 
 from serving.labels import UNLABELLED, Head
 from serving.watch.compare import (
-    LEAST_TEXTS,
     Counts,
     Difference,
     compare,
     divergence,
+    enough,
     estimated_accuracy,
 )
 from serving.watch.measures import Histogram, Values
@@ -76,7 +76,7 @@ class Report:
     @property
     def enough(self) -> bool:
         """Whether there are enough texts on both sides."""
-        return min(self.texts, self.reference.texts) >= LEAST_TEXTS
+        return enough(self.reference, self.texts)
 
 
 def drift_report(
@@ -101,14 +101,13 @@ def drift_report(
         histogram = by_key[one.key]
         ends = (None, None) if one.distance is None else _interval(histogram, reference.texts, bins[one.key], weights)
         measures.append(Compared(histogram, counts[one.key], one, *ends))
-    enough = min(distinct, reference.texts) >= LEAST_TEXTS
     accuracy = []
     for head, known in reference.accuracy.items():
         share = estimated_accuracy(reference, counts, head)
         if share is None:
             continue
         above = np.array([float(values[head, "confidence"]) >= known.least for values in rows], dtype=np.float64)
-        estimate = Metric.of(share, weights @ above / weights.sum(axis=1)) if enough else None
+        estimate = Metric.of(share, weights @ above / weights.sum(axis=1)) if enough(reference, distinct) else None
         accuracy.append(Expected(head, known, estimate, *_measured(right.get(head), groups)))
     return Report(len(rows), distinct, reference, measures, accuracy)
 

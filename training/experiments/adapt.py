@@ -172,9 +172,10 @@ def _reference(
     tests = {part: one for part, one in tests.items() if part != "validation"}
     held_out = work.splits[0].held_out.tolist() if len(work.splits) == 1 else []  # a last training learned from all
     held_out = [i for i in held_out if i in work.measured]
-    rows = join([one for one in (work.first.validation, work.own.keep(held_out)) if one.rows] or [Corpus(Path(), [])])
-    if not rows.rows:
+    parts = [one for one in (work.first.validation, work.own.keep(held_out)) if one.rows]
+    if not parts:
         return None
+    rows = join(parts)
     train = [*work.first.rows.statements(), *work.own.keep(set(range(len(work.own.rows))) - set(held_out)).statements()]
     asked = ask(runtime, rows.statements())
     return make_reference(StanceClassifier(settings, runtime), train, rows, asked, tests)
