@@ -459,7 +459,8 @@ def _chinese(text: str, sentence: Offsets, known: Cues) -> Iterator[Candidate]:
         dot = text[start:end] in ("·", "•", "・")
         joins = bool(run) and text[run[-1][0] : run[-1][1]] in ("·", "•", "・")
         if dot or joins or _is_chinese_noun(text[start:end], tag, known):
-            if run and not (dot or joins) and run[-1][2].startswith("nr") and not tag.startswith("nr"):
+            goes_on = dot or joins or tag.startswith("nr") or (tag in _NAMED and end == start + 1)  # 哈拉 茨
+            if run and run[-1][2].startswith("nr") and not goes_on:
                 yield from _of_run(text, run, known)  # a name ends with the person
                 run = []
             run.append(word)

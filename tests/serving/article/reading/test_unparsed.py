@@ -84,6 +84,7 @@ def test_a_reader_of_other_languages_is_not_asked():
     ("language", "text", "holder", "target"),
     [
         ("zh", "委内瑞拉外长伊万·桑托斯批评了中方的提案。", "委内瑞拉外长伊万·桑托斯", "中方"),
+        ("zh", "哈拉茨感谢中方的接待。", "哈拉茨", "中方"),
         ("es", "Canadá y Uruguay rechazaron la propuesta de Quito.", "Uruguay", "propuesta de Quito"),
         ("fr", "Son homologue togolais, Kossi Amétépé, a remercié Accra pour sa patience.", "Kossi Amétépé", "Accra"),
         ("de", "Deutschland und Frankreich lehnten den Plan ab.", "Frankreich", "Plan"),
