@@ -158,7 +158,7 @@ def standing(text: str, sentence: Offsets, known: Cues, words: Collection[str]) 
 def others(text: str, sentence: Offsets, known: Cues, taken: Sequence[Offsets]) -> Iterator[Offsets]:
     """Words that `candidates` takes for nothing, small ones and verbs of saying left out: a reader can tell more."""
     if known.language == "zh":
-        words = [(start, end) for start, end, tag in _tagged(text, sentence) if tag[0] in "nvairsl" and end > start + 1]
+        words = [(start, end) for start, end, tag in _tagged(text, sentence) if tag[0] in "nvaisl" and end > start + 1]
     else:
         words = [*_words(text, sentence)]
     small = known.openers | known.never | known.of | known.pronouns | known.objects | known.first
