@@ -33,7 +33,9 @@ class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         statements = [_statement(number, row) for number, row in enumerate(rows.to_dict("records"))]
         predictions = self.classifier.predict(statements)
         answers = [prediction.row() for prediction in predictions]
-        return pd.DataFrame(answers, columns=list(Prediction.COLUMNS), index=model_input.index)  # so that both can be joined
+        return pd.DataFrame(
+            answers, columns=list(Prediction.COLUMNS), index=model_input.index
+        )  # so that both can be joined
 
 
 def _statement(number: int, row: dict[Any, Any]) -> Statement:

@@ -187,7 +187,11 @@ def _read_csv(lines: Iterator[str], path: Path, separator: str | None = None) ->
         if problem := next(filter(None, map(_not_utf8, record)), None):
             yield Row(line, {}, problem)
         elif len(fields) == len(columns):
-            missing = frozenset() if MISSING.isdisjoint(map(str.strip, fields)) else _missing(columns, fields, "".join(record), cells)
+            missing = (
+                frozenset()
+                if MISSING.isdisjoint(map(str.strip, fields))
+                else _missing(columns, fields, "".join(record), cells)
+            )
             yield Row(line, dict(zip(columns, fields, strict=True)), None, missing)
         elif fields:
             found = "more" if len(fields) > len(columns) else "fewer"

@@ -1,7 +1,7 @@
 """Given names that are also small words of English: `Per Holm`, `Will Stroud`, `An Li`, `In-su Park`.
 
-A parser takes their first word for a preposition or an auxiliary, and the name is lost. Where grammar says that it cannot
-be one, the sentence is read a second time with a common given name as the word's norm. The text stays as it is.
+A parser takes their first word for a preposition or an auxiliary, and the name is lost. Where grammar says that it
+cannot be one, the text is read a second time with a common given name as the word's norm. The text stays as it is.
 """
 
 from collections.abc import Iterator
@@ -53,7 +53,10 @@ def _given(doc: "Doc") -> set[int]:
     able = [
         one
         for one in doc[:-1]
-        if one.lower_ in _TOLD_BY_GRAMMAR | _ONLY_WITHIN and one.text.istitle() and one.whitespace_ and _is_name(one.nbor())
+        if one.lower_ in _TOLD_BY_GRAMMAR | _ONLY_WITHIN
+        and one.text.istitle()
+        and one.whitespace_
+        and _is_name(one.nbor())
     ]
     within = {(one.text, one.nbor().text) for one in able if _is_within(one)}
     return {
@@ -88,11 +91,10 @@ def _cannot_be_small(word: "Token") -> bool:
         return not word.ent_type_ and head.tag_ in _PROPER
     if word.lower_ == "an":
         return following.text[0].lower() not in "aeiouh"
-    if word.lower_ == "ever" or word.lower_ in _AUXILIARIES:
-        return True
     if word.dep_ == "mark":
         return head.dep_ != "advcl"
-    return word.dep_ == "prep" and _has_no_object(word)
+    always = word.lower_ == "ever" or word.lower_ in _AUXILIARIES
+    return always or (word.dep_ == "prep" and _has_no_object(word))
 
 
 def _asks(word: "Token") -> bool:

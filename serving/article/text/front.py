@@ -10,8 +10,8 @@ from serving.errors import StancewiseError
 # YAML between ---, TOML between +++, JSON between ;;;, as Jekyll, Hugo and Obsidian write them.
 _START = re.compile(r"[\s\ufeff]*?(?P<fence>-{3}|\+{3}|;{3})(?:[ \t]*(?:yaml|toml|json))?[ \t]*\r?\n")
 _KEY = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:[\"']?[\w.@$ -]{1,60}[\"']?[ \t]*[:=](?:\s|$)|[{\[])")
-# What a line of YAML may be at the left edge: a key of up to three words (a longer one is a sentence), an item, a comment,
-# a bracket, or the end of a value in quotation marks.
+# What a line of YAML may be at the left edge: a key of up to three words (a longer one is a sentence), an item, a
+# comment, a bracket, or the end of a value in quotation marks.
 _YAML = re.compile(
     r"(?:[ \t].*|[\"']?[\w.@$-]{1,60}(?:[ \t]+[\w.@$-]{1,60}){0,2}[\"']?[ \t]*:(?:\s.*)?|[-?#{}\[\]].*|.*[\"'])?\r?"
 )

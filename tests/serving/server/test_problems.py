@@ -41,7 +41,10 @@ def test_a_byte_order_mark_is_no_part_of_a_body(read, body):
         (b"text,target\nOslo left.,Oslo\n", "body: CSV, a form or other plain text, not JSON"),
         (b"text=Oslo&target=Rome", "a table goes through: python -m serving predict --input"),
         (b"PAR1\x15", "body: Parquet"),
-        (json.dumps(GOOD).encode() + b"\n\n" + json.dumps(GOOD).encode() + b"\n", "body: JSON Lines, not JSON; put the obj"),
+        (
+            json.dumps(GOOD).encode() + b"\n\n" + json.dumps(GOOD).encode() + b"\n",
+            "body: JSON Lines, not JSON; put the obj",
+        ),
         (json.dumps(GOOD).encode() + b"\n}", "body: Invalid JSON"),
         (b'{"text": "Oslo', "body: Invalid JSON: EOF while parsing a string at line 1 column 14"),
     ],

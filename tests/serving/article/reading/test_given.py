@@ -41,7 +41,9 @@ def test_a_given_name_is_no_small_word_where_grammar_has_no_place_for_one(name, 
 
 
 def test_a_holder_keeps_his_whole_name():
-    assert "Per Aasen" in speakers("Rosa Diehl praised the quay tax on Friday. Per Aasen called the quay tax a scandal.")
+    assert "Per Aasen" in speakers(
+        "Rosa Diehl praised the quay tax on Friday. Per Aasen called the quay tax a scandal."
+    )
 
 
 def test_a_word_that_may_be_either_is_a_name_where_the_same_name_stands_within_a_sentence():
