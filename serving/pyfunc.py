@@ -32,7 +32,10 @@ class StanceModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         rows = model_input[columns].astype(object).where(model_input[columns].notna(), None)
         statements = [_statement(number, row) for number, row in enumerate(rows.to_dict("records"))]
         predictions = self.classifier.predict(statements)
-        return pd.DataFrame([prediction.row() for prediction in predictions], columns=list(Prediction.COLUMNS))
+        answers = [prediction.row() for prediction in predictions]
+        return pd.DataFrame(
+            answers, columns=list(Prediction.COLUMNS), index=model_input.index
+        )  # so that both can be joined
 
 
 def _statement(number: int, row: dict[Any, Any]) -> Statement:

@@ -7,12 +7,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from serving.language.detect import UNKNOWN
-from serving.names.spelling import INVISIBLE, same
+from serving.names.spelling import INVISIBLE, same, spelled
 
 QUESTION_COLUMNS = ("text", "speaker", "target")  # of a table without offsets, such as the MLflow model reads
 NAME_CHARACTERS = 500  # longest holder or target accepted; a longer one is a text, not a mention
 
-_VISIBLE = re.compile(rf"[^\s\x00-\x1f{INVISIBLE}]")
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0\ufffc"  # of Hangul, Braille and embedded objects: letters that show nothing
+_VISIBLE = re.compile(rf"[^\s\x00-\x1f{_FILLERS}{INVISIBLE}]")
 
 
 def _unicode(text: str) -> str:
@@ -26,7 +27,7 @@ def _blank_to_none(name: str | None) -> str | None:
 
 
 def _not_blank(text: str) -> str:
-    if not _VISIBLE.search(text):
+    if not _VISIBLE.search(spelled(text).text if "&" in text else text):  # a page's &nbsp;
         raise PydanticCustomError("blank", "empty")
     return text
 

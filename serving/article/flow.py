@@ -212,13 +212,17 @@ def given_targets(targets: Targets | None) -> dict[str, Sequence[str]] | None:
     """Targets as name -> aliases; None if there are none: then they are to be found.
 
     Raises:
-        StancewiseError: a name or an alias is blank.
+        StancewiseError: a name or an alias is blank, or is no string.
     """
     if not targets:
         return None
     if isinstance(targets, str):
         targets = [targets]
     given: dict[str, Sequence[str]] = dict(targets if isinstance(targets, Mapping) else [(one, ()) for one in targets])
+    if any(isinstance(aliases, str) for aliases in given.values()):
+        raise StancewiseError('targets: other names for a target are a list: {"the accord": ["the deal", "the pact"]}')
+    if not all(isinstance(one, str) for name, aliases in given.items() for one in (name, *aliases)):
+        raise StancewiseError("targets: a name is no string; give the words that stand for it in the text")
     if not all(one.strip() for name, aliases in given.items() for one in (name, *aliases)):
         raise StancewiseError("targets: a name is blank; give the words that stand for it in the text")
     return given

@@ -49,7 +49,7 @@ def statement_of(row: Row) -> Statement | str:
     if row.problem:
         return row.problem
     try:
-        return Statement.model_validate(values_of(row, FIELDS))
+        return Statement.model_validate({"text": "", **values_of(row, FIELDS)})
     except ValidationError as error:
         return describe(error)
 

@@ -21,7 +21,11 @@ _MOST_COLUMNS = 20  # listed in a message
 _LONGEST_SHOWN = 40  # characters of a name; a longer one may be a text that stands in the wrong place
 
 # What R, pandas, Excel and databases write into a CSV for a value that is missing.
-MISSING = frozenset(("NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "\\N"))
+MISSING = frozenset(
+    ("NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-nan", "NaT", "NULL", "null", "<null>", "None", "\\N")
+)
+_SEPARATORS = ",;\t|"
+_TOLD_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\s*', re.I)  # a first line by which Excel knows it
 
 
 @dataclass(frozen=True)
@@ -156,11 +160,14 @@ def _read_csv(lines: Iterator[str], path: Path, separator: str | None = None) ->
     while not first.strip() and (one := next(lines, None)) is not None:
         blank += bool(first)
         first = one
+        if not separator and (told := _TOLD_SEPARATOR.fullmatch(first.lstrip("\ufeff"))):
+            separator, first = told[1], "\n"
     lines = chain([first], lines)
     separator = separator or separator_of(first)
     reader = csv.reader(recorded(), delimiter=separator, strict=True)
     columns = _header(reader, record, path)
-    cells = re.compile(rf'(?:^|{separator})("(?:[^"]|"")*"|[^{separator}\r\n]*)')
+    one = re.escape(separator)
+    cells = re.compile(rf'(?:^|{one})("(?:[^"]|"")*"|[^{one}\r\n]*)')
     line = 1 + blank
     while True:
         line += len(record)
@@ -180,7 +187,11 @@ def _read_csv(lines: Iterator[str], path: Path, separator: str | None = None) ->
         if problem := next(filter(None, map(_not_utf8, record)), None):
             yield Row(line, {}, problem)
         elif len(fields) == len(columns):
-            missing = frozenset() if MISSING.isdisjoint(fields) else _missing(columns, fields, "".join(record), cells)
+            missing = (
+                frozenset()
+                if MISSING.isdisjoint(map(str.strip, fields))
+                else _missing(columns, fields, "".join(record), cells)
+            )
             yield Row(line, dict(zip(columns, fields, strict=True)), None, missing)
         elif fields:
             found = "more" if len(fields) > len(columns) else "fewer"
@@ -188,9 +199,16 @@ def _read_csv(lines: Iterator[str], path: Path, separator: str | None = None) ->
 
 
 def separator_of(header: str) -> str:
-    """The comma; for a header without one the semicolon or the tab, as Excel saves in countries with decimal commas."""
-    columns = {one: len(next(csv.reader([header], delimiter=one), [])) for one in ",;\t"}
-    return "," if columns[","] > 1 else max(columns, key=lambda one: columns[one])
+    """The comma, or the semicolon (as Excel saves in countries with decimal commas), the tab or the bar.
+
+    It is the one that sets off a column `text`, else the one that makes most columns.
+    """
+
+    def worth(separator: str) -> tuple[bool, int]:
+        names = next(csv.reader([header], delimiter=separator), [])
+        return len(names) > 1 and "text" in (name.strip("\ufeff ").casefold() for name in names), len(names)
+
+    return max(_SEPARATORS, key=worth)
 
 
 def _header(reader: Any, record: list[str], path: Path) -> list[str]:
@@ -220,7 +238,7 @@ def _unread(line: int, lines: int, error: str) -> Iterator[Row]:
 def _missing(columns: list[str], fields: list[str], record: str, cells: re.Pattern[str]) -> frozenset[str]:
     """The columns whose cell is a word for a missing value, and not the same word in quotation marks."""
     as_written = cells.findall(record) if '"' in record else fields
-    return frozenset(name for name, written in zip(columns, as_written, strict=True) if written in MISSING)
+    return frozenset(name for name, written in zip(columns, as_written, strict=True) if written.strip() in MISSING)
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:

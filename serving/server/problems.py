@@ -1,6 +1,7 @@
 """Everything that can go wrong with a request, and the one map from it to a status."""
 
 import codecs
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from serving.rows.content import LOOKED_AT, other_than_text
 T = TypeVar("T")
 
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+_UNKNOWN = "has a field that is not known"
 CLIENT_GONE = 499  # what proxies log for a client that did not wait
 
 
@@ -168,7 +170,11 @@ def _no_json(body: bytes) -> str | None:
     if body.lstrip()[:1] not in (b"{", b"["):
         table = "a table goes through: python -m serving predict --input TABLE.csv"
         return f"CSV, a form or other plain text, not JSON; {send}; {table}"
-    return None
+    try:
+        several = len([json.loads(line) for line in body.splitlines() if line.strip()]) > 1
+    except ValueError:
+        return None
+    return f"JSON Lines, not JSON; put the objects in one list: [{{...}}, {{...}}]; {send}" if several else None
 
 
 def bad_shape(error: ValidationError, within: str = "") -> BadShape:
@@ -179,12 +185,13 @@ def bad_shape(error: ValidationError, within: str = "") -> BadShape:
         if one["type"] == "extra_forbidden":
             name = parts.pop()
             meant = nearly(name)
-            problem = "has a field that is not known"
+            problem = _UNKNOWN
             # A key of another form may be the user's own text.
             problem += f": {name!r}" if _KEY.fullmatch(name) else ""
             problem += f"; did you mean {meant!r}?" if meant else ""
         path = ".".join([within, *parts] if within else parts)
         details.append(Detail(path=path or "body", problem=problem))
+    details.sort(key=lambda one: not one.problem.startswith(_UNKNOWN))  # why what is required seems to lack
     first = details[0]
     return BadShape(f"{first.path}: {first.problem}", details[:20])
 

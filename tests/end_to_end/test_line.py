@@ -154,6 +154,8 @@ def test_pyfunc_names_the_row_that_has_no_text_and_not_what_stands_in_it(project
         model.predict(pd.DataFrame({"text": ["a"], "target": [2024]}))
     empty = model.predict(pd.DataFrame({"text": []}, dtype=str))
     assert next(iter(empty.columns)) == "stance"
+    chosen = pd.DataFrame({"text": ["a", "b", "c"]}).iloc[[2, 0]]
+    assert list(model.predict(chosen).index) == [2, 0]  # so that the answers can be joined to the rows
 
 
 def test_pyfunc_abstains_on_another_language_unless_its_config_says_otherwise(project):

@@ -2,11 +2,12 @@
 
 import hashlib
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serving.article.reading.given import with_given_names
 from serving.errors import StancewiseError
 
 if TYPE_CHECKING:
@@ -34,13 +35,17 @@ def load_pipeline() -> "Language":
         StancewiseError: none is installed, or the packaged one's files are not those we know.
     """
     import spacy
+    from spacy.language import Language
 
     name = pipeline_name()
     if name is None:
         raise StancewiseError("no English pipeline for spaCy is installed; install it with: pip install '.[article]'")
     if name == PACKAGED:
         _check(name)
-    return spacy.load(name, exclude=["senter"])
+    nlp = spacy.load(name, exclude=["senter"])
+    Language.component("given_names", func=partial(with_given_names, nlp=nlp))
+    nlp.add_pipe("given_names")
+    return nlp
 
 
 def forgetting() -> AbstractContextManager[object]:

@@ -30,6 +30,7 @@ _NO_NAMES = frozenset({
     "its", "many", "most", "neither", "nobody", "none", "one", "others", "she", "some", "somebody", "someone", "that",
     "their", "them", "these", "they", "this", "those", "what", "which", "who", "whom", "whose", "you",
 })  # fmt: skip
+_NONE = frozenset({"neither", "no", "nobody", "none"})
 _UNREAD = "the text is in {}, and the model reads {}: nothing was labelled ({})"
 Progress = Callable[[int, int], None]
 
@@ -252,6 +253,8 @@ class _Reader:
             if self.given is not None and target.i not in wanted:
                 continue
             holder, source, one = owner, None, None
+            if head is not None and _is_none(head):
+                continue
             if head is not None:
                 source = mention(head)
                 inner = paragraph.innermost(target.idx)
@@ -260,6 +263,8 @@ class _Reader:
                 one = next((each for each in own if covers([each.source], head.idx)), None)
                 holder = self._named(head, one, paragraph, owner, holders)
             elif one := paragraph.from_elsewhere(target):
+                if _is_none(_token_at(paragraph.doc, one.head)):
+                    continue
                 holder, source = holders[one], one.source
             shown = wanted.get(target.i) or self._target(target, paragraph, owner, holders)
             if holder.name is None and head is not None and holder.kind != "author":
@@ -340,6 +345,12 @@ def _speaker(token: "Token", paragraph: Paragraph, owner: Holder, holders: Mappi
 def _is_nobody(holder: Holder) -> bool:
     """Whether the name tells nothing; a transcript may call its speakers Q and A."""
     return holder.name is not None and holder.kind != "turn" and _tells_nothing(holder.name)
+
+
+def _is_none(head: "Token") -> bool:
+    """`Nobody at the ministry`, `none of the unions`, `no minister`: there is nobody whose position it could be."""
+    whole = head.head.head if head.dep_ == "pobj" and head.head.lower_ == "of" else head
+    return whole.lower_ in _NONE or any(one.dep_ == "det" and one.lower_ in _NONE for one in head.children)
 
 
 def _tells_nothing(name: str) -> bool:

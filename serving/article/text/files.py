@@ -44,8 +44,10 @@ def check_text(text: str) -> None:
     """Refuse what cannot be read as an article.
 
     Raises:
-        StancewiseError: no word in it, too long, not Unicode, binary, or HTML.
+        StancewiseError: no string, no word in it, too long, not Unicode, binary, or HTML.
     """
+    if not isinstance(text, str):
+        raise StancewiseError(f"text: a string is needed, not {type(text).__name__}; read_text reads one from a file")
     if len(text) > MOST_CHARACTERS:
         raise StancewiseError(
             f"text: {len(text):,} characters; at most {MOST_CHARACTERS:,} are read; split it into several texts"

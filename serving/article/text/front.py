@@ -10,6 +10,11 @@ from serving.errors import StancewiseError
 # YAML between ---, TOML between +++, JSON between ;;;, as Jekyll, Hugo and Obsidian write them.
 _START = re.compile(r"[\s\ufeff]*?(?P<fence>-{3}|\+{3}|;{3})(?:[ \t]*(?:yaml|toml|json))?[ \t]*\r?\n")
 _KEY = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*(?:[\"']?[\w.@$ -]{1,60}[\"']?[ \t]*[:=](?:\s|$)|[{\[])")
+# What a line of YAML may be at the left edge: a key of up to three words (a longer one is a sentence), an item, a
+# comment, a bracket, or the end of a value in quotation marks.
+_YAML = re.compile(
+    r"(?:[ \t].*|[\"']?[\w.@$-]{1,60}(?:[ \t]+[\w.@$-]{1,60}){0,2}[\"']?[ \t]*:(?:\s.*)?|[-?#{}\[\]].*|.*[\"'])?\r?"
+)
 _PANDOC = re.compile(r"[\s\ufeff]*?(?:%[^\n]*(?:\n[ \t]+\S[^\n]*)*(?:\n|\Z)){1,3}")
 _META = re.compile(
     r"(?:abstract|aliases|authors?|by ?line|canonical(?:[ _-]url)?|category|categories|content[ _-]type|copyright"
@@ -84,9 +89,17 @@ def _fenced(text: str) -> int:
     if start := _START.match(text):
         closing = r"(?:-{3}|\.{3})" if start["fence"] == "---" else re.escape(start["fence"])
         end = re.compile(rf"^{closing}[ \t]*\r?$", re.M).search(text, start.end())
-        return end.end() if end and _KEY.match(text, start.end()) else 0
+        if not end or not _KEY.match(text, start.end()):
+            return 0
+        inside = text[start.end() : end.start()]
+        return end.end() if start["fence"] != "---" or _is_yaml(inside) else 0
     pandoc = _PANDOC.match(text)
     return pandoc.end() if pandoc else 0
+
+
+def _is_yaml(inside: str) -> bool:
+    """Whether lines between rules describe a text, and are not its first paragraphs."""
+    return bool(_META.match(inside.lstrip())) or all(map(_YAML.fullmatch, inside.split("\n")))
 
 
 def _headers(text: str) -> int:

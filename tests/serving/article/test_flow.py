@@ -42,6 +42,22 @@ def test_a_target_is_found_by_its_aliases(classifier):
     assert "Peter Holm" in {one.speaker for one in article.statements}
 
 
+@pytest.mark.parametrize(
+    ("text", "targets", "message"),
+    [
+        (None, None, "text: a string is needed, not NoneType"),
+        (TEXT.encode(), None, "text: a string is needed, not bytes"),
+        (TEXT, {"the accord": "Ferry Accord"}, "targets: other names for a target are a list"),
+        (TEXT, {"accord": "pact"}, "targets: other names for a target are a list"),
+        (TEXT, [None], "targets: a name is no string"),
+        (TEXT, ["accord", " "], "targets: a name is blank"),
+    ],
+)
+def test_what_is_no_article_or_no_target_is_named(classifier, text, targets, message):
+    with pytest.raises(StancewiseError, match=message):
+        classifier.read_article(text, targets)
+
+
 def test_what_shows_no_position_is_listed_only_if_asked_for(classifier):
     every = classifier.read_article(TEXT, everything=True).statements
     shown = classifier.read_article(TEXT).statements

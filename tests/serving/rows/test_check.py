@@ -101,6 +101,7 @@ def test_missing_values(value):
     assert cell(Row(1, {"speaker": value}), "speaker") is None
     assert statement_of(Row(1, {"text": "a", "speaker": value, "target_start": value})) == Statement(text="a")
     assert statement_of(Row(1, {"text": value})) == "text: empty"
+    assert statement_of(Row(1, {"speaker": "Oslo"})) == "text: empty"
 
 
 def test_a_word_for_a_missing_value_is_none_and_a_name_in_quotation_marks_is_one():
@@ -109,7 +110,10 @@ def test_a_word_for_a_missing_value_is_none_and_a_name_in_quotation_marks_is_one
     assert statement_of(Row(1, values, None, frozenset({"text"}))) == "text: empty"
 
 
-@pytest.mark.parametrize("text", ["", " \t\r\n", "\u00a0\u2003", "\u200b \ufeff\u200d", "\u00ad", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["", " \t\r\n", "\u00a0\u2003", "\u200b \ufeff\u200d", "\u00ad", "\x00", "\u2800", "\u3164", "&nbsp; &#8203;"],
+)
 def test_a_text_that_nobody_sees_is_empty(text):
     assert statement_of(Row(1, {"text": text})) == "text: empty"
     with pytest.raises(ValueError, match="empty"):

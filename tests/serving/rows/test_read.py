@@ -34,6 +34,26 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
     assert [row.values for row in read_rows(path)] == [{"text": "hello"}]
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "values"),
+    [
+        ("text;speaker;votes, all", "a;b;c", {"text": "a", "speaker": "b", "votes, all": "c"}),
+        ("text,votes;a;b;c", "a,b", {"text": "a", "votes;a;b;c": "b"}),
+        ("Text;x,y,z", "a;b", {"Text": "a", "x,y,z": "b"}),
+        ("tweet;author;x,y", "a;b;c", {"tweet": "a", "author": "b", "x,y": "c"}),
+        ("text", "a; b", {"text": "a; b"}),
+    ],
+)
+def test_a_mark_within_a_column_name_is_no_separator(tmp_path, header, row, values):
+    assert [one.values for one in rows_of(tmp_path / "rows.csv", f"{header}\n{row}\n")] == [values]
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
+def test_a_first_line_that_tells_excel_the_separator_is_no_header(tmp_path, first):
+    [row] = rows_of(tmp_path / "rows.csv", f"{first}\r\ntext;speaker\r\nOslo, yes.;Oslo\r\n")
+    assert (row.line, row.values) == (3, {"text": "Oslo, yes.", "speaker": "Oslo"})
+
+
 def test_unknown_missing_and_false_files_are_errors(tmp_path):
     with pytest.raises(StancewiseError, match=r"unknown extension '\.xlsx'"):
         list(read_rows(tmp_path / "rows.xlsx"))
@@ -44,18 +64,18 @@ def test_unknown_missing_and_false_files_are_errors(tmp_path):
         list(read_rows(tmp_path / "rows.parquet"))
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_what_spreadsheets_save_is_read(tmp_path, separator, end, mark):
     lines = [
         ("text", "speaker", "target"),
-        ('"Oslo; Rome, and\tBern said ""no"""', "Rome", "the pact"),
+        ('"Oslo; Rome|Turin, and\tBern said ""no"""', "Rome", "the pact"),
         ("Yes", "", ""),
     ]
     content = mark + end.join(separator.join(cells) for cells in lines) + end
     first, second = rows_of(tmp_path / "rows.csv", content)
-    assert first.values == {"text": 'Oslo; Rome, and\tBern said "no"', "speaker": "Rome", "target": "the pact"}
+    assert first.values == {"text": 'Oslo; Rome|Turin, and\tBern said "no"', "speaker": "Rome", "target": "the pact"}
     assert (first.line, second.line, second.values["speaker"]) == (2, 3, "")
 
 

@@ -41,6 +41,11 @@ def test_a_byte_order_mark_is_no_part_of_a_body(read, body):
         (b"text,target\nOslo left.,Oslo\n", "body: CSV, a form or other plain text, not JSON"),
         (b"text=Oslo&target=Rome", "a table goes through: python -m serving predict --input"),
         (b"PAR1\x15", "body: Parquet"),
+        (
+            json.dumps(GOOD).encode() + b"\n\n" + json.dumps(GOOD).encode() + b"\n",
+            "body: JSON Lines, not JSON; put the obj",
+        ),
+        (json.dumps(GOOD).encode() + b"\n}", "body: Invalid JSON"),
         (b'{"text": "Oslo', "body: Invalid JSON: EOF while parsing a string at line 1 column 14"),
     ],
 )
@@ -60,6 +65,7 @@ def test_a_body_that_is_no_json_is_called_what_it_is(read, body, message):
         (GOOD | {"holder": "x"}, "body: has a field that is not known: 'holder'; did you mean 'speaker'?"),
         ([GOOD, GOOD | {"year": 1}], "1: has a field that is not known: 'year'"),
         (GOOD | {"Somebody took this whole sentence for a key": 1}, "body: has a field that is not known"),
+        ({"statements": [GOOD]}, "body: has a field that is not known: 'statements'"),
         (GOOD | {"«Oslo left»": 1}, "body: has a field that is not known"),
         (GOOD | {"text": " \u00a0"}, "text: empty"),
         ([GOOD, {"text": ""}], "1.text: empty"),

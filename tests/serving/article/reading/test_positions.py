@@ -52,6 +52,27 @@ def test_a_holder_is_found_however_he_is_quoted(text, speaker, kind):
     assert any((one.speaker or "").endswith(speaker or "") and one.kind == kind for one in held), held
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nobody at the harbour said that the tram was a disgrace.",
+        "No one in Odda praised the tram.",
+        "No councillor backed the tram.",
+        "None of the dockers welcomed the tram.",
+        "Neither of the councillors praised the tram.",
+        "The tram, according to none of the dockers, is a disgrace.",
+        "“The tram is a disgrace,” said nobody at the harbour.",
+    ],
+)
+def test_nobody_holds_no_position(text):
+    assert speakers(text) <= {None}
+
+
+def test_who_does_not_hold_it_is_somebody():
+    assert "councillors" in speakers("Not all councillors backed the tram.")
+    assert "Rosa Diehl" in speakers("Nobody likes the tram, Rosa Diehl said.")
+
+
 def test_two_holders_in_one_sentence_keep_their_own_words():
     text = "Oslo hailed the accord, while Marta Lindqvist condemned the ferry tax."
     read = {(one.speaker, one.target): 1 - one.read["nothing"] for one in asked(text)}

@@ -15,6 +15,7 @@ YAML = 'title: "Nora Vik on\\\n  the quay"\ntags:\n- ferries\n- quays\nurl: http
     "front",
     [
         f"---\n{YAML}---\n", f"---\n{YAML}...\n\n", f"\ufeff\n---   \n{YAML}---\n", f"---\n# made by us\n\n{YAML}---\n",
+        "---\nkind: [a,\n  b]\n'own key': \"two\nlines\"\n---\n", "---\ntitle: Nora Vik on\nthe quay\n---\n",
         "+++\ntitle = 'Nora Vik'\ndate = 2024-01-02\n+++\n", ';;;\n{"title": "Nora Vik"}\n;;;\n',
         "% Nora Vik on the quay\n% Pål Ask; Ida Holm\n% July 2024\n\n",
         "Title: Nora Vik on the quay\nAuthor: Pål Ask\nDate: 2024-01-02\nSource URL: https://example.org/a\n\n",
@@ -34,6 +35,8 @@ def test_front_matter_is_no_text(front):
         "---\ntitle: a page that is never closed\n\nThe council met.",
         "Title: the word that the mayor wants.\n\nThe council met.",
         "Nora Vik praised the quay.\n\n---\ntitle: later\n---\n",
+        "---\nNora Vik praised the quay: it is a gift.\n---\nThe council met.",
+        "---\nUpdate: the mayor came.\nNora Vik praised the quay, and left.\n---\nThe council met.",
         "Date: Monday\nVIK: The quay is safe.\nASK: It is not.",
         "",
     ],
