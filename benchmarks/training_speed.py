@@ -48,7 +48,8 @@ PARTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("transformers/trainer.py", "_save_checkpoint", ""),
         ("transformers/trainer.py", "_load_best_model", ""),
     ),
-    "calibration": (("evaluation/calibrate.py", "calibrate", ""), ("runtime/base.py", "all_logits", "_finish")),
+    "calibration": (("evaluation/calibrate.py", "calibrate", ""), ("experiments/reference.py", "ask", "_finish")),
+    "reference": (("experiments/reference.py", "make_reference", ""),),
     "evaluation as served": (("evaluation/evaluate.py", "evaluate", ""),),
     "the model into the store": (("store/package.py", "log_model", ""),),
     "figures and plots into the store": (

@@ -172,7 +172,7 @@ def _no_json(body: bytes) -> str | None:
         return f"CSV, a form or other plain text, not JSON; {send}; {table}"
     try:
         several = len([json.loads(line) for line in body.splitlines() if line.strip()]) > 1
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return f"JSON Lines, not JSON; put the objects in one list: [{{...}}, {{...}}]; {send}" if several else None
 
@@ -180,7 +180,8 @@ def _no_json(body: bytes) -> str | None:
 def bad_shape(error: ValidationError, within: str = "") -> BadShape:
     """Every wrong field by its path and every unknown one by its name, without any content."""
     details = []
-    for one in error.errors(include_input=False, include_context=False, include_url=False):
+    errors = error.errors(include_input=False, include_context=False, include_url=False)
+    for one in errors:
         parts, problem = [str(part) for part in one["loc"]], message(one["msg"])
         if one["type"] == "extra_forbidden":
             name = parts.pop()
@@ -191,7 +192,8 @@ def bad_shape(error: ValidationError, within: str = "") -> BadShape:
             problem += f"; did you mean {meant!r}?" if meant else ""
         path = ".".join([within, *parts] if within else parts)
         details.append(Detail(path=path or "body", problem=problem))
-    details.sort(key=lambda one: not one.problem.startswith(_UNKNOWN))  # why what is required seems to lack
+    if errors[0]["type"] == "missing":  # an unknown name is why what is required seems to lack
+        details.sort(key=lambda one: not one.problem.startswith(_UNKNOWN))
     first = details[0]
     return BadShape(f"{first.path}: {first.problem}", details[:20])
 

@@ -153,6 +153,7 @@ KINDS = {
     "promotion.yaml": PromotionConfig,
     "reader.yaml": ReaderConfig,
     "large-reader.yaml": ReaderConfig,
+    "multilingual-reader.yaml": ReaderConfig,
 }
 
 

@@ -85,8 +85,8 @@ def test_a_mistake_in_the_text_is_said_as_ever(isolated):
 
 
 def test_a_mistake_of_ours_is_told_by_its_place_alone(isolated):
-    with pytest.raises(Broken, match=r"^TypeError at .*serving/article/text/files\.py:\d+$"):
-        isolated().read(5, None, nothing_to_tell, None)
+    with pytest.raises(Broken, match=r"^AttributeError at .*serving/article/reading/positions\.py:\d+$"):
+        isolated().read(TEXT, 5, nothing_to_tell, None)
 
 
 def test_what_nobody_waits_for_is_given_up_and_the_same_process_goes_on(isolated, net):

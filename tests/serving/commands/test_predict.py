@@ -74,7 +74,7 @@ def test_bad_rows_go_aside_with_line_and_reason_and_the_exit_code_says_so(projec
     bad = read_lines(tmp_path / "out.jsonl.bad.jsonl")
     assert [row["line"] for row in bad] == [2, 3, 4, 5, 6, 7]
     assert "not JSON" in bad[0]["reason"]
-    assert bad[1]["reason"].startswith("text: Field required")
+    assert bad[1]["reason"].startswith("text: empty")
     assert "leave no room" in bad[5]["reason"]
     assert secret not in json.dumps(bad) + done.stderr
     assert "2 rows labelled, 6 could not be" in done.stderr
