@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +15,8 @@ from serving.tables import whole
 SETTINGS_FILE = "stancewise.json"
 INT8_FOLDER = "int8"  # in the model folder: the same model for OpenVINO
 _PLACES = (".", "artifacts/model")  # the folder itself, an MLflow model
+
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class ModelSettings(BaseModel):
@@ -49,11 +51,25 @@ def read_settings(folder: Path) -> ModelSettings:
     Raises:
         StancewiseError: the file is missing, is no JSON or has wrong fields.
     """
-    path = folder / SETTINGS_FILE
     try:
-        return ModelSettings.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return read_as(ModelSettings, folder / SETTINGS_FILE)
     except FileNotFoundError:
         raise StancewiseError(f"{folder}: no {SETTINGS_FILE}; this is not a stancewise model folder") from None
+
+
+def read_as(kind: type[Kind], path: Path) -> Kind:
+    """Read a JSON file of a model folder.
+
+    Args:
+        kind: what it holds.
+        path: of the file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        StancewiseError: it is no JSON or has wrong fields.
+    """
+    try:
+        return kind.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except json.JSONDecodeError as error:
         raise StancewiseError(f"{path}:{error.lineno}: not JSON ({error.msg}); fetch the model again") from None
     except ValidationError as error:

@@ -1,13 +1,12 @@
 """`reference.json` in a model folder: what the model's validation rows and its answers to them looked like."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from serving.errors import StancewiseError, describe
 from serving.labels import Head
+from serving.store.folder import read_as
 from serving.tables import whole
 from serving.watch.measures import Histogram
 
@@ -77,14 +76,7 @@ def read_reference(folder: Path) -> Reference | None:
     Raises:
         StancewiseError: it is no JSON or has wrong fields.
     """
-    path = folder / REFERENCE_FILE
     try:
-        return Reference.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return read_as(Reference, folder / REFERENCE_FILE)
     except FileNotFoundError:
         return None
-    except json.JSONDecodeError as error:
-        raise StancewiseError(f"{path}:{error.lineno}: not JSON ({error.msg}); fetch the model again") from None
-    except ValidationError as error:
-        raise StancewiseError(
-            f"{path}: {describe(error)}; the model may have been made by a newer version of stancewise"
-        ) from None
