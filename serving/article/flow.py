@@ -146,7 +146,7 @@ def _shown(
         expressed = 1 - position.read["nothing"]
         return (None, expressed) if reading.everything or expressed >= reading.judged.shown_above else None
     stance, sureness = together(position.read, answer.stance)
-    if sureness >= reading.judged.shown_above:
+    if sureness >= reading.judged.least(stance.label):
         return stance, sureness
     return (stance.model_copy(update={"abstained": True}), sureness) if reading.everything else None
 

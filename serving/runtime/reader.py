@@ -33,6 +33,9 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     shown_above: float = Field(ge=0, le=1, description="least sureness of a position that is shown")
+    neutral_above: float | None = Field(
+        default=None, ge=0, le=1, description="the same of a declared neutrality, which is rarer; None: as the others"
+    )
     sure_above: float = Field(ge=0, le=1, description="least sureness of one that is nearly always right")
 
 

@@ -67,6 +67,7 @@ def test_its_run_says_how_it_reads(made, folder, project):
     assert {"reader/precision", "reader/recall", "reader/f1", "reader/least"} <= run.data.metrics.keys()
     kept = json.loads((folder / READER_FOLDER / SETTINGS_FILE).read_text(encoding="utf-8"))
     assert kept["shown_above"] == run.data.metrics["reader/least"]
+    assert kept["neutral_above"] is None or 0 <= kept["neutral_above"] <= 1
     assert "## Reader" in version.description
     assert not (project.folder / "runs" / "reader").exists() or not any((project.folder / "runs" / "reader").iterdir())
 

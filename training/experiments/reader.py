@@ -14,6 +14,7 @@ import numpy as np
 from rich.console import Console
 
 from serving.article.reading.parse import pipeline_name
+from serving.article.statements import Article
 from serving.classifier import StanceClassifier
 from serving.errors import StancewiseError
 from serving.runtime.reader import READER_FOLDER, SETTINGS_FILE, Limits, ReaderSettings
@@ -33,7 +34,7 @@ from training.fitting.pairs import Example, fit_reader, of_report, of_statements
 from training.fitting.progress import ProgressCallback
 
 WORK = Path("runs/reader")  # checkpoints of a training that was stopped, a folder for each config and data
-TAKEN = ("support", "criticism")
+TAKEN, DECLARED = ("support", "criticism"), ("neutrality",)
 LEAST = np.arange(10, 100) / 100  # values of sureness among which the least one shown is chosen
 SURE = 0.9  # precision of the sure positions
 
@@ -76,13 +77,13 @@ def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Con
         shutil.copytree(work / "model", folder / READER_FOLDER)
         minutes = (time.perf_counter() - start) / 60
         with console.status("reading the validation reports"):
-            widest = {"shown_above": float(LEAST[0]), "sure_above": 1.0}
+            widest = Limits(shown_above=float(LEAST[0]), sure_above=1.0)
             kept = ReaderSettings(
                 max_length=config.max_length,
                 languages=languages,
-                unparsed=Limits(**widest) if unparsed else None,
+                unparsed=widest if unparsed else None,
                 run_id=new.info.run_id,
-                **widest,
+                **widest.model_dump(),
             )
             _write(folder / READER_FOLDER, kept)
             classifier = StanceClassifier.from_folder(folder)
@@ -166,21 +167,26 @@ def _chosen(
     config: ReaderConfig, classifier: StanceClassifier, reports: Sequence[Report]
 ) -> tuple[Choice, Choice, Limits]:
     """What is shown on validation reports, what is sure on them, and the limits that give this."""
-    choices = _choices(classifier, reports)
+    articles = [(report, classifier.read_article(report.text)) for report in reports]
+    choices = _choices(articles, TAKEN)
     shown_ones, sure = (_with_precision(choices, wanted) for wanted in (config.precision, SURE))
+    neutral = max(_choices(articles, DECLARED), key=lambda one: one.f1)  # too rare for a wanted precision
     return (
         shown_ones,
         sure,
-        Limits(shown_above=shown_ones.least, sure_above=sure.least if sure.precision >= SURE else 1.0),
+        Limits(
+            shown_above=shown_ones.least,
+            neutral_above=neutral.least if neutral.f1 else None,
+            sure_above=sure.least if sure.precision >= SURE else 1.0,
+        ),
     )
 
 
-def _choices(classifier: StanceClassifier, reports: Sequence[Report]) -> list[Choice]:
-    articles = [(report, classifier.read_article(report.text)) for report in reports]
+def _choices(articles: Sequence[tuple[Report, Article]], stances: Sequence[str]) -> list[Choice]:
     return [
         Choice(
             float(least),
-            *map(float, figures([tally(shown(article, least), report, TAKEN)[0] for report, article in articles])),
+            *map(float, figures([tally(shown(article, least), report, stances)[0] for report, article in articles])),
         )
         for least in LEAST
     ]

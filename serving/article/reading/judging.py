@@ -10,7 +10,7 @@ from serving.article.reading.entities import Entity
 from serving.article.statements import Kind, Position
 from serving.inputs import Offsets
 from serving.runtime.pairs import ANSWERS, PairedSentence, Scores
-from serving.runtime.reader import ReaderSettings
+from serving.runtime.reader import Limits, ReaderSettings
 
 Judge = Callable[[Sequence[PairedSentence]], Sequence[Scores]]
 LINEAR_SHARE = 0.25  # weight of the linear model's answer beside the reader's
@@ -59,6 +59,12 @@ class Judged:
     sure_above: float  # of what is nearly always right
     unparsed: "Judged | None" = None  # the same in languages without a parser; None: the classifier alone chooses
     languages: tuple[str, ...] = ()  # those without a parser that it knows
+    neutral_above: float | None = None  # sureness of a declared neutrality that is shown; None: as of the others
+
+    def least(self, stance: str) -> float:
+        """How sure a position of this stance must be to be shown."""
+        own = self.neutral_above if stance == "neutrality" else None
+        return self.shown_above if own is None else own
 
     def without_judge(self) -> "Judged":
         """Its limits alone, for who asks no more."""
@@ -67,14 +73,13 @@ class Judged:
 
 def judged_by(judge: Judge, settings: ReaderSettings) -> Judged:
     """What a reader's model and its settings make of pairs."""
-    other = settings.unparsed
-    return Judged(
-        judge,
-        settings.shown_above,
-        settings.sure_above,
-        Judged(judge, other.shown_above, other.sure_above) if other else None,
-        tuple(one for one in settings.languages if one != "en"),
-    )
+    languages = tuple(one for one in settings.languages if one != "en")
+    unparsed = _within(judge, settings.unparsed) if settings.unparsed else None
+    return replace(_within(judge, settings), unparsed=unparsed, languages=languages)
+
+
+def _within(judge: Judge, limits: Limits) -> Judged:
+    return Judged(judge, limits.shown_above, limits.sure_above, neutral_above=limits.neutral_above)
 
 
 def expressed(drafted: Sequence[Drafted], judged: Judged) -> Iterator[Position]:

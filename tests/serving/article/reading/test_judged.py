@@ -203,6 +203,23 @@ def test_a_less_sure_position_is_listed_as_unsure_if_everything_is_asked_for():
     assert all(one.stance.abstained and one.sureness < 0.5 for one in every)
 
 
+def test_a_declared_neutrality_has_a_limit_of_its_own():
+    def took_no_side(sentences):
+        return [np.tile([0.6, 0.0, 0.4, 0.0], (len(one.pairs), 1)) for one in sentences]
+
+    assert ANSWERS[2] == "neutrality"
+    stance = HeadPrediction(
+        label="neutrality", probabilities={"support": 0.1, "neutrality": 0.8, "criticism": 0.1}, abstained=False
+    )
+    seen = []
+    for neutral_above in (None, 0.2):
+        judged = Judged(took_no_side, shown_above=0.95, sure_above=1.0, neutral_above=neutral_above)
+        reading, asked = questions(find_positions(REPORT, judged=judged))
+        seen.append(article_of(reading, [Prediction(stance=stance, sentiment=None)] * len(asked)).statements)
+    assert seen[0] == []
+    assert {one.stance.label for one in seen[1]} == {"neutrality"}
+
+
 @pytest.mark.parametrize("judged", [None, judge({("She", "the tram plan"): 0.9})])
 def test_a_model_without_stance_lists_its_sentiment(judged):
     reading, asked = questions(find_positions(REPORT, judged=judged))
