@@ -54,6 +54,7 @@ class Entities:
         proposed: Sequence[Proposal],
         known: Mapping[str, str] | None = None,
         only_in: Mapping[tuple[str, str], str] | None = None,
+        absent: Sequence[str] = (),
     ) -> None:
         """Take what was proposed.
 
@@ -61,8 +62,10 @@ class Entities:
             proposed: names with their entities.
             known: the entities known before by `key` of their names.
             only_in: entities of names in one report, by its name or its file's name, and `key`.
+            absent: reports of `only_in` that were not among those given.
         """
         self.proposed = proposed
+        self.absent = absent
         self._known = {key(one.name): one.entity for one in proposed} | dict(known or {})
         self._only_in = only_in or {}
 

@@ -7,10 +7,10 @@ them.
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from io import StringIO
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from serving.article.entities import Entities, Proposal, names_of, propose
@@ -39,7 +39,15 @@ def follow(path: Path, labelled: Iterable[tuple[Report, Article]]) -> Entities:
         StancewiseError: as `read_table`, or the file cannot be written.
     """
     known, only_in = read_table(path)
-    entities = Entities(propose(names_of(labelled), known), known, only_in)
+    wanted = {report for report, _ in only_in}
+
+    def told() -> Iterator[tuple[Report, Article]]:
+        for report, article in labelled:
+            wanted.difference_update((report.name, PurePath(report.name).name))
+            yield report, article
+
+    proposed = propose(names_of(told()), known)
+    entities = Entities(proposed, known, only_in, absent=sorted(wanted))
     if entities.proposed or not path.exists():
         _add(path, entities.proposed)
     return entities
@@ -90,7 +98,7 @@ def read_table(path: Path) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
 
 
 def note(entities: Entities, path: Path | None) -> str | None:
-    """What was merged, for the user; None: nothing.
+    """What was merged, and which rows are about no report that was given; None: nothing.
 
     Args:
         entities: as `follow` or `merged` gave them.
@@ -104,7 +112,18 @@ def note(entities: Entities, path: Path | None) -> str | None:
         return f"names that stand for another one: {counted} (--entities FILE.csv lists them)" if counted else None
     stand = f", of which stand for another one: {counted}" if counted else ""
     check = "; check the rows with a reason" if any(one.reason for one in new) else ""
-    return f"names added to {path}: {len(new):,}{stand}{check}" if new else None
+    added = f"names added to {path}: {len(new):,}{stand}{check}" if new else ""
+    absent = (
+        f"{path}: {_ONLY_IN}: no report that counts is called {entities.absent[0]!r}{_more(len(entities.absent) - 1)}; "
+        "write the name of its file"
+        if entities.absent
+        else ""
+    )
+    return "; ".join(filter(None, (added, absent))) or None
+
+
+def _more(others: int) -> str:
+    return f" (the same of {others:,} more)" if others else ""
 
 
 def _names(path: Path, row: Row) -> tuple[str, str]:

@@ -314,6 +314,10 @@ def test_two_people_of_one_name_are_told_apart_by_the_report(tmp_path):
         "The other Ada Holm": 1,
         "It": 1,
     }
+    assert note(follow(path, labelled), path) is None
+    assert note(follow(path, labelled[:1]), path).startswith(
+        f"{path}: only_in: no report that counts is called 'b.md' (the same of 1 more); write"
+    )
     path.write_text(path.read_text() + "ada holm,A third,b.md\n")
     with pytest.raises(StancewiseError, match=r"names\.csv:\d: entity: line 3 gives this name another .* only_in"):
         read_table(path)
