@@ -22,6 +22,7 @@ from rich.table import Table
 
 from serving.article.reading.entities import Entity
 from serving.article.reading.names import FIRST_PERSON, NAMED, Names
+from serving.article.reading.pairs import Paragraph
 from serving.article.reading.parse import load_pipeline
 from serving.article.reading.targets import mention
 from serving.article.text.blocks import find_blocks, names_in, parsable
@@ -116,7 +117,7 @@ def mentions(report: Report) -> Iterator[Mention]:
         doc = load_pipeline()(
             parsable(report.text[block.start : block.end], known if block.shape == "heading" else None)
         )
-        names.add(doc)
+        names.add(doc, Paragraph.of(doc).quoted())
         if block.speaker:
             called = names.called(" ".join(report.text[slice(*block.speaker)].split()))
             for at in [at for at in asked if block.speaker[0] <= at[0] < block.speaker[1]]:

@@ -26,6 +26,7 @@ from scipy.sparse import csr_matrix
 
 from serving.article.reading.entities import Entity
 from serving.article.reading.names import Names
+from serving.article.reading.pairs import Paragraph
 from serving.article.reading.parse import load_pipeline
 from serving.article.reading.pronouns import Weights, candidates, is_third_person, kind_of
 from serving.article.reading.pronouns import score as score_of
@@ -110,17 +111,21 @@ class _Recorded(Names):
         super().__init__()
         self.asked: dict[int, tuple[list[tuple[str, tuple[str, ...]]], str | None]] = {}
 
-    def add(self, doc: "Doc") -> None:
+    def read(self, doc: "Doc") -> None:
+        """Add a paragraph with its quotations."""
         self.asked = {}
-        super().add(doc)
+        self.add(doc, Paragraph.of(doc).quoted())
 
     def _pronoun(self, token: "Token") -> Entity | None:
         if not is_third_person(token):
             return super()._pronoun(token)
-        near = [(one.name, given) for one, given in candidates(token, self._near, self._sentence, self._at)]
+        near = [(one.name, given) for one, given in self._candidates(token)]
         found = super()._pronoun(token)
         self.asked[token.i] = (near, found.name if found else None)
         return found
+
+    def _candidates(self, token: "Token") -> Iterator[tuple[Entity, tuple[str, ...]]]:
+        return candidates(token, self._near, self._sentence, self._at, self._speaking(token))
 
 
 def _of_report(report: Report) -> Iterator[Asked]:
@@ -136,7 +141,7 @@ def _of_report(report: Report) -> Iterator[Asked]:
     for block in blocks:
         text = report.text[block.start : block.end]
         doc = load_pipeline()(parsable(text, known if block.shape == "heading" else None))
-        names.add(doc)
+        names.read(doc)
         for place, (near, found) in names.asked.items():
             key = mentioned.get((start := block.start + doc[place].idx, start + len(doc[place])))
             called = [name for name in report.entities.get(key or "", ()) if name.lower() != doc[place].lower_]

@@ -5,14 +5,14 @@ phrase between commas behind it); a shorter name or a description goes to the la
 likeliest one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from serving.article.reading.entities import Entity
 from serving.article.reading.grammar import speaks
 from serving.article.reading.nouns import CARRIERS
 from serving.article.reading.pronouns import GENDERS, is_third_person, standing_for
-from serving.article.text.people import TITLES, is_person
+from serving.article.text.people import TITLES, gender_of, is_person
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
@@ -39,10 +39,22 @@ class Names:
         self._sentence = 0
         self._place = 0
         self._at: dict[int, Entity] = {}
+        self._quoted: Mapping[int, Token | None] = {}
+        self._speaker: Entity | None = None
 
-    def add(self, doc: "Doc") -> None:
-        """Read the next paragraph."""
+    def add(
+        self, doc: "Doc", quoted: "Mapping[int, Token | None] | None" = None, speaker: Entity | None = None
+    ) -> None:
+        """Read the next paragraph.
+
+        Args:
+            doc: parsed.
+            quoted: as `Paragraph.quoted` gives it.
+            speaker: who says what nobody in the paragraph says.
+        """
         self._at = {}
+        self._quoted = quoted or {}
+        self._speaker = speaker
         spans = {token.i: span for span in doc.ents if span.label_ in NAMED for token in span}
         for sentence in doc.sents:
             self._sentence += 1
@@ -118,6 +130,8 @@ class Names:
         elif entity.label == "PERSON" and len(lower) > len(entity.words):
             entity.name, entity.words = name, lower
         self._learn(entity, entity.words)
+        if entity.gender is None and entity.label == "PERSON" and len(words) > 1:
+            entity.gender = gender_of(words[0])
         self._describe(entity, span)
         for token in span:
             self._at[token.i] = entity
@@ -165,10 +179,23 @@ class Names:
     def _pronoun(self, token: "Token") -> Entity | None:
         if not is_third_person(token):
             return None
-        found = standing_for(token, self._near, self._sentence, self._at)
+        found = standing_for(token, self._near, self._sentence, self._at, self._speaking(token))
         if found and (gender := GENDERS.get(token.lower_)):
             found.gender, found.label = gender, "PERSON" if found.label == "ORG" else found.label
         return found
+
+    def _speaking(self, token: "Token") -> Entity | None:
+        """Who says the quoted words that a word is one of: as a rule he speaks of himself as I; None: not known."""
+        if token.i not in self._quoted:
+            return None
+        head = self._quoted[token.i]
+        if head is None:
+            return self._speaker
+        if head.i in self._at or head.i < token.i:
+            return self._at.get(head.i)
+        if head.pos_ == "PRON":  # named behind the quotation
+            return standing_for(head, self._near, self._sentence, self._at) if is_third_person(head) else None
+        return self._by_name({head.lower_}, "PERSON")
 
     def _described(self, token: "Token") -> Entity | None:
         noun = token.lemma_.lower()

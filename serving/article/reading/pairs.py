@@ -71,6 +71,20 @@ class Paragraph:
         """Whether a word stands in a quotation."""
         return any(one.start <= token.idx < one.end for one in self.quotations)
 
+    def quoted(self, whole: bool = False) -> dict[int, "Token | None"]:
+        """The words in quotations, by their place: the head word of who says them; None: nobody in the paragraph.
+
+        Args:
+            whole: all of the paragraph is somebody's words, as in a transcript.
+        """
+        heads = {one: self.doc.char_span(one.head, one.head + 1, alignment_mode="expand") for one in self.said}
+        found: dict[int, Token | None] = {}
+        for token in self.doc:
+            if whole or self.quotes(token):
+                around = self.innermost(token.idx)
+                found[token.i] = heads[around][0] if around else None
+        return found
+
     def from_elsewhere(self, target: "Token") -> Attribution | None:
         """The attribution around a word if its holder is named in another sentence, as in a long quotation."""
         sentence = target.sent

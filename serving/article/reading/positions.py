@@ -233,10 +233,10 @@ class _Reader:
 
     def _read(self, doc: "Doc", block: Block) -> tuple[Paragraph, Holder, dict[Attribution, Holder]]:
         """What is quoted, said and done in a block, whose it is, and who the holders are."""
-        self.names.add(doc)
         paragraph = Paragraph.of(doc)
         quotations, said = paragraph.quotations, paragraph.said
         owner = self._owner(block, paragraph)
+        self.names.add(doc, paragraph.quoted(whole=block.speaker is not None), owner.entity)
         holders = {one: self._holder(doc, one, said, owner, quotations) for one in (*said, *paragraph.done)}
         direct = [holders[one] for one in said if holders[one].kind in ("direct", "mixed")]
         self.last = direct[-1] if direct else (owner if owner.kind == "direct" else None)

@@ -36,7 +36,11 @@ def is_third_person(token: "Token") -> bool:
 
 
 def standing_for(
-    token: "Token", near: Sequence["Entity"], sentence: int, named: Mapping[int, "Entity"]
+    token: "Token",
+    near: Sequence["Entity"],
+    sentence: int,
+    named: Mapping[int, "Entity"],
+    speaker: "Entity | None" = None,
 ) -> "Entity | None":
     """Who or what a pronoun of the third person stands for; None: nobody it could be is near.
 
@@ -45,14 +49,19 @@ def standing_for(
         near: what the last sentences mention.
         sentence: the number of the pronoun's sentence.
         named: by the place of a word of the paragraph, what it stands for.
+        speaker: of the quotation that the pronoun stands in.
     """
     kind, table = kind_of(token), weights()
-    found = candidates(token, near, sentence, named)
+    found = candidates(token, near, sentence, named, speaker)
     return max(found, key=lambda one: score(table, kind, one[1]), default=(None,))[0]
 
 
 def candidates(
-    token: "Token", near: Sequence["Entity"], sentence: int, named: Mapping[int, "Entity"]
+    token: "Token",
+    near: Sequence["Entity"],
+    sentence: int,
+    named: Mapping[int, "Entity"],
+    speaker: "Entity | None" = None,
 ) -> Iterator[tuple["Entity", tuple[str, ...]]]:
     """Whom or what a pronoun may stand for, the latest mentioned first, with what speaks for and against each.
 
@@ -61,10 +70,12 @@ def candidates(
         near: likewise.
         sentence: likewise.
         named: likewise.
+        speaker: likewise.
     """
     for rank, entity in enumerate(sorted(near, key=lambda one: -one.place)):
         if _may_be(token, entity):
-            yield entity, tuple(_features(token, entity, rank, sentence, named))
+            spoken = ("says it",) if entity is speaker else ()
+            yield entity, (*_features(token, entity, rank, sentence, named), *spoken)
 
 
 def score(table: Weights, kind: str, given: Iterable[str]) -> float:

@@ -1,6 +1,9 @@
-"""Which nouns stand for one person: he or she, never it; and which words stand before names."""
+"""Which nouns stand for one person: he or she, never it; which words stand before names; whose first names are whose."""
 
+import json
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 
 _PEOPLE = frozenset({
     "activist", "actor", "actress", "admiral", "adviser", "advisor", "advocate", "aide", "ally", "ambassador",
@@ -47,6 +50,17 @@ _ENDINGS = ("person", "woman", "ologist")
 def is_person(noun: str) -> bool:
     """Whether a noun (its lemma, in lower case) stands for one person."""
     return noun in _PEOPLE or noun.endswith(_ENDINGS)
+
+
+def gender_of(first_name: str) -> str | None:
+    """`f` or `m` for a first name that nearly always is a woman's or a man's; None: it may be either."""
+    return _genders().get(first_name.lower())
+
+
+@cache
+def _genders() -> dict[str, str]:
+    table = json.loads(files("serving.article.text").joinpath("first_names.json").read_text("utf-8"))
+    return {name: gender for gender, names in table.items() for name in names}
 
 
 def without_title(words: Sequence[str]) -> list[str]:
