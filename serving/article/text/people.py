@@ -1,4 +1,4 @@
-"""Which nouns stand for one person: he or she, never it; which words stand before names; whose first names are whose."""
+"""Which nouns stand for one person: he or she, never it; which words stand before names; whom first names belong to."""
 
 import json
 from collections.abc import Sequence

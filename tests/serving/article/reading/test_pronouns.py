@@ -3,6 +3,7 @@
 import pytest
 
 from serving.article.reading.names import Names
+from serving.article.reading.pairs import Paragraph
 from serving.article.reading.parse import load_pipeline
 from serving.article.reading.pronouns import kind_of, score, weights
 
@@ -11,7 +12,7 @@ def names_of(word: str, *paragraphs: str) -> list[str | None]:
     names, found = Names(), []
     for paragraph in paragraphs:
         doc = load_pipeline()(paragraph)
-        names.add(doc)
+        names.add(doc, Paragraph.of(doc).quoted())
         entities = [names.of(token) for token in doc if token.lower_ == word]
         found += [entity.name if entity else None for entity in entities]
     return found
@@ -29,6 +30,22 @@ def names_of(word: str, *paragraphs: str) -> list[str | None]:
 )
 def test_a_pronoun_goes_to_what_fits_its_place_in_the_clause(word, text, name):
     assert set(names_of(word, text)) == {name}
+
+
+def test_a_first_name_tells_he_from_she():
+    assert names_of("she", "Peter Lund wrote to Anna Holm on Monday. She was not amused.") == ["Anna Holm"]
+    assert names_of("he", "Peter Lund wrote to Anna Holm on Monday. He was not amused.") == ["Peter Lund"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Jonas Lie met Olav Berg on Monday. Berg said: “I want to beat him.”",
+        "Jonas Lie met Olav Berg on Monday. “I want to beat him,” Berg said.",
+    ],
+)
+def test_the_speaker_of_a_quotation_is_not_he_in_it(said):
+    assert names_of("him", said) == ["Jonas Lie"]
 
 
 def test_a_pronoun_looks_back_over_a_paragraph():
