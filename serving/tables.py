@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol
 
 from serving.errors import StancewiseError, disk_is_full
-from serving.rows.read import table_format
+from serving.rows.read import FORMATS, table_format
 
 _PARQUET_ROWS = 1024  # rows in a piece
 _BLOCK = 2**16  # bytes looked through at once
@@ -191,7 +191,7 @@ def open_writer(path: Path | None) -> Iterator[RowWriter]:
         with open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as out:
             yield JsonLinesWriter(out)
         return
-    kind = table_format(path)
+    kind = table_format(path, FORMATS)
     with whole(path) as temporary:
         if kind == ".parquet":
             writer = ParquetWriter(temporary)

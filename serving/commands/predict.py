@@ -17,7 +17,7 @@ from serving.cli import EXIT_BAD_ROWS, AnyLanguageOption, DeviceOption, ModelOpt
 from serving.errors import StancewiseError
 from serving.language.detect import foreign_note
 from serving.rows.check import checked, statement_of
-from serving.rows.read import Row, read_rows, read_standard_input, table_format
+from serving.rows.read import FORMATS, READ, Row, read_rows, read_standard_input, table_format
 from serving.statement import Prediction, Statement
 from serving.tables import RowWriter, open_writer
 from serving.terminal import say, show
@@ -35,7 +35,8 @@ def predict(
         str | None, typer.Option(help="With --text: its target (default: the text's main subject).")
     ] = None,
     input: Annotated[
-        Path | None, typer.Option(help="Rows to label: .jsonl, .csv or .parquet (default: JSON Lines on stdin).")
+        Path | None,
+        typer.Option(help="Rows to label: .jsonl, .csv, .tsv, .xlsx or .parquet (default: JSON Lines on stdin)."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -65,9 +66,9 @@ def predict(
         raise StancewiseError("--text labels one statement; leave out --input and --output, or leave out --text")
     if text is None and (speaker or target):
         raise StancewiseError("--speaker and --target go with --text; in a file they are columns of each row")
-    for path in (input, output, bad_rows):
+    for path, known in ((input, READ), (output, FORMATS), (bad_rows, FORMATS)):
         if path:
-            table_format(path)
+            table_format(path, known)
     classifier = StanceClassifier.load(model, device, runtime, any_language=any_language)
     if text is not None:
         statement = statement_of(Row(1, {"text": text, "speaker": speaker, "target": target}))
@@ -172,5 +173,7 @@ def _count(path: Path) -> int | None:
         import pyarrow.parquet as pq
 
         return int(pq.read_metadata(path).num_rows)
+    if path.suffix.lower() == ".xlsx":
+        return None
     with path.open("rb") as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))

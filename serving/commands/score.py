@@ -11,7 +11,7 @@ from serving.errors import StancewiseError
 
 def score(
     model: ModelOption,
-    input: Annotated[str, typer.Option(help="A table or a folder of them: .jsonl, .csv or .parquet.")],
+    input: Annotated[str, typer.Option(help="A table or a folder of them: .jsonl, .csv, .tsv, .xlsx or .parquet.")],
     output: Annotated[str, typer.Option(help="The folder to make; it appears when all rows are scored.")],
     engine: Annotated[
         Literal["local", "spark"], typer.Option(help="local: this machine; spark: a Spark cluster.")

@@ -1,11 +1,12 @@
-"""Tables read a row at a time (JSON Lines, CSV, Parquet by extension); what cannot be read is never passed over."""
+"""Tables read a row at a time, in the form that their extension says; what cannot be read is never passed over."""
 
 import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from io import BufferedReader, TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any
 from serving.errors import StancewiseError
 from serving.rows.content import LOOKED_AT, other_than_text
 
-FORMATS = (".jsonl", ".csv", ".parquet")
+FORMATS = (".jsonl", ".csv", ".parquet")  # that are also written
+READ = (".jsonl", ".csv", ".tsv", ".xlsx", ".parquet")
 _PARQUET_ROWS = 1024  # rows read at once
 _CELL = 2**24  # characters; a quotation mark that is never closed would fill the memory
 _MOST_COLUMNS = 20  # listed in a message
@@ -38,22 +40,16 @@ class Row:
     missing: frozenset[str] = frozenset()  # of a CSV: the columns that hold one of MISSING without quotation marks
 
 
-def table_format(path: Path) -> str:
-    """The extension, one of FORMATS.
+def table_format(path: Path, known: Sequence[str] = READ) -> str:
+    """The extension, one of those that are known.
 
     Raises:
         StancewiseError: another extension.
     """
     kind = path.suffix.lower()
-    if kind not in FORMATS:
-        fix = {
-            ".xlsx": "; Excel: save the sheet as 'CSV UTF-8'",
-            ".xls": "; Excel: save the sheet as 'CSV UTF-8'",
-            ".tsv": "; a table with tabs is read as .csv",
-            ".gz": "; unpack it first",
-        }
-        others = ", ".join(FORMATS)
-        raise StancewiseError(f"{path}: unknown extension {path.suffix!r}; use one of {others}{fix.get(kind, '')}")
+    if kind not in known:
+        fix = {".xls": "; save the sheet as .xlsx", ".gz": "; unpack it first"}.get(kind, "")
+        raise StancewiseError(f"{path}: unknown extension {path.suffix!r}; use one of {', '.join(known)}{fix}")
     return kind
 
 
@@ -77,18 +73,15 @@ def read_rows(path: Path) -> Iterator[Row]:
             two columns of one name.
     """
     kind = table_format(path)
-    if kind == ".parquet":
-        yield from _read_parquet(path)
+    if kind in _OTHER_THAN_TEXT:
+        yield from _OTHER_THAN_TEXT[kind](path)
         return
     with _opened(path) as file:
-        lines = _text(file, str(path), newline="" if kind == ".csv" else None)
-        yield from _read_csv(lines, path) if kind == ".csv" else read_json_lines(lines)
-
-
-def read_separated(path: Path, separator: str) -> Iterator[Row]:
-    """The rows of a file whose cells stand between these, whatever its extension, as `read_rows`."""
-    with _opened(path) as file:
-        yield from _read_csv(_text(file, str(path), newline=""), path, separator)
+        lines = _text(file, str(path), newline=None if kind == ".jsonl" else "")
+        if kind == ".jsonl":
+            yield from read_json_lines(lines)
+        else:
+            yield from _read_csv(lines, path, separator="\t" if kind == ".tsv" else None)
 
 
 def read_standard_input() -> Iterator[Row]:
@@ -218,9 +211,13 @@ def _header(reader: Any, record: list[str], path: Path) -> list[str]:
         raise StancewiseError(f"{path}:1: the header is not CSV: {error}; correct it") from None
     if problem := next(filter(None, map(_not_utf8, record)), None):
         raise StancewiseError(f"{path}:1: {problem}")
+    _refuse_twice(path, columns)
+    return columns
+
+
+def _refuse_twice(path: Path, columns: Sequence[str]) -> None:
     if twice := [name for name in columns if columns.count(name) > 1]:
         raise StancewiseError(f"{path}:1: column {shown(twice[0])} stands twice in the header; rename or remove one")
-    return columns
 
 
 def _unread(line: int, lines: int, error: str) -> Iterator[Row]:
@@ -256,3 +253,32 @@ def _read_parquet(path: Path) -> Iterator[Row]:
                     yield Row(line, values)
     except pa.ArrowInvalid as error:
         raise StancewiseError(f"{path}: not a Parquet file ({error})") from None
+
+
+def _read_excel(path: Path) -> Iterator[Row]:
+    """The first sheet; its first row names the columns. A formula counts as what Excel last showed for it."""
+    from openpyxl import load_workbook
+
+    if not path.is_file():
+        raise StancewiseError(f"{path}: no such file; check the path")
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except Exception:  # openpyxl passes on whatever zip and XML raise
+        raise StancewiseError(f"{path}: not an Excel workbook (.xlsx); save it again from Excel") from None
+    lines = book.worksheets[0].iter_rows(values_only=True)
+    header = [str(cell).strip() if cell is not None else "" for cell in next(lines, ())]
+    _refuse_twice(path, [name for name in header if name])
+    for number, cells in enumerate(lines, 2):
+        values = {name: _cell(cell) for name, cell in zip(header, cells, strict=False) if name}
+        if any(str(value).strip() for value in values.values() if value is not None):  # Excel keeps emptied rows
+            missing = (name for name, value in values.items() if isinstance(value, str) and value.strip() in MISSING)
+            yield Row(number, values, None, frozenset(missing))
+    book.close()
+
+
+def _cell(value: Any) -> Any:
+    """A cell as a table of text has it: a date in ISO form."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+_OTHER_THAN_TEXT: dict[str, Callable[[Path], Iterator[Row]]] = {".parquet": _read_parquet, ".xlsx": _read_excel}

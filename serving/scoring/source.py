@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from serving.errors import StancewiseError
 from serving.labels import HEADS
 from serving.rows.check import Columns
-from serving.rows.read import FORMATS, Row, read_rows, table_format
+from serving.rows.read import READ, Row, read_rows, table_format
 from serving.scoring.manifest import fingerprint
 from serving.statement import Prediction
 from serving.tables import as_text
@@ -39,11 +39,11 @@ def find_files(path: Path) -> list[Path]:
         if not path.is_file():
             raise StancewiseError(f"--input {path}: no such file or folder")
         return [path]
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in FORMATS and file.name[0] not in "._")
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in READ and file.name[0] not in "._")
     if not files:
-        raise StancewiseError(f"--input {path}: no {', '.join(FORMATS)} in this folder")
+        raise StancewiseError(f"--input {path}: no {', '.join(READ)} in this folder")
     formats = " and ".join(sorted({table_format(file) for file in files}))
-    if formats not in FORMATS:
+    if formats not in READ:
         raise StancewiseError(f"--input {path}: holds {formats}; put each format into a folder of its own")
     return files
 
@@ -93,7 +93,7 @@ def _survey_parquet(files: Sequence[Path]) -> Survey:
 def _survey_text(files: Sequence[Path]) -> Survey:
     kinds: dict[str, set[type]] = {}
     rows, seen = 0, Columns()
-    header = files[0].suffix.lower() == ".csv"
+    header = files[0].suffix.lower() != ".jsonl"
     for file, row in all_rows(files):
         rows += 1
         if not row.problem:

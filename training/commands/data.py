@@ -37,7 +37,7 @@ def check(
 
 
 def pick(
-    input: Annotated[Path, typer.Option(help="Statements without labels: .jsonl, .csv or .parquet.")],
+    input: Annotated[Path, typer.Option(help="Statements without labels: .jsonl, .csv, .tsv, .xlsx or .parquet.")],
     output: Annotated[Path, typer.Option(help="Where the chosen rows go: .jsonl, .csv or .parquet.")],
     model: ModelOption = "models:/stance@champion",
     rows: Annotated[int, typer.Option(min=1, help="How many rows to choose.")] = 50,

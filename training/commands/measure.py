@@ -11,7 +11,7 @@ from serving.errors import StancewiseError
 
 def evaluate(
     model: Annotated[str, typer.Argument(help=MODEL_HELP)],
-    files: Annotated[list[Path], typer.Argument(help="Labelled statements (.jsonl, .csv or .parquet).")],
+    files: Annotated[list[Path], typer.Argument(help="Labelled statements (.jsonl, .csv, .tsv, .xlsx or .parquet).")],
 ) -> None:
     """Measure a model on labelled statements, with 95 % intervals clustered on groups.
 
@@ -31,7 +31,9 @@ def evaluate(
 
 
 def drift(
-    input: Annotated[Path, typer.Option(help="Recent statements: .jsonl, .csv or .parquet; labels are optional.")],
+    input: Annotated[
+        Path, typer.Option(help="Recent statements: .jsonl, .csv, .tsv, .xlsx or .parquet; labels are optional.")
+    ],
     model: ModelOption = "models:/stance@champion",
     output: Annotated[
         Path | None, typer.Option(help="Also write the picture to this file (.png, .svg or .pdf).", show_default=False)

@@ -35,7 +35,7 @@ def teach(
     input: Annotated[
         Path | None,
         typer.Option(
-            help="Statements to label (.csv, .jsonl, .parquet): text, and mostly speaker and target.",
+            help="Statements to label (.jsonl, .csv, .tsv, .xlsx, .parquet): text, and mostly speaker and target.",
             rich_help_panel=_PANEL,
             show_default=False,
         ),
@@ -155,7 +155,9 @@ def _tracked(model: str, config: Path, output: Path) -> None:
 
 def teach_reader(
     model: Annotated[str, typer.Argument(help=f"{MODEL_HELP} It has a reader.")],
-    texts: Annotated[Path, typer.Argument(help="Rows with a text (.jsonl, .csv or .parquet); the rest is not read.")],
+    texts: Annotated[
+        Path, typer.Argument(help="Rows with a text (.jsonl, .csv, .tsv, .xlsx or .parquet); the rest is not read.")
+    ],
     output: Annotated[Path, typer.Option(help="The file to write: the pairs that express a position (.jsonl).")],
 ) -> None:
     """Read texts with a model's reader, so that a smaller reader can learn from its answers.

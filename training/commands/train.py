@@ -131,7 +131,7 @@ def reader(
 
 
 def adapt(
-    data: Annotated[Path, typer.Option(help="Labelled statements: .csv, .jsonl or .parquet.")],
+    data: Annotated[Path, typer.Option(help="Labelled statements: .jsonl, .csv, .tsv, .xlsx or .parquet.")],
     model: TrackedModelOption = "models:/stance@champion",
     alias: Annotated[
         str, typer.Option(help="The alias of the new version; champion is given by promote alone.")

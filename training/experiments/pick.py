@@ -26,7 +26,7 @@ from serving.commands.predict import progress
 from serving.errors import StancewiseError
 from serving.labels import HEADS, LOGITS, Logits
 from serving.rows.check import checked
-from serving.rows.read import Row, read_rows, table_format
+from serving.rows.read import FORMATS, Row, read_rows, table_format
 from serving.runtime.base import BATCH_TOKENS, token_batches
 from serving.runtime.pytorch import TorchRuntime
 from serving.statement import Statement
@@ -88,8 +88,9 @@ def pick(
     Raises:
         StancewiseError: a table or the model cannot be read, or nothing is left to label.
     """
-    for path in (input, output, *([labelled] if labelled else [])):
+    for path in (input, *([labelled] if labelled else [])):
         table_format(path)
+    table_format(output, FORMATS)
     classifier = StanceClassifier.load(model, device, runtime="torch")
     runtime = classifier.runtime
     if not isinstance(runtime, TorchRuntime):

@@ -1,7 +1,6 @@
 """Tables to label, with any column names and label words, which are remembered in a YAML beside the table."""
 
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from serving.errors import StancewiseError, describe
 from serving.labels import HEADS, Head
-from serving.rows.read import FORMATS, Row, read_rows, read_separated, shown
+from serving.rows.read import Row, read_rows
 from serving.tables import whole
 from training.config import DataSet, Labels
 from training.data.corpus import LabelledStatement
@@ -33,7 +32,7 @@ def read_statements(path: Path, maps: Maps) -> list[LabelledStatement]:
         StancewiseError: a file that cannot be read, a column or label that the maps do not fit, offsets that are
             wrong, or two rows of one id.
     """
-    return statements_from(list(rows_of(path)), path, maps)
+    return statements_from(list(read_rows(path)), path, maps)
 
 
 def statements_from(rows: list[Row], path: Path, maps: Maps) -> list[LabelledStatement]:
@@ -55,50 +54,6 @@ def statements_from(rows: list[Row], path: Path, maps: Maps) -> list[LabelledSta
             raise StancewiseError(f"{path}:{row.line}: its id stands at line {seen[one.id]} already; ids must differ")
         seen[one.id] = row.line
     return found
-
-
-def rows_of(path: Path) -> Iterator[Row]:
-    """The rows of a table: what every command reads, and .tsv and .xlsx besides.
-
-    Raises:
-        StancewiseError: the file is missing, has an unknown extension, or is none of its format.
-    """
-    kind = path.suffix.lower()
-    if kind == ".tsv":
-        return read_separated(path, "\t")
-    if kind == ".xlsx":
-        return _read_excel(path)
-    if kind not in FORMATS:
-        known = ", ".join((*FORMATS, ".tsv", ".xlsx"))
-        fix = "; .xls: save the sheet as .xlsx" if kind == ".xls" else ""
-        raise StancewiseError(f"{path}: unknown extension {path.suffix!r}; use one of {known}{fix}")
-    return read_rows(path)
-
-
-def _read_excel(path: Path) -> Iterator[Row]:
-    """The first sheet; its first row names the columns. A formula counts as what Excel last showed for it."""
-    from openpyxl import load_workbook
-
-    if not path.is_file():
-        raise StancewiseError(f"{path}: no such file; check the path")
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except Exception:  # openpyxl passes on whatever zip and XML raise
-        raise StancewiseError(f"{path}: not an Excel workbook (.xlsx); save it again from Excel") from None
-    lines = book.worksheets[0].iter_rows(values_only=True)
-    header = [str(cell).strip() if cell is not None else "" for cell in next(lines, ())]
-    if twice := [name for name in header if name and header.count(name) > 1]:
-        raise StancewiseError(f"{path}:1: column {shown(twice[0])} stands twice in the header; rename or remove one")
-    for number, cells in enumerate(lines, 2):
-        values = {name: _cell(cell) for name, cell in zip(header, cells, strict=False) if name}
-        if any(str(value).strip() for value in values.values() if value is not None):  # Excel keeps emptied rows
-            yield Row(number, values)
-    book.close()
-
-
-def _cell(value: Any) -> Any:
-    """A cell as a table of text has it: a date in ISO form."""
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def maps_of(path: Path, columns: str | None, labels: str | None) -> tuple[Maps, str | None]:

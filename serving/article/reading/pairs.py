@@ -77,12 +77,11 @@ class Paragraph:
         Args:
             whole: all of the paragraph is somebody's words, as in a transcript.
         """
-        heads = {one: self.doc.char_span(one.head, one.head + 1, alignment_mode="expand") for one in self.said}
         found: dict[int, Token | None] = {}
         for token in self.doc:
             if whole or self.quotes(token):
                 around = self.innermost(token.idx)
-                found[token.i] = heads[around][0] if around else None
+                found[token.i] = token_at(self.doc, around.head) if around else None
         return found
 
     def from_elsewhere(self, target: "Token") -> Attribution | None:
@@ -90,6 +89,13 @@ class Paragraph:
         sentence = target.sent
         others = [one for one in self.said if not sentence.start_char <= one.source[0] < sentence.end_char]
         return innermost(others, target.idx)
+
+
+def token_at(doc: "Doc", place: int) -> "Token":
+    """The word around a character of a paragraph."""
+    found = doc.char_span(place, place + 1, alignment_mode="expand")
+    assert found is not None
+    return found[0]
 
 
 @dataclass(frozen=True)

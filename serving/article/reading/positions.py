@@ -9,7 +9,7 @@ from serving.article.reading import light, linear, plain, unparsed
 from serving.article.reading.attribution import Attribution, covers, innermost, kind_of
 from serving.article.reading.judging import JUDGED_AT_ONCE, Draft, Drafted, Holder, Judged, expressed
 from serving.article.reading.names import Names, is_first_person
-from serving.article.reading.pairs import Candidates, Paragraph, candidates
+from serving.article.reading.pairs import Candidates, Paragraph, candidates, token_at
 from serving.article.reading.parse import load_pipeline, pipeline_name
 from serving.article.reading.targets import Given, mention, targets
 from serving.article.statements import Kind, Position, Span
@@ -263,7 +263,7 @@ class _Reader:
                 one = next((each for each in own if covers([each.source], head.idx)), None)
                 holder = self._named(head, one, paragraph, owner, holders)
             elif one := paragraph.from_elsewhere(target):
-                if _is_none(_token_at(paragraph.doc, one.head)):
+                if _is_none(token_at(paragraph.doc, one.head)):
                     continue
                 holder, source = holders[one], one.source
             shown = wanted.get(target.i) or self._target(target, paragraph, owner, holders)
@@ -318,7 +318,7 @@ class _Reader:
         quotations: Sequence[Quotation],
     ) -> Holder:
         kind = kind_of(one, quotations)
-        head = _token_at(doc, one.head)
+        head = token_at(doc, one.head)
         entity = self.names.of(head)
         if is_first_person(head):
             around = innermost([other for other in said if other is not one], one.head)
@@ -355,9 +355,3 @@ def _is_none(head: "Token") -> bool:
 
 def _tells_nothing(name: str) -> bool:
     return name.casefold() in _NO_NAMES and not (len(name) > 1 and name.isupper())  # WHO is somebody
-
-
-def _token_at(doc: "Doc", place: int) -> "Token":
-    found = doc.char_span(place, place + 1, alignment_mode="expand")
-    assert found is not None
-    return found[0]

@@ -112,7 +112,9 @@ def test_rows_stream_through_in_pieces(classifier):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--input", "rows.xlsx"), "unknown extension '.xlsx'"),
+        (("--input", "rows.xls"), "unknown extension '.xls'; use one of .jsonl, .csv, .tsv, .xlsx, .parquet; save the"),
+        (("--input", "missing.xlsx"), "missing.xlsx: no such file"),
+        (("--output", "rows.xlsx"), "unknown extension '.xlsx'; use one of .jsonl, .csv, .parquet"),
         (("--input", "missing.jsonl"), "missing.jsonl: no such file"),
         (("--text", "a", "--input", "rows.jsonl"), "leave out"),
         (("--speaker", "Oslo"), "go with --text"),

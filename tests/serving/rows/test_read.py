@@ -1,6 +1,8 @@
 import csv
+from datetime import date
 
 import pytest
+from openpyxl import Workbook
 
 from serving import StancewiseError
 from serving.rows.read import MISSING, read_json_lines, read_rows
@@ -55,8 +57,8 @@ def test_a_first_line_that_tells_excel_the_separator_is_no_header(tmp_path, firs
 
 
 def test_unknown_missing_and_false_files_are_errors(tmp_path):
-    with pytest.raises(StancewiseError, match=r"unknown extension '\.xlsx'"):
-        list(read_rows(tmp_path / "rows.xlsx"))
+    with pytest.raises(StancewiseError, match=r"unknown extension '\.ods'"):
+        list(read_rows(tmp_path / "rows.ods"))
     with pytest.raises(StancewiseError, match="no such file"):
         list(read_rows(tmp_path / "rows.jsonl"))
     (tmp_path / "rows.parquet").write_text("no parquet")
@@ -177,3 +179,33 @@ def test_a_word_for_a_missing_value_counts_without_quotation_marks_only(tmp_path
 def test_nesting_and_numbers_without_end_are_bad_rows():
     rows = list(read_json_lines(["[" * 200_000, '{"text": ' + "1" * 5000 + "}", '{"text": "a"}']))
     assert [row.problem is None for row in rows] == [False, False, True]
+
+
+def test_the_first_sheet_of_a_workbook_is_a_table(tmp_path):
+    book = Workbook()
+    for row in (
+        ("text", "speaker", None, "day"),
+        ("Oslo left.", "NA", "note", date(2026, 3, 1)),
+        (" ", None),
+        ("a", 7),
+    ):
+        book.active.append(row)
+    book.create_sheet("others").append(("text",))
+    book.save(tmp_path / "rows.xlsx")
+    first, second = read_rows(tmp_path / "rows.xlsx")
+    assert (first.line, first.values) == (2, {"text": "Oslo left.", "speaker": "NA", "day": "2026-03-01"})
+    assert first.missing == {"speaker"}
+    assert (second.line, second.values) == (4, {"text": "a", "speaker": 7, "day": None})
+    book.active["B1"] = "text"
+    book.save(tmp_path / "twice.xlsx")
+    with pytest.raises(StancewiseError, match="column 'text' stands twice"):
+        list(read_rows(tmp_path / "twice.xlsx"))
+    (tmp_path / "none.xlsx").write_bytes(b"PK")
+    with pytest.raises(StancewiseError, match="not an Excel workbook"):
+        list(read_rows(tmp_path / "none.xlsx"))
+
+
+def test_tabs_are_all_that_separates_a_tsv(tmp_path):
+    assert [one.values for one in rows_of(tmp_path / "rows.tsv", "text;x,y\tb\na\tc\n")] == [
+        {"text;x,y": "a", "b": "c"}
+    ]
