@@ -13,6 +13,7 @@ from serving.article.reading.grammar import speaks
 from serving.article.reading.nouns import CARRIERS
 from serving.article.reading.pronouns import GENDERS, is_third_person, standing_for
 from serving.article.text.people import TITLES, gender_of, is_person
+from serving.article.text.quotations import clean
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
@@ -122,7 +123,7 @@ class Names:
         while len(words) > 1 and words[0].lower().rstrip(".") in TITLES:
             words.pop(0)
         name = " ".join(words) if len(words) < len(span) else span.text
-        name = name.removesuffix("'s").removesuffix("’s").strip() or span.text
+        name = clean(name.removesuffix("'s").removesuffix("’s")) or span.text
         lower = {word.lower() for word in words}
         entity = self._by_name(lower, span.label_)
         if entity is None:
@@ -303,8 +304,7 @@ def phrase(token: "Token") -> str:
     words += _complement(token)
     words.sort(key=lambda one: one.i)
     kept = [one for one in words if one.i >= words[0].i]
-    text = token.doc.text[kept[0].idx : kept[-1].idx + len(kept[-1])]
-    return " ".join(text.split()).strip(" \"“”'‘’,;:")
+    return clean(token.doc.text[kept[0].idx : kept[-1].idx + len(kept[-1])])
 
 
 def in_clause(token: "Token", top: "Token") -> bool:

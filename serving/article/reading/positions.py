@@ -15,7 +15,7 @@ from serving.article.reading.targets import Given, mention, targets
 from serving.article.statements import Kind, Position, Span
 from serving.article.text.blocks import Block, find_blocks, names_in, parsable
 from serving.article.text.files import check_text
-from serving.article.text.quotations import Quotation
+from serving.article.text.quotations import Quotation, clean
 from serving.inputs import Offsets
 from serving.language.detect import ANYWAY, UNKNOWN, foreign, language_of
 from serving.names.mentions import find_mention, pattern_of
@@ -333,7 +333,7 @@ class _Reader:
 
 def _words(doc: "Doc", span: Offsets) -> str:
     """The words of a mention as they stand in the text."""
-    return " ".join(doc.text[slice(*span)].split()).strip(" \"“”'‘’,;:")
+    return clean(doc.text[slice(*span)])
 
 
 def _speaker(token: "Token", paragraph: Paragraph, owner: Holder, holders: Mapping[Attribution, Holder]) -> Holder:

@@ -11,6 +11,8 @@ _MARK = re.compile(r"``|''|[“”\"«»„]|(?<![\w])['‘](?=\w)|(?<=[\w.,!?;:
 _ENDS = (".", ",", "!", "?", "…", ";", "-", "–", "—")
 _SAID = re.compile(r",\s|\s*(?:--|[-–—―])\s*[^\W\d_]")
 _INDENT = 20  # characters before a paragraph at most
+_AROUND = " \"“”'‘’,;:"
+_MARKS = (("“", "”"), ('"', '"'))  # a single one may be an apostrophe
 LEAST_WORDS = 3  # of a quotation that may be a statement by itself
 _BEFORE = r"(?<![^\s(\[{—–/-])"  # an opening mark stands at the start, behind a space or a bracket
 _BEHIND = r"(?<=\S)"
@@ -51,6 +53,15 @@ def with_usual_marks(text: str) -> str:
         if re.search(opening, text):
             text = pattern.sub(plain, text)
     return text
+
+
+def clean(words: str) -> str:
+    """Words cut out of a text as a name is shown: in one line, without marks around them, or half a pair of marks."""
+    words = " ".join(words.split()).strip(_AROUND)
+    for opening, closing in _MARKS:
+        if words.count(opening) != words.count(closing) or (opening == closing and words.count(opening) % 2):
+            words = words.replace(opening, "").replace(closing, "")
+    return words.strip(_AROUND)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from serving.article.reading import plain
 from serving.article.reading.judging import Judged
 from serving.article.reading.positions import find_positions
 from serving.article.text.blocks import find_blocks
-from serving.article.text.quotations import find_quotations, with_usual_marks
+from serving.article.text.quotations import clean, find_quotations, with_usual_marks
 
 EVERY_PAIR = Judged(None, shown_above=0.0, sure_above=1.0)
 SAID = "The quay will ruin the town"
@@ -77,3 +77,18 @@ def test_entities_are_read_as_characters_and_offsets_are_those_of_the_text_given
     for one in positions:
         for span in (one.target_mention, one.sentence, *one.content):
             assert text[span.start : span.end] == span.text
+
+
+@pytest.mark.parametrize(
+    ("cut", "shown"),
+    [
+        ("cap and trade” legislation", "cap and trade legislation"),
+        ('the "War on\nReligion', "the War on Religion"),
+        ("the “Queen of Rage” cover,", "the “Queen of Rage” cover"),
+        ("“Queen of Rage”", "Queen of Rage"),
+        ("the dockers’", "the dockers"),
+        ("O’Neill’s “plan", "O’Neill’s plan"),
+    ],
+)
+def test_a_name_is_shown_without_half_a_pair_of_marks(cut, shown):
+    assert clean(cut) == shown
