@@ -277,8 +277,10 @@ def _read_excel(path: Path) -> Iterator[Row]:
 
 
 def _cell(value: Any) -> Any:
-    """A cell as a table of text has it: a date in ISO form."""
-    return value.isoformat() if isinstance(value, date) else value
+    """A cell as a table of text has it: a date in ISO form, which Excel keeps as the midnight that begins it."""
+    if not isinstance(value, date):
+        return value
+    return value.isoformat().removesuffix("T00:00:00")
 
 
 _OTHER_THAN_TEXT: dict[str, Callable[[Path], Iterator[Row]]] = {".parquet": _read_parquet, ".xlsx": _read_excel}
