@@ -12,6 +12,8 @@ import pytest
 import yaml
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
+from tests import warm
+
 REPOSITORY = Path(__file__).parent.parent
 STATEMENTS = REPOSITORY / "data" / "statements"
 
@@ -101,7 +103,10 @@ class Project:
     def run(
         self, *arguments: str, stdin: str | None = None, check: bool = True, most_seconds: int = 300
     ) -> subprocess.CompletedProcess:
-        return ran([sys.executable, "-m", *arguments], self.folder, self.environment, stdin, check, most_seconds)
+        """`python -m ARGUMENTS`; with `check` it has to succeed."""
+        done = warm.run(arguments[0], arguments[1:], self.folder, self.environment, stdin, most_seconds)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
 
     def config(self, name: str, **changes) -> str:
         values = yaml.safe_load((self.folder / "tiny.yaml").read_text(encoding="utf-8")) | {"name": name} | changes

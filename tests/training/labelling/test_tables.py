@@ -98,7 +98,7 @@ def test_maps_that_do_not_fit_are_named(tmp_path, columns, labels, said):
     ("name", "content", "said"),
     [
         ("rows.xlsx", b"PK no workbook", r"rows.xlsx: not an Excel workbook"),
-        ("rows.xls", b"", r"rows.xls: unknown extension .\.xls.; use one of .*.xlsx, .parquet; save the sheet as .xlsx"),
+        ("rows.xls", b"", r"unknown extension .\.xls.; use one of .*.xlsx, .parquet; save the sheet as .xlsx"),
         ("rows.tsv", b"text\ttext\na\tb\n", r"rows.tsv:1: column 'text' stands twice"),
         ("rows.tsv", b"text\tspeaker\na\n", r"rows.tsv:2: fewer fields"),
         ("rows.csv", b"id,text\n1,a\n1,b\n", r"rows.csv:3: its id stands at line 2 already"),
