@@ -37,6 +37,7 @@ WORK = Path("runs/reader")  # checkpoints of a training that was stopped, a fold
 TAKEN, DECLARED = ("support", "criticism"), ("neutrality",)
 LEAST = np.arange(10, 100) / 100  # values of sureness among which the least one shown is chosen
 SURE = 0.9  # precision of the sure positions
+HALF = 0.5  # precision of the declared neutralities: they are rare, and at that of the others hardly any would be left
 
 
 def train_reader(config: ReaderConfig, uri: str, alias: str | None, console: Console) -> None:
@@ -170,13 +171,13 @@ def _chosen(
     articles = [(report, classifier.read_article(report.text)) for report in reports]
     choices = _choices(articles, TAKEN)
     shown_ones, sure = (_with_precision(choices, wanted) for wanted in (config.precision, SURE))
-    neutral = max(_choices(articles, DECLARED), key=lambda one: one.f1)  # too rare for a wanted precision
+    neutral = _with_precision(_choices(articles, DECLARED), HALF)
     return (
         shown_ones,
         sure,
         Limits(
             shown_above=shown_ones.least,
-            neutral_above=neutral.least if neutral.f1 else None,
+            neutral_above=neutral.least if neutral.precision >= HALF else None,
             sure_above=sure.least if sure.precision >= SURE else 1.0,
         ),
     )
