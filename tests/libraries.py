@@ -1,17 +1,25 @@
-"""What the commands of `tests/warm.py` find loaded: the libraries that take long, and of ours what quietens them."""
+"""What the commands of `tests/warm.py` find loaded: the libraries that take long, and nothing of ours."""
 
 import os
+import sys
+from importlib import import_module
 
 from serving.cli import QUIET
 
-os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+LIBRARIES = (
+    "datasets",
+    "matplotlib.figure",
+    "mlflow.pyfunc",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "sklearn.linear_model",
+    "spacy",
+    "torch",
+    "transformers.models.bert.modeling_bert",
+    "transformers.trainer",
+)
 
-import datasets  # noqa: F401
-import matplotlib.figure  # noqa: F401
-import mlflow.pyfunc
-import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
-import sklearn.linear_model  # noqa: F401
-import spacy  # noqa: F401
-import torch  # noqa: F401
-import transformers.models.bert.modeling_bert
-import transformers.trainer  # noqa: F401
+os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+for library in LIBRARIES:
+    import_module(library)
+for module in [one for one in sys.modules if one.partition(".")[0] in ("serving", "training")]:
+    del sys.modules[module]  # a command's console takes its width from the command's own environment
