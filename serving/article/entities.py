@@ -71,9 +71,14 @@ class Entities:
 
     def of(self, name: str, report: str = "") -> str:
         """The entity of a name in a report; a name that is not known stands for itself."""
-        for one in (report, PurePath(report).name) if self._only_in else ():
+        for one in called(report) if self._only_in else ():
             name = self._only_in.get((one, key(name)), name)
         return self._known.get(key(name), name)
+
+
+def called(report: str) -> tuple[str, str]:
+    """What a row about a report may call it: by its name as it was read, or by that of its file."""
+    return report, PurePath(report).name
 
 
 def merged(labelled: Iterable[tuple[Report, Article]]) -> Entities:

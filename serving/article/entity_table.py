@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from io import StringIO
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
-from serving.article.entities import Entities, Proposal, names_of, propose
+from serving.article.entities import Entities, Proposal, called, names_of, propose
 from serving.article.output.rows import csv_cell
 from serving.article.statements import Article
 from serving.article.text.reports import Report
@@ -43,7 +43,7 @@ def follow(path: Path, labelled: Iterable[tuple[Report, Article]]) -> Entities:
 
     def told() -> Iterator[tuple[Report, Article]]:
         for report, article in labelled:
-            wanted.difference_update((report.name, PurePath(report.name).name))
+            wanted.difference_update(called(report.name))
             yield report, article
 
     proposed = propose(names_of(told()), known)
