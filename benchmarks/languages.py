@@ -1,13 +1,14 @@
 """Models side by side on statements in seven languages, and on two Russian sets.
 
-    python benchmarks/languages.py [--part test] MODEL [MODEL ...]
+    python benchmarks/languages.py [--part test] MODEL[,MODEL...] [MODEL[,MODEL...] ...]
 
 Macro-F1 of stance and sentiment with 95 % intervals by resampling stories, and the expected calibration error, for
-every model and language; in brackets the error that chance alone would give so many rows. Models are asked about all
-languages, also those that they would abstain on: a model that knows English alone shows what it is worth to answer in
-the others as if they were English. `six` is the mean of the six languages beside English. The parts are those of
-data/languages; `translated` tells the same stories in all of them. With STANCE_BENCHMARKS set, RuSentNE's validation
-part and the held-out fifth of RuOpinionNE are measured too.
+every model and language; models with a comma between them are seeds of one recipe, and the means over them are
+printed; in brackets the error that chance alone would give so many rows. Models are asked about all languages, also
+those that they would abstain on: a model that knows English alone shows what it is worth to answer in the others as if
+they were English. `six` is the mean of the six languages beside English. The parts are those of data/languages;
+`translated` tells the same stories in all of them. With STANCE_BENCHMARKS set, RuSentNE's validation part and the
+held-out fifth of RuOpinionNE are measured too.
 """
 
 import os
@@ -28,7 +29,7 @@ from training.config import DataSet
 from training.data.corpus import Corpus, read_corpus
 from training.data.sources import read_set
 from training.evaluation.evaluate import HeadResult, evaluate
-from training.evaluation.metrics import Metric, ece_of_chance, group_weights, macro_f1
+from training.evaluation.metrics import Metric, ece_of_chance, group_weights, macro_f1, redrawn_mean
 
 SIX = ("ru", "zh", "es", "fr", "de", "ar")
 RUSSIAN = (DataSet(source="rusentne", part="validation"), DataSet(source="ruopinionne", part="held_out"))
@@ -39,7 +40,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def main(
-    models: Annotated[list[str], typer.Argument(help="models:/NAME@ALIAS, runs:/RUN_ID or a folder.")],
+    models: Annotated[list[str], typer.Argument(help="models:/NAME@ALIAS, runs:/RUN_ID or a folder; seeds: A,B,C.")],
     part: Annotated[Part, typer.Option(help="Of data/languages.")] = "test",
     sets: Annotated[bool, typer.Option("--sets/--no-sets", help="Also the two Russian sets.")] = True,
 ) -> None:
@@ -48,21 +49,19 @@ def main(
     corpora = statements_of(part) | (russian_sets() if sets and part == "test" else {})
     table = Table("model", "rows of", "rows", "stance", "ECE", "sentiment", "ECE", box=SIMPLE_HEAD)
     for model in models:
-        classifier = StanceClassifier.load(model, any_language=True)
-        scores: dict[str, list[tuple[Metric, np.ndarray]]] = defaultdict(list)
+        seeds = [StanceClassifier.load(one, any_language=True) for one in model.split(",")]
+        scores: dict[str, list[np.ndarray]] = defaultdict(list)
         for name, corpus in track(corpora.items(), model, console=errors):
-            evaluation = evaluate(classifier, corpus)
-            heads = evaluation.heads
-            cells = [cell for head in ("stance", "sentiment") for cell in figures(heads.get(head))]
+            evaluations = [evaluate(one, corpus) for one in seeds]
+            results = {head: [one.heads[head] for one in evaluations] for head in evaluations[0].heads}
+            cells = [cell for head in ("stance", "sentiment") for cell in figures(results.get(head), corpus)]
             table.add_row(model, name, f"{len(corpus.rows):,}", *cells)
-            if name in SIX:
-                for head, result in heads.items():
-                    metric = result.metrics["macro_f1"]
-                    scores[head].append((metric, resampled(result, corpus)))
-        means = [
-            Metric.of(np.mean([m.value for m, _ in s]), np.mean([r for _, r in s], axis=0)) for s in scores.values()
-        ]
-        table.add_row(model, "six", "", str(means[0]), "", str(means[1]), "", end_section=True)
+            for head in results if name in SIX else ():
+                scores[head].append(resampled(results[head], corpus))
+        # The first of the draws holds every story and seed once: the figure itself.
+        means = [np.mean(each, axis=0) for each in scores.values()]
+        six = [str(Metric.of(mean[0], mean[1:])) for mean in means]
+        table.add_row(model, "six", "", six[0], "", six[1], "", end_section=True)
     Console(width=140).print(table)
 
 
@@ -77,17 +76,22 @@ def russian_sets() -> dict[str, Corpus]:
     return {one.name: read_set(one) for one in RUSSIAN} if os.environ.get("STANCE_BENCHMARKS") else {}
 
 
-def figures(result: HeadResult | None) -> tuple[str, str]:
-    """Macro-F1 and calibration error of one head, with the error that chance alone would give."""
-    if not result:
+def figures(results: list[HeadResult] | None, corpus: Corpus) -> tuple[str, str]:
+    """Macro-F1 and calibration error of one head, with the error that chance alone would give; means over seeds."""
+    if not results:
         return "", ""
-    error, chance = result.metrics["ece"].value, ece_of_chance(result.probabilities.max(axis=1))
-    return str(result.metrics["macro_f1"]), f"{100 * error:.1f} ({100 * chance:.1f})"
+    score = resampled(results, corpus)
+    error = np.mean([one.metrics["ece"].value for one in results])
+    chance = np.mean([ece_of_chance(one.probabilities.max(axis=1)) for one in results])
+    return str(Metric.of(score[0], score[1:])), f"{100 * error:.1f} ({100 * chance:.1f})"
 
 
-def resampled(result: HeadResult, corpus: Corpus) -> np.ndarray:
-    """Macro-F1 in every resample of stories, shape (resamples,)."""
-    return macro_f1(result.labels, result.predicted, group_weights(corpus.groups()))
+def resampled(results: list[HeadResult], corpus: Corpus) -> np.ndarray:
+    """Mean macro-F1 of the seeds, then in every resample of stories and seeds, shape (1 + resamples,)."""
+    weights = group_weights(corpus.groups())
+    scores = np.stack([macro_f1(one.labels, one.predicted, weights) for one in results], axis=1)
+    whole = np.mean([one.metrics["macro_f1"].value for one in results])
+    return np.concatenate([[whole], redrawn_mean(scores)])
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
 
 `parts` runs the training command itself, with a store of its own, under Python's profiler. `step` profiles steps and
 multiplies matrices of the model's own shapes, which is the limit. `race` trains in turn with this version, with an
-earlier one (a checkout of it) and with transformers' text classification example at its defaults: the same
-rows, evaluations and checkpoints included, each in a process of its own.
+earlier one (a checkout of it, with its own form of the config) and with transformers' text classification example at
+its defaults: the same rows, evaluations and checkpoints included, each in a process of its own.
 """
 
 import cProfile
@@ -250,7 +250,7 @@ def race(
 
 def raced(way: str, code: Path, config: Path, rows: int | None, folder: Path) -> tuple[float, float]:
     """Rows a second of a training, from the first step to the last weights, and megabytes at most."""
-    command = [sys.executable, str(Path(__file__).parent / "training_race.py"), way, str(config.absolute())]
+    command = [sys.executable, str(Path(__file__).parent / "training_race.py"), way, str(config)]
     environment = {**os.environ, "PYTHONPATH": str(code), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/race.db"}
     changes = [*overrides(rows)] if rows else list(OVERRIDES)
     done = subprocess.run(  # noqa: S603

@@ -19,7 +19,9 @@ class Contender(Section):
 
     name: str = Field(pattern=r"^[\w.-]+$")
     kind: Literal["recipe", "tfidf", "run_classification", "setfit", "vader"] = "recipe"
-    base: Path | None = Field(default=None, description="of a recipe: another training config, and its data.train")
+    base: Path | None = Field(
+        default=None, description="of a recipe: another training config, its train and validation"
+    )
     change: dict[str, Any] = Field(default={}, description="of a recipe: key.subkey -> value that differs")
     rows_a_class: Annotated[int, Field(gt=0)] | None = Field(default=None, description="of setfit; none: all rows")
     steps: Annotated[int, Field(gt=0)] | None = Field(default=None, description="of setfit: most steps of 16 pairs")
@@ -66,7 +68,8 @@ def recipe_config(benchmark: BenchmarkConfig, contender: Contender) -> TrainConf
     _apply(benchmark.change, values, "change")
     if contender.base:
         own = _loaded(contender.base)
-        values = {**own, "data": {**values["data"], "train": own["data"]["train"]}}
+        learned = {part: own["data"][part] for part in ("train", "validation")}
+        values = {**own, "data": {**values["data"], **learned}}
     values["heads"] = benchmark.heads
     _apply(contender.change, values, f"contenders: {contender.name}: change")
     return _validated(TrainConfig, benchmark, contender, values)

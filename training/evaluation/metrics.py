@@ -192,7 +192,7 @@ def mean_over_runs(scores: Sequence[Score], groups: Ints, seed: int = 0) -> Metr
     """A figure averaged over runs; each score maps weights (resamples, rows) to the run's figure per resample."""
     weights, once = group_weights(groups, seed=seed), np.ones((1, len(groups)))
     value = np.mean([score(once)[0] for score in scores])
-    return Metric.of(float(value), _redrawn_mean(np.stack([score(weights) for score in scores], axis=1), seed))
+    return Metric.of(float(value), redrawn_mean(np.stack([score(weights) for score in scores], axis=1), seed))
 
 
 def difference_macro_f1(labels: Ints, ours: list[Ints], theirs: list[Ints], groups: Ints, seed: int = 0) -> Metric:
@@ -207,11 +207,11 @@ def difference_over_runs(ours: Sequence[Score], theirs: Sequence[Score], groups:
     values, resampled = [], []
     for number, scores in enumerate((ours, theirs)):
         values.append(float(np.mean([score(once)[0] for score in scores])))
-        resampled.append(_redrawn_mean(np.stack([score(weights) for score in scores], axis=1), seed + number))
+        resampled.append(redrawn_mean(np.stack([score(weights) for score in scores], axis=1), seed + number))
     return Metric.of(values[0] - values[1], resampled[0] - resampled[1])
 
 
-def _redrawn_mean(scores: Floats, seed: int) -> Floats:
+def redrawn_mean(scores: Floats, seed: int = 0) -> Floats:
     """Mean over runs drawn with replacement in every resample; `scores` has shape (resamples, runs)."""
     rng = np.random.default_rng(seed + 1)
     drawn = rng.integers(scores.shape[1], size=scores.shape)
