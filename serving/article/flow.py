@@ -16,6 +16,7 @@ from serving.article.statements import Article, ArticleStatement, Position
 from serving.errors import StancewiseError, describe
 from serving.explain import Explanation, Predict, explain
 from serving.language.detect import foreign_note
+from serving.runtime.reader import Limits
 from serving.statement import HeadPrediction, Prediction, Statement
 
 Stage = Literal["reading", "labelling", "explaining"]
@@ -108,7 +109,7 @@ def article_of(
                 language=answer.language,
                 foreign=answer.foreign,
                 sureness=sureness,
-                sure=bool(reading.judged and sureness and sureness >= reading.judged.sure_above),
+                sure=bool(reading.judged and sureness and sureness >= reading.judged.limits.sure_above),
                 explanation=None if isinstance(words, StancewiseError) else words,
             )
         )
@@ -141,18 +142,18 @@ def _shown(
         taken = answer.stance is None or not (answer.stance.abstained or answer.stance.label == "neutrality")
         return (answer.stance, None) if reading.everything or taken else None
     if not position.read:
-        return _by_classifier(reading, reading.judged, answer.stance)
+        return _by_classifier(reading, reading.judged.limits, answer.stance)
     if answer.stance is None:
         expressed = 1 - position.read["nothing"]
-        return (None, expressed) if reading.everything or expressed >= reading.judged.shown_above else None
+        return (None, expressed) if reading.everything or expressed >= reading.judged.limits.shown_above else None
     stance, sureness = together(position.read, answer.stance)
-    if sureness >= reading.judged.least(stance.label):
+    if sureness >= reading.judged.limits.least(stance.label):
         return stance, sureness
     return (stance.model_copy(update={"abstained": True}), sureness) if reading.everything else None
 
 
 def _by_classifier(
-    reading: Reading, limits: Judged, stance: HeadPrediction | None
+    reading: Reading, limits: Limits, stance: HeadPrediction | None
 ) -> tuple[HeadPrediction | None, float | None] | None:
     """The same for a pair that the classifier alone chooses: how sure it is of the stance."""
     if stance is None:

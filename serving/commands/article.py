@@ -165,7 +165,9 @@ def _check_trend(trend: bool, others: bool, entities: Path | None) -> None:
 
 
 def _count(articles: int, statements: int, bad: int) -> None:
-    counted = f"{articles:,} article{'s' if articles > 1 else ''}, {statements:,} statements"
+    counted = (
+        f"{articles:,} article{'s' if articles > 1 else ''}, {statements:,} statement{'s' if statements != 1 else ''}"
+    )
     errors.print(counted + (f"; {bad:,} could not be read" if bad else ""))
     if bad:
         raise typer.Exit(EXIT_BAD_ROWS)

@@ -18,6 +18,7 @@ _HANGUL = "\uac00-\ud7a3"
 _WORD = re.compile(r"[^\W_]+")
 _BETWEEN = re.compile(r"[\s'\"&-]*")  # what may stand between two words of a name
 _HAN_EDGE = re.compile(rf"[{HAN}]")
+_HAS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 
 
 def find_mention(text: str, name: str) -> Span | None:
@@ -37,41 +38,44 @@ def find_mention(text: str, name: str) -> Span | None:
     return start, end
 
 
-def pattern_of(names: Sequence[str]) -> "re.Pattern[str]":
+def pattern_of(names: Sequence[str], letter: str = LETTER) -> "re.Pattern[str]":
     """What finds any of the names, the longest first, as whole words in a text that is spelled and made `alike`.
 
     Args:
         names: case and white space do not matter; none is blank.
+        letter: pattern of a letter that must not stand beside a name.
     """
     words = (alike(spelled(name).text).split() or name.split() for name in sorted(names, key=len, reverse=True))
-    return re.compile("|".join(_whole(one) for one in words if one) or "(?!)", re.IGNORECASE)
+    return re.compile("|".join(_whole(one, letter) for one in words if one) or "(?!)", re.IGNORECASE)
 
 
-def _whole(words: Sequence[str]) -> str:
+def _whole(words: Sequence[str], letter: str) -> str:
     first, last = words[0][0], words[-1][-1]
-    return _before(first) + r"\s+".join(map(re.escape, words)) + _behind(last)
+    return _before(first, letter) + r"\s+".join(map(re.escape, words)) + _behind(last, letter)
 
 
-def _before(letter: str) -> str:
-    if re.match(f"[{_KATAKANA}]", letter):
+def _before(first: str, letter: str) -> str:
+    if re.match(f"[{_KATAKANA}]", first):
         return f"(?<![{_KATAKANA}])"
-    return "" if re.match(f"[{UNSPACED}]", letter) else f"(?<!{LETTER})"
+    return "" if _HAS_UNSPACED.match(first) else f"(?<!{letter})"
 
 
-def _behind(letter: str) -> str:
-    if re.match(f"[{_KATAKANA}]", letter):
+def _behind(last: str, letter: str) -> str:
+    if re.match(f"[{_KATAKANA}]", last):
         return f"(?![{_KATAKANA}])"
     # Korean particles are written as one word with the noun before them.
-    return "" if re.match(f"[{UNSPACED}{_HANGUL}]", letter) else f"(?!{LETTER})"
+    return "" if re.match(f"[{UNSPACED}{_HANGUL}]", last) else f"(?!{letter})"
 
 
 @lru_cache(4096)
-def _pattern(name: str) -> "re.Pattern[str]":
-    return pattern_of([name])
+def _pattern(name: str, unspaced: bool) -> "re.Pattern[str]":
+    # The class of all scripts takes fifty times as long to compile, which a training would do for every name.
+    return pattern_of([name], LETTER if unspaced else r"\w")
 
 
 def _exact(plain: str, name: str) -> Span | None:
-    found = [match.span() for match in _pattern(name).finditer(plain)]
+    unspaced = bool(_HAS_UNSPACED.search(plain))
+    found = [match.span() for match in _pattern(name, unspaced).finditer(plain)]
     if not found or not _HAN_EDGE.search(plain[found[0][0]] + plain[found[0][1] - 1]) or is_japanese(plain):
         return found[0] if found else None
     between = breaks(plain)

@@ -38,6 +38,11 @@ class Limits(BaseModel):
     )
     sure_above: float = Field(ge=0, le=1, description="least sureness of one that is nearly always right")
 
+    def least(self, stance: str) -> float:
+        """How sure a position of this stance must be to be shown."""
+        own = self.neutral_above if stance == "neutrality" else None
+        return self.shown_above if own is None else own
+
 
 class ReaderSettings(Limits):
     """The content of `reader.json`; the limits are those of English."""

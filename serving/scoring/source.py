@@ -29,7 +29,7 @@ class Survey:
 
 
 def find_files(path: Path) -> list[Path]:
-    """The file itself, or the tables in a folder by name; what begins with `.` or `_` is passed over.
+    """The file itself, or the tables in a folder by name; what begins with `.`, `_` or `~` is passed over (`~$rows.xlsx` is a lock of Excel).
 
     Raises:
         StancewiseError: there is none, or they are of several formats.
@@ -39,7 +39,7 @@ def find_files(path: Path) -> list[Path]:
         if not path.is_file():
             raise StancewiseError(f"--input {path}: no such file or folder")
         return [path]
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in READ and file.name[0] not in "._")
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in READ and file.name[0] not in "._~")
     if not files:
         raise StancewiseError(f"--input {path}: no {', '.join(READ)} in this folder")
     formats = " and ".join(sorted({table_format(file) for file in files}))

@@ -55,16 +55,9 @@ class Judged:
     """What says beside the linear model which pairs express a position, and how sure the two must be."""
 
     judge: Judge | None
-    shown_above: float  # sureness of what is shown
-    sure_above: float  # of what is nearly always right
+    limits: Limits
     unparsed: "Judged | None" = None  # the same in languages without a parser; None: the classifier alone chooses
     languages: tuple[str, ...] = ()  # those without a parser that it knows
-    neutral_above: float | None = None  # sureness of a declared neutrality that is shown; None: as of the others
-
-    def least(self, stance: str) -> float:
-        """How sure a position of this stance must be to be shown."""
-        own = self.neutral_above if stance == "neutrality" else None
-        return self.shown_above if own is None else own
 
     def without_judge(self) -> "Judged":
         """Its limits alone, for who asks no more."""
@@ -74,12 +67,8 @@ class Judged:
 def judged_by(judge: Judge, settings: ReaderSettings) -> Judged:
     """What a reader's model and its settings make of pairs."""
     languages = tuple(one for one in settings.languages if one != "en")
-    unparsed = _within(judge, settings.unparsed) if settings.unparsed else None
-    return replace(_within(judge, settings), unparsed=unparsed, languages=languages)
-
-
-def _within(judge: Judge, limits: Limits) -> Judged:
-    return Judged(judge, limits.shown_above, limits.sure_above, neutral_above=limits.neutral_above)
+    unparsed = Judged(judge, settings.unparsed) if settings.unparsed else None
+    return Judged(judge, settings, unparsed, languages)
 
 
 def expressed(drafted: Sequence[Drafted], judged: Judged) -> Iterator[Position]:

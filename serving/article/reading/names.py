@@ -27,6 +27,8 @@ _NO_PERSONS = frozenset({"ORG", "PRODUCT", "FAC", "GPE"})  # what the parser may
 _LANDS = frozenset({"city", "country", "nation", "town"})
 _PEOPLE = ("chief", "er", "ian", "ist", "man", "or", "president", "woman")  # how nouns for people end
 _DEFINITE = frozenset({"the", "this", "that", "these", "those"})
+_VAGUE = frozenset({"bill", "law", "legislation", "measure", "one", "order", "people", "question", "rule", "those"})
+_LONGEST_DEED = 8  # words
 _SAME_WORD = 20  # entities with the same word that are kept, the latest
 _REACH = 3  # sentences back in which a pronoun looks for its name
 
@@ -296,15 +298,36 @@ def is_first_person(token: "Token") -> bool:
 
 
 def phrase(token: "Token") -> str:
-    """A noun with its adjectives and what is of it, without article or owner: `shortage of steel`."""
+    """A noun with its adjectives and what is of it, without article or owner: `shortage of steel`, `bid to host it`."""
     words = [token]
     for child in token.children:
         if child.dep_ in ("amod", "compound", "nmod", "nummod", "quantmod") and child.i < token.i:
             words += child.subtree
     words += _complement(token)
+    words += _purpose(token, max(one.i for one in words))
     words.sort(key=lambda one: one.i)
-    kept = [one for one in words if one.i >= words[0].i]
-    return clean(token.doc.text[kept[0].idx : kept[-1].idx + len(kept[-1])])
+    return clean(token.doc.text[words[0].idx : words[-1].idx + len(words[-1])])
+
+
+def deed(verb: "Token") -> list["Token"]:
+    """A verb with its object, or with what stands right behind it: `lifting the embargo`, `running for president`."""
+    words = [verb]
+    for child in verb.children:
+        behind = child.dep_ == "prep" and child.i == max(one.i for one in words) + 1
+        if child.i > verb.i and (child.dep_ in ("dobj", "prt") or (behind and len(words) == 1)):
+            words += [one for one in child.subtree if not in_clause(one, child)]
+    return words if len(words) <= _LONGEST_DEED else [verb]
+
+
+def _purpose(noun: "Token", end: int) -> list["Token"]:
+    """The infinitive behind a noun (`the decision to fire him`), or the participle behind a vague one."""
+    for child in noun.children:
+        first = child.left_edge
+        to = first.tag_ == "TO" and first.head == child
+        if child.dep_ == "acl" and first.i == end + 1 and (to or (child.tag_ == "VBG" and noun.lemma_ in _VAGUE)):
+            words = deed(child)
+            return [*child.doc[first.i : child.i], *words] if len(words) > 1 else []
+    return []
 
 
 def in_clause(token: "Token", top: "Token") -> bool:

@@ -20,6 +20,7 @@ from serving.inputs import Offsets
 from serving.language.detect import ANYWAY, UNKNOWN, foreign, language_of
 from serving.names.mentions import find_mention, pattern_of
 from serving.names.spelling import Spelled, alike, spelled
+from serving.runtime.reader import Limits
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Token
@@ -48,8 +49,8 @@ class Reading:
     foreign: bool = False  # the model does not read it, so there are no positions
 
 
-WITHOUT_PARSER = Judged(None, shown_above=light.SHOWN_ABOVE, sure_above=light.SURE_ABOVE)
-WITHOUT_READER = Judged(None, shown_above=0.51, sure_above=0.88)  # best F1 of the validation reports; 90 % right
+WITHOUT_PARSER = Judged(None, Limits(shown_above=light.SHOWN_ABOVE, sure_above=light.SURE_ABOVE))
+WITHOUT_READER = Judged(None, Limits(shown_above=0.51, sure_above=0.88))  # best F1 of the validation reports; 90 %
 
 
 def find_positions(

@@ -233,6 +233,7 @@ def test_killed_at_random_points_no_row_is_lost_or_doubled(baseline, tmp_path, k
     ("files", "message"),
     [
         ({}, "no .jsonl, .csv, .tsv, .xlsx, .parquet in this folder"),
+        ({"~$rows.xlsx": "Ana"}, "no .jsonl, .csv, .tsv, .xlsx, .parquet in this folder"),  # Excel has it open
         ({"a.csv": "text\nx\n", "b.jsonl": '{"text": "x"}\n'}, "each format into a folder of its own"),
         ({"a.csv": "text,stance\nx,y\n"}, "column 'stance' is there already"),
         ({"a.parquet": "text"}, "not a Parquet file"),

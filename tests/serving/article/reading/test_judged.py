@@ -12,6 +12,7 @@ from serving.article.reading.parse import load_pipeline
 from serving.article.reading.positions import find_positions
 from serving.article.text.blocks import parsable
 from serving.runtime.pairs import ANSWERS, FEATURES
+from serving.runtime.reader import Limits
 from serving.statement import HeadPrediction, Prediction
 
 REPORT = (
@@ -40,7 +41,7 @@ def judge(expressed, seen=None):
             answers.append(rows)
         return answers
 
-    return Judged(scores, shown_above=0.5, sure_above=0.9)
+    return Judged(scores, Limits(shown_above=0.5, sure_above=0.9))
 
 
 def found(expressed, text=REPORT, targets=None):
@@ -213,7 +214,7 @@ def test_a_declared_neutrality_has_a_limit_of_its_own():
     )
     seen = []
     for neutral_above in (None, 0.2):
-        judged = Judged(took_no_side, shown_above=0.95, sure_above=1.0, neutral_above=neutral_above)
+        judged = Judged(took_no_side, Limits(shown_above=0.95, sure_above=1.0, neutral_above=neutral_above))
         reading, asked = questions(find_positions(REPORT, judged=judged))
         seen.append(article_of(reading, [Prediction(stance=stance, sentiment=None)] * len(asked)).statements)
     assert seen[0] == []
@@ -226,7 +227,7 @@ def test_a_model_without_stance_lists_its_sentiment(judged):
     sentiment = HeadPrediction(label="neutral", probabilities={"neutral": 1.0}, abstained=False)
     article = article_of(reading, [Prediction(stance=None, sentiment=sentiment)] * len(asked))
     assert 0 < len(article.statements) <= len(asked)
-    assert all(one.sureness >= reading.judged.shown_above for one in article.statements)
+    assert all(one.sureness >= reading.judged.limits.shown_above for one in article.statements)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from serving.article.reading.positions import find_positions
 from serving.article.text.blocks import MOST_CHARACTERS, find_blocks
 from serving.article.text.quotations import find_quotations
 from serving.errors import StancewiseError
+from serving.runtime.reader import Limits
 from tests.conftest import REPOSITORY
 
-EVERY_PAIR = Judged(None, shown_above=0.0, sure_above=1.0)
+EVERY_PAIR = Judged(None, Limits(shown_above=0.0, sure_above=1.0))
 ARTICLES = sorted((REPOSITORY / "data" / "articles").glob("*.txt"))
 
 

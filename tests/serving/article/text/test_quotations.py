@@ -9,8 +9,9 @@ from serving.article.reading.judging import Judged
 from serving.article.reading.positions import find_positions
 from serving.article.text.blocks import find_blocks
 from serving.article.text.quotations import clean, find_quotations, with_usual_marks
+from serving.runtime.reader import Limits
 
-EVERY_PAIR = Judged(None, shown_above=0.0, sure_above=1.0)
+EVERY_PAIR = Judged(None, Limits(shown_above=0.0, sure_above=1.0))
 SAID = "The quay will ruin the town"
 MARKS = [
     "“”", '""', "‘’", "''", "«»", "»«", "»»", "„“", "„”", "””", "““", '“"', '"”', "″″", "‶″", "＂＂", "〝〞", "❝❞",
