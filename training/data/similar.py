@@ -1,10 +1,10 @@
 """Texts too alike to stand on both sides of a split."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import CountVectorizer
 
 from serving.article.text.copies import NEAR_DUPLICATE, ngrams
 
@@ -42,9 +42,10 @@ class Unlike:
 
 def _grams(texts: Sequence[str]) -> csr_matrix:
     """Which n-grams each text holds, shape (texts, n-grams of all texts), zeros and ones."""
-    if not any(map(ngrams, texts)):
-        return csr_matrix((len(texts), 1), dtype=np.int32)  # scikit-learn refuses texts without a single n-gram
-    return csr_matrix(CountVectorizer(analyzer=ngrams, binary=True, dtype=np.int32).fit_transform(texts))
+    held = [list(map(hash, ngrams(text))) for text in texts]  # numbers are sorted ten times as fast as words
+    ends = np.cumsum([0, *map(len, held)])
+    known, columns = np.unique(np.fromiter(chain.from_iterable(held), np.int64, ends[-1]), return_inverse=True)
+    return csr_matrix((np.ones(ends[-1], np.int32), columns, ends), shape=(len(texts), max(1, len(known))))
 
 
 def _similar(left: csr_matrix, right: csr_matrix, least: float, rows_at_once: int) -> Iterator[Pair]:
