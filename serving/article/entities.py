@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import PurePath
 
 from serving.article.statements import Article
@@ -161,6 +162,7 @@ def spelling(name: str) -> str:
     return _POSSESSIVE.sub("", key(name).removeprefix("the "))
 
 
+@lru_cache(4096)
 def plain(name: str) -> str:
     """What is equal for names that differ by spelling or titles."""
     return " ".join(without_title(spelling(name).split()))
@@ -267,6 +269,8 @@ def _others(report: Named) -> set[str]:
 
 def _longer(text: str, word: str) -> Iterator[str]:
     """The `plain` names of several words in a text that end in a word."""
+    if not text:
+        return
     for place in pattern_of([word]).finditer(text):
         before: list[str] = []
         for one in reversed(text[max(0, place.start() - _NEAR) : place.start()].split()[-_MOST_WORDS:]):

@@ -46,6 +46,7 @@ def foreign_note(found: Mapping[str, int]) -> str | None:
     return f"in a language that the model does not read, so it abstains: {counted} ({ANYWAY})"
 
 
+@cache
 def known_languages() -> frozenset[str]:
     """Every code that `language_of` may answer."""
     return frozenset(detector().labels)

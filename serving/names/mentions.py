@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from serving.names.spelling import Span, alike, spelled
+from serving.names.spelling import Span, Spelled, alike, spelled
 from serving.names.words import HAN, LETTER, UNSPACED, akin, breaks, is_article, is_japanese
 
 _KATAKANA = "\u30a0-\u30ff"
@@ -27,8 +27,7 @@ def find_mention(text: str, name: str) -> Span | None:
     Case, white space, kinds of apostrophes and hyphens, invisible characters, vowel signs and Unicode forms do not
     matter.
     """
-    there = spelled(text)
-    plain = alike(there.text)
+    there, plain = _spelled(text)
     span = _exact(plain, name) or _inflected(plain, name)
     if span is None:
         return None
@@ -36,6 +35,12 @@ def find_mention(text: str, name: str) -> Span | None:
     while end < len(text) and unicodedata.combining(text[end]):  # vowel signs of the last letter
         end += 1
     return start, end
+
+
+@lru_cache(8)  # holder and target of a row, and often of many rows, share a text
+def _spelled(text: str) -> tuple[Spelled, str]:
+    there = spelled(text)
+    return there, alike(there.text)
 
 
 def pattern_of(names: Sequence[str], letter: str = LETTER) -> "re.Pattern[str]":

@@ -32,12 +32,12 @@ _TOLD_SEPARATOR = re.compile(r'"?sep=([,;\t|])"?\s*', re.I)  # a first line by w
 
 @dataclass(frozen=True)
 class Row:
-    """One input row: its line (JSON Lines, CSV: in the file; Parquet: the row), its values or what is wrong with it."""
+    """One input row: its line (Parquet: the row; else in the file), its values or what is wrong with it."""
 
     line: int
     values: dict[str, Any]
     problem: str | None = None
-    missing: frozenset[str] = frozenset()  # of a CSV: the columns that hold one of MISSING without quotation marks
+    missing: frozenset[str] = frozenset()  # of CSV and Excel: columns with one of MISSING, not quoted
 
 
 def table_format(path: Path, known: Sequence[str] = READ) -> str:

@@ -29,7 +29,9 @@ class Survey:
 
 
 def find_files(path: Path) -> list[Path]:
-    """The file itself, or the tables in a folder by name; what begins with `.`, `_` or `~` is passed over (`~$rows.xlsx` is a lock of Excel).
+    """The file itself, or the tables in a folder by name; what begins with `.`, `_` or `~` is passed over.
+
+    `~$rows.xlsx` says that Excel has `rows.xlsx` open.
 
     Raises:
         StancewiseError: there is none, or they are of several formats.

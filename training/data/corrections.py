@@ -6,7 +6,7 @@ from pathlib import Path
 from serving.errors import StancewiseError
 from serving.labels import HEADS
 from serving.rows.check import cell
-from serving.rows.read import read_rows
+from serving.rows.read import read_rows, shown
 from training.data.corpus import Corpus, identifier
 
 
@@ -38,10 +38,10 @@ def read_corrections(path: Path) -> list[Correction]:
             continue
         head = str(row.values["head"])
         if head not in HEADS:
-            raise StancewiseError(f"{place}: {head!r} is not a head; the heads are {', '.join(HEADS)}")
+            raise StancewiseError(f"{place}: {shown(head)} is not a head; the heads are {', '.join(HEADS)}")
         if label not in HEADS[head]:
             raise StancewiseError(
-                f"{place}: corrected {label!r} is not a {head} label; the labels are {', '.join(HEADS[head])}"
+                f"{place}: corrected {shown(label)} is not a {head} label; the labels are {', '.join(HEADS[head])}"
             )
         found.append(Correction(place, str(identifier(row.values["id"])), head, label))
     return found
@@ -88,6 +88,8 @@ def _find_each(parts: dict[str, list[Corpus]], corrections: list[Correction]) ->
     for one in corrections:
         found = list(places[one.id].values())
         if not found:
-            raise StancewiseError(f"{one.place}: no row of these sets has the id {one.id!r}")
+            raise StancewiseError(
+                f"{one.place}: no row of these sets has the id {shown(one.id)}; correct the id, or remove the row"
+            )
         if len(found) > 1:
-            raise StancewiseError(f"{one.place}: {' and '.join(found)} have the id {one.id!r}; rename all but one")
+            raise StancewiseError(f"{one.place}: {' and '.join(found)} have the id {shown(one.id)}; rename all but one")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from serving.names.words import akin, is_article
 
@@ -70,6 +70,7 @@ def _agree(one: tuple[str, frozenset[str]], other: tuple[str, frozenset[str]]) -
     return one[0] == other[0] and (one[1] <= other[1] or other[1] <= one[1])
 
 
+@lru_cache(65536)
 def _parts(name: str) -> tuple[str, frozenset[str]]:
     """The head of a name and its other words: `plan`, {rice, five-year} of `the five-year plan for rice`."""
     words = [_plain(word) for word in _WORD.findall(_CLAUSE.split(name.casefold())[0] or name.casefold())]

@@ -34,10 +34,18 @@ class Unlike:
     def add(self, text: str) -> bool:
         """Keep the text, unless one that was kept before is nearly the same; says whether it was kept."""
         grams = ngrams(text)
-        near = any(len(grams & one) > NEAR_DUPLICATE * len(grams | one) for one in self._kept)
+        near = any(_are_near(grams, one) for one in self._kept)
         if not near:
             self._kept.append(grams)
         return not near
+
+
+def _are_near(one: set[str], other: set[str]) -> bool:
+    few, many = sorted((len(one), len(other)))
+    if few <= NEAR_DUPLICATE * many:
+        return False
+    common = len(one & other)
+    return common > NEAR_DUPLICATE * (few + many - common)
 
 
 def _grams(texts: Sequence[str]) -> csr_matrix:

@@ -11,7 +11,7 @@ as drawn, so that statements that the model is sure of, which all lie there, are
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Gradients:
     errors: Floats  # p - onehot(answer), shape (statements, 3 a head)
     hidden: Floats  # what the last layer reads, shape (statements, width)
 
+    @cached_property
     def lengths(self) -> Floats:
         """Squared, shape (statements,)."""
         squared: Floats = (self.errors**2).sum(axis=1) * (self.hidden**2).sum(axis=1)
@@ -55,9 +56,8 @@ class Gradients:
 
     def distances(self, one: int) -> Floats:
         """Squared, of all statements from this one, shape (statements,)."""
-        lengths = self.lengths()
         inner = (self.errors @ self.errors[one]) * (self.hidden @ self.hidden[one])
-        squared: Floats = np.maximum(lengths + lengths[one] - 2 * inner, 0)
+        squared: Floats = np.maximum(self.lengths + self.lengths[one] - 2 * inner, 0)
         return squared
 
 
@@ -202,7 +202,7 @@ def choose(points: Gradients, candidates: Sequence[Candidate], rows: int, seed: 
     targets = np.unique([one.target for one in candidates], return_inverse=True)[1]
     missing = set(targets.tolist())
     allowed = np.ones(len(candidates), dtype=np.bool_)
-    nearest = points.lengths()
+    nearest = points.lengths.copy()
     chosen: list[int] = []
     texts = Unlike()
     while len(chosen) < rows and allowed.any():

@@ -1,7 +1,6 @@
 """Statements of a file, asked several at once; each answer is on the disk before the next statement is sent."""
 
 import asyncio
-import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from serving.errors import StancewiseError
 from serving.rows.check import FIELDS, cell, checked, statement_of
 from serving.rows.read import read_rows, shown
 from serving.statement import Statement
-from serving.tables import append_row, mend_end
+from serving.tables import append_row, appendable, mend_end
 from training.data.corpus import identifier
 from training.data.sources.teacher import question_id
 from training.teaching.answer import Answer, Unanswered
@@ -50,7 +49,7 @@ def read_questions(path: Path, tell: Callable[[str], None]) -> list[Question]:
     """The statements of a table, each once.
 
     Args:
-        path: JSON Lines, CSV or Parquet; other columns than those of a statement, and `group`, are not read.
+        path: a table of any form that is read; other columns than those of a statement, and `group`, are not read.
         tell: takes a line for the user, about columns that the table lacks.
 
     Raises:
@@ -106,11 +105,7 @@ def open_answers(path: Path, llm: str) -> Iterator[AnswerFile]:
         raise StancewiseError(f"--output: {path}: answers are added line by line; give a name that ends with .jsonl")
     if not path.parent.is_dir():
         raise StancewiseError(f"{path}: the folder {path.parent} does not exist")
-    with path.open("a+b", buffering=0) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StancewiseError(f"{path}: another process adds answers to it; wait for its end, or stop it") from None
+    with appendable(path) as file:
         try:
             answered = _answered(path, llm)
             mend_end(file)

@@ -1,1 +1,1 @@
-"""The protocols: our own (v1, article), MLflow's (invocations), text-embeddings-inference's (tei)."""
+"""The protocols: our own (v1, article, trend, correction), MLflow's (invocations), text-embeddings-inference's."""

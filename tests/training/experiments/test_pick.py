@@ -44,7 +44,7 @@ def points(count: int, seed: int = 0) -> Gradients:
 def test_distances_are_those_of_the_gradients_themselves():
     given = points(5)
     whole = np.einsum("ne,nh->neh", given.errors, given.hidden).reshape(5, -1)
-    assert given.lengths() == pytest.approx((whole**2).sum(axis=1))
+    assert given.lengths == pytest.approx((whole**2).sum(axis=1))
     assert given.distances(2) == pytest.approx(((whole - whole[2]) ** 2).sum(axis=1))
 
 

@@ -97,7 +97,7 @@ def test_a_killed_command_goes_on_where_it_was(desk, llm, folder):
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.02)
-    with pytest.raises(StancewiseError, match="another process adds answers to it"), open_answers(output, "large"):
+    with pytest.raises(StancewiseError, match="another process writes to it"), open_answers(output, "large"):
         pass
     process.send_signal(signal.SIGKILL)
     process.wait(20)

@@ -59,6 +59,7 @@ def read_reports(path: Path, texts: Mapping[str, str] | None = None) -> list[Rep
         StancewiseError: no such file, or a line that is no report, as file:line.
     """
     reports: list[Report] = []
+    ids: set[str] = set()
     for number, line in enumerate(read_text(path).removesuffix("\n").split("\n"), 1):
         try:
             values: dict[str, Any] = json.loads(line)
@@ -70,8 +71,9 @@ def read_reports(path: Path, texts: Mapping[str, str] | None = None) -> list[Rep
             raise StancewiseError(f"{path}:{number}: {describe(error)}") from None
         except (ValueError, KeyError, TypeError) as error:
             raise StancewiseError(f"{path}:{number}: {error}; correct this line") from None
-        if any(one.id == report.id for one in reports):
+        if report.id in ids:
             raise StancewiseError(f"{path}:{number}: id {report.id} stands twice; give every report its own")
+        ids.add(report.id)
         reports.append(report)
     return reports
 

@@ -1,4 +1,4 @@
-"""A user's own table (CSV, JSON Lines, Parquet), with a map of its columns and labels."""
+"""A user's own table (CSV, TSV, Excel, JSON Lines, Parquet), with a map of its columns and labels."""
 
 import difflib
 from collections.abc import Iterable, Sequence
