@@ -309,8 +309,8 @@ def phrase(token: "Token") -> str:
     return clean(token.doc.text[words[0].idx : words[-1].idx + len(words[-1])])
 
 
-def deed(verb: "Token") -> list["Token"]:
-    """A verb with its object, or with what stands right behind it: `lifting the embargo`, `running for president`."""
+def _deed(verb: "Token") -> list["Token"]:
+    """A verb with its object, or with what stands right behind it: `lift the embargo`, `run for president`."""
     words = [verb]
     for child in verb.children:
         behind = child.dep_ == "prep" and child.i == max(one.i for one in words) + 1
@@ -325,7 +325,7 @@ def _purpose(noun: "Token", end: int) -> list["Token"]:
         first = child.left_edge
         to = first.tag_ == "TO" and first.head == child
         if child.dep_ == "acl" and first.i == end + 1 and (to or (child.tag_ == "VBG" and noun.lemma_ in _VAGUE)):
-            words = deed(child)
+            words = _deed(child)
             return [*child.doc[first.i : child.i], *words] if len(words) > 1 else []
     return []
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from serving.article.reading.names import NAMED, Names, deed, in_clause
+from serving.article.reading.names import NAMED, Names, in_clause
 from serving.inputs import Offsets
 from serving.names.spelling import alike
 
@@ -47,7 +47,7 @@ def mention(token: "Token") -> Offsets:
     """Characters of a mention by its head: a name in full, or a noun with what stands before it and `of ...`."""
     if name := _name(token):
         return name.start_char, name.end_char
-    words = deed(token) if token.pos_ == "VERB" else [token]
+    words = [token]
     for child in token.children:
         if child.i < token.i and child.dep_ in _BEFORE:
             words += child.subtree

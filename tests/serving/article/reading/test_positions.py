@@ -290,6 +290,18 @@ def test_a_given_target_is_found_however_it_is_written_and_by_it(target):
     assert reading.notes == []
 
 
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("Ilse Brandvold mocked his bid to run for president.", "bid to run for president"),
+        ("Ilse Brandvold praised a law banning plastic bags.", "law banning plastic bags"),
+        ("Ilse Brandvold celebrated the decision to fire the agent.", "decision to fire the agent"),
+    ],
+)
+def test_a_decision_is_shown_with_what_is_decided(text, target):
+    assert any(one.target.startswith(target) for one in asked(text)), {one.target for one in asked(text)}
+
+
 def test_a_given_target_that_the_text_never_names_is_said():
     reading = find_positions("Nora Vik praised the quay.", {"the quay": [], "the bridge": ["the viaduct"]})
     [note] = reading.notes
