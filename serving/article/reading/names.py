@@ -28,6 +28,15 @@ _LANDS = frozenset({"city", "country", "nation", "town"})
 _PEOPLE = ("chief", "er", "ian", "ist", "man", "or", "president", "woman")  # how nouns for people end
 _DEFINITE = frozenset({"the", "this", "that", "these", "those"})
 _VAGUE = frozenset({"bill", "law", "legislation", "measure", "one", "order", "people", "question", "rule", "those"})
+# Verbs with an object and a preposition of their own, which parsers give to the object.
+_TAKING = {
+    "of": frozenset({"absolve", "accuse", "acquit", "assure", "clear", "convict", "convince", "deprive", "inform",
+                     "notify", "persuade", "remind", "rid", "rob", "strip", "suspect", "warn"}),
+    "for": frozenset({"applaud", "attack", "blame", "blast", "chide", "condemn", "credit", "criticise", "criticize",
+                      "denounce", "fault", "fine", "forgive", "jail", "mock", "pardon", "praise", "punish",
+                      "rebuke", "reward", "sanction", "sue", "thank"}),
+    "on": frozenset({"challenge", "compliment", "congratulate", "lecture", "press"}),
+}  # fmt: skip
 _LONGEST_DEED = 8  # words
 _SAME_WORD = 20  # entities with the same word that are kept, the latest
 _REACH = 3  # sentences back in which a pronoun looks for its name
@@ -280,15 +289,16 @@ def _modifiers(noun: "Token") -> set[str]:
 def _of(noun: "Token") -> set[str]:
     """Words of what is of it, on it or for it, and of its owner: the mayor of Oslo is not that of Rome, or Rome's."""
     owners = [one for child in noun.children if child.dep_ == "poss" for one in child.subtree]
-    words = (one for one in [*_complement(noun), *owners] if one.pos_ in ("ADJ", "NOUN", "NUM", "PROPN"))
+    words = (one for one in [*complement(noun), *owners] if one.pos_ in ("ADJ", "NOUN", "NUM", "PROPN"))
     return {one.lower_ for one in words}
 
 
-def _complement(noun: "Token") -> list["Token"]:
-    """`of ...`, `on ...` or `for ...` right behind a noun."""
+def complement(noun: "Token") -> list["Token"]:
+    """`of ...`, `on ...` or `for ...` right behind a noun; not what the verb takes, as in `accused him of theft`."""
     for child in noun.children:
         if child.dep_ == "prep" and child.lower_ in ("of", "on", "for") and child.i == noun.i + 1:
-            return [one for one in child.subtree if not in_clause(one, child)]
+            taken = noun.dep_ == "dobj" and noun.head.lemma_ in _TAKING.get(child.lower_, ())
+            return [] if taken else [one for one in child.subtree if not in_clause(one, child)]
     return []
 
 
@@ -303,7 +313,7 @@ def phrase(token: "Token") -> str:
     for child in token.children:
         if child.dep_ in ("amod", "compound", "nmod", "nummod", "quantmod") and child.i < token.i:
             words += child.subtree
-    words += _complement(token)
+    words += complement(token)
     words += _purpose(token, max(one.i for one in words))
     words.sort(key=lambda one: one.i)
     return clean(token.doc.text[words[0].idx : words[-1].idx + len(words[-1])])

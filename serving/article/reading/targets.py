@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from serving.article.reading.names import NAMED, Names, in_clause
+from serving.article.reading.names import NAMED, Names, complement
 from serving.inputs import Offsets
 from serving.names.spelling import alike
 
@@ -51,8 +51,7 @@ def mention(token: "Token") -> Offsets:
     for child in token.children:
         if child.i < token.i and child.dep_ in _BEFORE:
             words += child.subtree
-        elif child.i == token.i + 1 and child.dep_ == "prep" and child.lower_ in ("of", "on", "for"):
-            words += [one for one in child.subtree if not in_clause(one, child)]
+    words += complement(token)
     first, last = min(words, key=lambda one: one.i), max(words, key=lambda one: one.i)
     return first.idx, last.idx + len(last)
 

@@ -13,7 +13,7 @@ from transformers import AutoModel
 from serving import StancewiseError
 from serving.article.flow import questions
 from serving.article.isolated import Broken, IsolatedReader, Lost, OutOfTime
-from serving.article.reading.judging import Judged
+from serving.article.reading.judging import judged_by
 from serving.article.reading.positions import find_positions
 from serving.runtime.pair_net import PairNet, save_net
 from serving.runtime.reader import SETTINGS_FILE, PairReader
@@ -63,7 +63,7 @@ def readers():
 @pytest.mark.parametrize("given", [None, {"the tram plan": ["the plan"]}])
 @pytest.mark.parametrize("judged", [True, False])
 def test_it_reads_as_this_process_would(isolated, net, given, judged):
-    reader, judge = (net, Judged(net.scores, 0.5, 0.8)) if judged else (None, None)
+    reader, judge = (net, judged_by(net.scores, net.settings)) if judged else (None, None)
     there = isolated()
     for text in (TEXT, NAMES, TEXT.replace("\n", "\r\n")):
         told, expected = [], []

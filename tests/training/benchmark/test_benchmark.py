@@ -173,7 +173,7 @@ def test_a_contender_takes_recipe_training_and_validation_rows_of_its_own_config
     assert found.max_length == 96  # the benchmark's change is of its own base
     assert found.heads == marked.heads == ("sentiment",)
     assert [str(one) for one in found.data.train] == ["first.jsonl"]
-    assert str(found.data.validation) == "second.jsonl"
+    assert [str(one) for one in found.data.validation] == ["second.jsonl"]
     assert found.data.test == marked.data.test
 
 

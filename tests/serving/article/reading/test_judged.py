@@ -139,7 +139,8 @@ def test_the_judge_reads_the_sentence_before_and_the_grammar():
 @given(st.lists(st.sampled_from([*REPORT.split(), "\n\n", "“", "”", "it", "we", "him", "U.S.", "😀"]), max_size=40))
 def test_offsets_are_true_whatever_the_text_and_however_many_are_expressed(words):
     text = " ".join(["Well", *words])
-    everything = Judged(lambda sentences: [np.tile([0.0, 1, 0, 0], (len(one.pairs), 1)) for one in sentences], 0.1, 0.9)
+    limits = Limits(shown_above=0.1, sure_above=0.9)
+    everything = Judged(lambda sentences: [np.tile([0.0, 1, 0, 0], (len(one.pairs), 1)) for one in sentences], limits)
     reading, asked = questions(find_positions(text, judged=everything))
     for one, statement in zip(reading.positions, asked, strict=True):
         spans = [one.sentence, one.target_mention, *filter(None, (one.speaker_mention, one.cue)), *one.content]

@@ -11,6 +11,7 @@ from serving.article.reading.positions import find_positions
 from serving.article.reading.unparsed import drafted
 from serving.article.text.blocks import find_blocks
 from serving.runtime.pairs import ANSWERS, FEATURES
+from serving.runtime.reader import Limits
 
 READ = tuple(sorted(LANGUAGES | {"en"}))
 RUSSIAN = (
@@ -34,7 +35,8 @@ def only(*wanted):
             scores.append(found)
         return scores
 
-    return Judged(judge, 0.5, 0.9, unparsed=Judged(judge, 0.5, 0.9), languages=tuple(LANGUAGES))
+    limits = Limits(shown_above=0.5, sure_above=0.9)
+    return Judged(judge, limits, unparsed=Judged(judge, limits), languages=tuple(LANGUAGES))
 
 
 def shown(text, *wanted, **more):
@@ -73,7 +75,8 @@ def test_the_users_targets_alone_are_asked_about():
 
 def test_a_reader_of_other_languages_is_not_asked():
     asked = []
-    judge = Judged(None, 0.5, 0.9, unparsed=Judged(asked.append, 0.5, 0.9), languages=("zh",))
+    limits = Limits(shown_above=0.5, sure_above=0.9)
+    judge = Judged(None, limits, unparsed=Judged(asked.append, limits), languages=("zh",))
     found = find_positions(RUSSIAN, judged=judge, languages=READ)
     assert not asked
     assert found.positions
