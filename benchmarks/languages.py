@@ -54,10 +54,11 @@ def main(
         for name, corpus in track(corpora.items(), model, console=errors):
             evaluations = [evaluate(one, corpus) for one in seeds]
             results = {head: [one.heads[head] for one in evaluations] for head in evaluations[0].heads}
-            cells = [cell for head in ("stance", "sentiment") for cell in figures(results.get(head), corpus)]
+            draws = {head: resampled(several, corpus) for head, several in results.items()}
+            cells = [cell for head in ("stance", "sentiment") for cell in figures(results.get(head), draws.get(head))]
             table.add_row(model, name, f"{len(corpus.rows):,}", *cells)
-            for head in results if name in SIX else ():
-                scores[head].append(resampled(results[head], corpus))
+            for head in draws if name in SIX else ():
+                scores[head].append(draws[head])
         # The first of the draws holds every story and seed once: the figure itself.
         means = [np.mean(each, axis=0) for each in scores.values()]
         six = [str(Metric.of(mean[0], mean[1:])) for mean in means]
@@ -76,11 +77,10 @@ def russian_sets() -> dict[str, Corpus]:
     return {one.name: read_set(one) for one in RUSSIAN} if os.environ.get("STANCE_BENCHMARKS") else {}
 
 
-def figures(results: list[HeadResult] | None, corpus: Corpus) -> tuple[str, str]:
+def figures(results: list[HeadResult] | None, score: np.ndarray | None) -> tuple[str, str]:
     """Macro-F1 and calibration error of one head, with the error that chance alone would give; means over seeds."""
-    if not results:
+    if results is None or score is None:
         return "", ""
-    score = resampled(results, corpus)
     error = np.mean([one.metrics["ece"].value for one in results])
     chance = np.mean([ece_of_chance(one.probabilities.max(axis=1)) for one in results])
     return str(Metric.of(score[0], score[1:])), f"{100 * error:.1f} ({100 * chance:.1f})"

@@ -37,7 +37,7 @@ def find_mention(text: str, name: str) -> Span | None:
     return start, end
 
 
-@lru_cache(8)  # holder and target of a row, and often of many rows, share a text
+@lru_cache(1)  # holder and target of a row share a text; a text may be long, so no more are kept
 def _spelled(text: str) -> tuple[Spelled, str]:
     there = spelled(text)
     return there, alike(there.text)
