@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Annotated
 
 import typer
@@ -158,13 +158,13 @@ class Steps:
     def __init__(self, config: Path) -> None:
         import torch
         from torch.utils.data import DataLoader
-        from transformers import DataCollatorWithPadding, set_seed
+        from transformers import set_seed
 
         from serving.inputs import InputEncoder
         from training.config import TrainConfig, load_config
         from training.data.corpus import read_corpus
         from training.fitting.batches import LengthBatches
-        from training.fitting.fit import encode_corpus, native_bf16, parameter_groups, prepared
+        from training.fitting.fit import encode_corpus, native_bf16, padding, parameter_groups, prepared
         from training.fitting.loss import MaskedLoss
 
         set_seed(1)
@@ -174,7 +174,7 @@ class Steps:
         inputs = InputEncoder(tokenizer.backend_tokenizer, values.template, values.max_length)
         rows = encode_corpus(corpus, inputs, values.heads, values.loss)
         batches = LengthBatches([len(ids) for ids in rows["input_ids"]], values.batch, 1)
-        self.loader = DataLoader(rows, batch_sampler=batches, collate_fn=DataCollatorWithPadding(tokenizer))
+        self.loader = DataLoader(rows, batch_sampler=batches, collate_fn=padding(tokenizer, values.max_length))
         self.batches = iter(self.loader)
         self.loss = MaskedLoss(values.heads, corpus, values.loss, torch.device("cpu"))
         self.optimiser = torch.optim.AdamW(parameter_groups(self.model, values.optimiser), fused=True)
@@ -228,36 +228,39 @@ def race(
     rows: RowsOption = 1000,
     rounds: Annotated[int, typer.Option(help="The table holds the median ratio.")] = 3,
 ) -> None:
-    """Print the rows a second and the memory of this version, of an earlier one and of run_classification, in turn."""
+    """Print rows a second, memory and macro-F1 of this version, an earlier one and run_classification, in turn.
+
+    Every round has a seed of its own.
+    """
     racers = {"this version": Path.cwd(), "the earlier version": old.absolute(), "run_classification": Path.cwd()}
-    speeds: dict[str, list[float]] = {name: [] for name in racers}
-    memory: dict[str, list[float]] = {name: [] for name in racers}
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in racers}
     with place() as folder:
-        for _ in range(rounds):
+        for seed in range(1, rounds + 1):
             for name, code in racers.items():
                 way = "peer" if name == "run_classification" else "ours"
-                speed, peak = raced(way, code, config, rows, folder)
-                speeds[name].append(speed)
-                memory[name].append(peak)
-                Console(stderr=True).print(f"{name}: {speed:.1f} rows/s, {peak:,.0f} MB")
-    ours = speeds["this version"]
-    lines = [
-        [name, f"{median(found):.1f}", ratio(ours, found), f"{median(memory[name]):,.0f}"]
-        for name, found in speeds.items()
-    ]
-    print(markdown(["", "rows/s", "this version is so many times as fast (of each round)", "peak MB"], lines))
+                found[name].append(raced(way, code, config, rows, seed, folder))
+                speed, peak, score = found[name][-1]
+                Console(stderr=True).print(f"{name}: {speed:.1f} rows/s, {peak:,.0f} MB, macro-F1 {score:.1f}")
+    lines = []
+    ours = [speed for speed, _, _ in found["this version"]]
+    for name, each in found.items():
+        speeds, peaks, scores = zip(*each, strict=True)
+        several = f"{mean(scores):.1f} ({min(scores):.1f} to {max(scores):.1f})"
+        lines.append([name, f"{median(speeds):.1f}", ratio(ours, speeds), f"{median(peaks):,.0f}", several])
+    head = ["", "rows/s", "this version is so many times as fast (of each round)", "peak MB", "validation macro-F1"]
+    print(markdown(head, lines))
 
 
-def raced(way: str, code: Path, config: Path, rows: int | None, folder: Path) -> tuple[float, float]:
-    """Rows a second of a training, from the first step to the last weights, and megabytes at most."""
+def raced(way: str, code: Path, config: Path, rows: int | None, seed: int, folder: Path) -> tuple[float, float, float]:
+    """Rows a second of a training, from the first step to the last weights; megabytes at most; macro-F1."""
     command = [sys.executable, str(Path(__file__).parent / "training_race.py"), way, str(config)]
     environment = {**os.environ, "PYTHONPATH": str(code), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/race.db"}
-    changes = [*overrides(rows)] if rows else list(OVERRIDES)
+    changes = [*overrides(rows), f"seeds=[{seed}]"]
     done = subprocess.run(  # noqa: S603
         [*command, *changes], cwd=code, env=environment, check=True, capture_output=True, text=True
     )
-    speed, peak = done.stdout.split()[-2:]
-    return float(speed), float(peak)
+    speed, peak, score = map(float, done.stdout.split()[-3:])
+    return speed, peak, score
 
 
 if __name__ == "__main__":

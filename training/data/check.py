@@ -123,14 +123,14 @@ def _row_problems(row: LabelledStatement) -> Iterator[str]:
     if odd:
         yield f"text: {', '.join(f'U+{ord(c):04X}' for c in odd)} in it; the file was decoded wrongly or cut"
     if row.stance is None and row.sentiment is None:
-        yield "stance and sentiment are both missing; the row would teach and measure nothing"
+        yield "stance and sentiment are both missing; the row would teach and measure nothing; label it or delete it"
 
 
 def _repeated_ids(files: list[Corpus]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for file, i, row in _placed(files):
         if row.id in seen:
-            yield _problem(file, i, f"id: {row.id!r} stands at {seen[row.id]} already")
+            yield _problem(file, i, f"id: {row.id!r} stands at {seen[row.id]} already; give one of them another")
         seen.setdefault(row.id, file.place(i))
 
 
@@ -144,9 +144,11 @@ def _repeated_statements(files: list[Corpus]) -> Iterator[Problem]:
         first, place = seen[key]
         differing = [head for head in HEADS if _contradict(getattr(first, head), getattr(row, head))]
         if differing:
-            yield _problem(file, i, f"{' and '.join(differing)}: contradicts the same statement at {place}")
+            heads = " and ".join(differing)
+            fix = "mend one label or delete a row"
+            yield _problem(file, i, f"{heads}: contradicts the same statement at {place}; {fix}")
         else:
-            yield _problem(file, i, f"repeats the statement at {place}")
+            yield _problem(file, i, f"repeats the statement at {place}; delete one")
 
 
 def _contradict(a: str | None, b: str | None) -> bool:

@@ -132,7 +132,7 @@ def read_sides(names: list[str], part: str | None = None) -> list[Side]:
     part = part or _shared_part([members[0] for _, members in found])
     sides = [_read_side(run, members, part) for run, members in found]
     if len({side.run_id for side in sides}) < len(sides):
-        raise StancewiseError("compare: two of these names are one run")
+        raise StancewiseError(f"compare: two of {', '.join(names)} are one run; name every run once")
     for side in sides[1:]:
         _same_rows(sides[0], side)
     return _named_apart(sides)
@@ -150,14 +150,15 @@ def _members(run: Run) -> list[Run]:
         if one.info.status != "FINISHED":
             raise StancewiseError(f"run {one.info.run_id} is {one.info.status.lower()}; compare finished runs")
     if not members:
-        raise StancewiseError(f"run {run.info.run_id}: none of its seeds has begun")
+        raise StancewiseError(f"run {run.info.run_id}: none of its seeds has begun; compare finished runs")
     return members
 
 
 def _shared_part(runs: list[Run]) -> str:
     shared = set.intersection(*(set(measured_parts(run)) for run in runs))
     if not shared:
-        raise StancewiseError("compare: these runs share no measured part; they had different data")
+        names = ", ".join(str(run.info.run_name) for run in runs)
+        raise StancewiseError(f"compare: {names} share no measured part; compare runs measured on one file")
     return min(shared, key=lambda part: (not part.startswith("test"), part))
 
 
@@ -205,7 +206,7 @@ def compare(sides: list[Side]) -> list[Comparison]:
         adjusted = holm([pair.p for pair in pairs])
         comparisons += [replace(pair, adjusted_p=p) for pair, p in zip(pairs, adjusted, strict=True)]
     if not comparisons:
-        raise StancewiseError(f"compare: no head is answered by all and labelled on {first.part}")
+        raise StancewiseError(f"compare: no head is answered by all and labelled on {first.part}; choose another part")
     return comparisons
 
 

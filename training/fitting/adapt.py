@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from transformers import DataCollatorWithPadding, TrainerCallback, set_seed
+from transformers import TrainerCallback, set_seed
 
 from serving.classifier import softmax
 from serving.inputs import InputEncoder
@@ -22,6 +22,7 @@ from training.fitting.fit import (
     encode_corpus,
     native_bf16,
     on_cpu,
+    padding,
     parameter_groups,
     prepared,
     run_to_the_end,
@@ -154,7 +155,7 @@ def go_on(
             loss=MaskedLoss(recipe.heads, rows, recipe.loss, arguments.device),
             model=model,
             args=arguments,
-            data_collator=DataCollatorWithPadding(tokenizer),
+            data_collator=padding(tokenizer, recipe.max_length),
             train_dataset=encoded,
             callbacks=callbacks,
             optimizers=(torch.optim.AdamW(parameter_groups(model, recipe.optimiser), fused=True), None),

@@ -1,6 +1,7 @@
 """Batches of rows of like length, the same in every epoch, and what each process takes of them."""
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,8 @@ from torch.utils.data import Sampler
 from serving.errors import StancewiseError
 from training.config import Batch
 from training.fitting import processes
+
+MULTIPLE = 8  # tokens: rows are padded to a multiple of this
 
 
 class LengthBatches(Sampler[list[int]]):
@@ -76,7 +79,7 @@ def _cuts(lengths: list[int], size: Batch) -> Iterator[tuple[int, int]]:
             full = end - start == size.rows
         else:
             assert size.tokens is not None
-            full = end < len(lengths) and (end + 1 - start) * lengths[end] > size.tokens
+            full = end < len(lengths) and (end + 1 - start) * ceil(lengths[end] / MULTIPLE) * MULTIPLE > size.tokens
         if full or end == len(lengths):
             yield start, end
             start = end

@@ -32,11 +32,12 @@ from training.data.corpus import Corpus
 from training.data.unlabelled_pairs import with_unrelated
 from training.evaluation.metrics import macro_f1_score
 from training.fitting import processes
-from training.fitting.batches import LengthBatches, Pieces, pieces_of
+from training.fitting.batches import MULTIPLE, LengthBatches, Pieces, pieces_of
 from training.fitting.dropout import with_byte_dropout
 from training.fitting.encoders import add_lora, check_length, load_encoder
 from training.fitting.frozen_words import freeze_words, thaw_words
 from training.fitting.loss import MaskedLoss, target_masses
+from training.fitting.memory import keep_freed_memory
 
 SELECTION_METRIC = "macro_f1"  # mean of the heads' macro-F1 on validation: chooses the checkpoint
 
@@ -175,7 +176,7 @@ def fit(config: TrainConfig, seed: int, train: Corpus, validation: Corpus, works
         loss=MaskedLoss(config.heads, train, config.loss, arguments.device),
         model=model,
         args=arguments,
-        data_collator=DataCollatorWithPadding(tokenizer),
+        data_collator=padding(tokenizer, config.max_length),
         train_dataset=rows,
         eval_dataset=_by_length(encode_corpus(validation, inputs, config.heads, Loss())),
         compute_metrics=lambda evaluation: _scores(config.heads, evaluation),
@@ -207,9 +208,15 @@ def prepared(config: TrainConfig) -> tuple[Any, Any]:
     first_token_only(model)
     if on_cpu(config):
         with_byte_dropout(model)
+        keep_freed_memory()
     if config.freeze:
         freeze_words(model, tokenizer)
     return tokenizer, add_lora(model, tokenizer, config.lora) if config.lora is not None else model
+
+
+def padding(tokenizer: Any, max_length: int) -> DataCollatorWithPadding:
+    """Batches padded to lengths that come back: for each new shape the libraries keep a program and its memory."""
+    return DataCollatorWithPadding(tokenizer, pad_to_multiple_of=None if max_length % MULTIPLE else MULTIPLE)
 
 
 def on_cpu(config: TrainConfig) -> bool:

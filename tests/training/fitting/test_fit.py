@@ -1,6 +1,7 @@
 import json
 import shutil
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ from training.data.corpus import Corpus, LabelledStatement, read_corpus
 from training.data.unlabelled_pairs import with_unrelated
 from training.fitting.batches import LengthBatches, Pieces, pieces_of
 from training.fitting.encoders import load_encoder
-from training.fitting.fit import Workspace, fit, last_checkpoint, parameter_groups
+from training.fitting.fit import Workspace, fit, last_checkpoint, padding, parameter_groups
 from training.fitting.loss import MaskedLoss, balanced_weights, target_masses
 
 HEADS = ("stance", "sentiment")
@@ -41,7 +42,7 @@ def test_every_row_comes_once_in_batches_of_like_length(lengths, rows, epoch):
 def test_batches_in_tokens_stay_within_them(lengths, tokens):
     batches = LengthBatches(lengths, Batch(tokens=tokens), seed=1)
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
-    assert all(len(batch) * max(lengths[i] for i in batch) <= tokens for batch in batches)
+    assert all(len(batch) * ceil(max(lengths[i] for i in batch) / 8) * 8 <= tokens for batch in batches)
 
 
 @given(lengths, st.sampled_from([Batch(rows=12), Batch(tokens=90)]), st.integers(1, 3), st.integers(1, 4))
@@ -216,6 +217,14 @@ def test_pieces_and_activations_computed_again_change_no_weight(small, encoder, 
     ):
         for name in whole:
             torch.testing.assert_close(other[name], whole[name], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("longest", "width"), [(96, 16), (9, 9)])
+def test_rows_are_padded_to_widths_that_come_back_and_never_beyond_the_longest_allowed(encoder, longest, width):
+    tokenizer, _ = load_encoder(EncoderSource(folder=encoder), "marked")
+    batch = padding(tokenizer, longest)([{"input_ids": [5] * 9}, {"input_ids": [5] * 3}])
+    assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, width)
+    assert batch["attention_mask"].sum(dim=1).tolist() == [9, 3]
 
 
 def test_the_checkpoint_is_a_plain_hugging_face_model(small, tmp_path):
