@@ -2,7 +2,7 @@
 
     python benchmarks/training_speed.py parts [--config configs/quickstart.yaml] [--rows 1000]
     python benchmarks/training_speed.py step [--config configs/quickstart.yaml]
-    python benchmarks/training_speed.py race --old FOLDER [--config configs/quickstart.yaml] [--rounds 3]
+    python benchmarks/training_speed.py race --old FOLDER [--rows 1000] [--rounds 3] [--set KEY=VALUE]
 
 `parts` runs the training command itself, with a store of its own, under Python's profiler. `step` profiles steps and
 multiplies matrices of the model's own shapes, which is the limit. `race` trains in turn with this version, with an
@@ -227,6 +227,9 @@ def race(
     config: ConfigOption = Path("configs/quickstart.yaml"),
     rows: RowsOption = 1000,
     rounds: Annotated[int, typer.Option(help="The table holds the median ratio.")] = 3,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE for this version, such as the other's recipe.")
+    ] = None,
 ) -> None:
     """Print rows a second, memory and macro-F1 of this version, an earlier one and run_classification, in turn.
 
@@ -238,7 +241,8 @@ def race(
         for seed in range(1, rounds + 1):
             for name, code in racers.items():
                 way = "peer" if name == "run_classification" else "ours"
-                found[name].append(raced(way, code, config, rows, seed, folder))
+                own = (changes or []) if name == "this version" else []
+                found[name].append(raced(way, code, config, [*overrides(rows), *own, f"seeds=[{seed}]"], folder))
                 speed, peak, score = found[name][-1]
                 Console(stderr=True).print(f"{name}: {speed:.1f} rows/s, {peak:,.0f} MB, macro-F1 {score:.1f}")
     lines = []
@@ -251,11 +255,10 @@ def race(
     print(markdown(head, lines))
 
 
-def raced(way: str, code: Path, config: Path, rows: int | None, seed: int, folder: Path) -> tuple[float, float, float]:
+def raced(way: str, code: Path, config: Path, changes: list[str], folder: Path) -> tuple[float, float, float]:
     """Rows a second of a training, from the first step to the last weights; megabytes at most; macro-F1."""
     command = [sys.executable, str(Path(__file__).parent / "training_race.py"), way, str(config)]
     environment = {**os.environ, "PYTHONPATH": str(code), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/race.db"}
-    changes = [*overrides(rows), f"seeds=[{seed}]"]
     done = subprocess.run(  # noqa: S603
         [*command, *changes], cwd=code, env=environment, check=True, capture_output=True, text=True
     )

@@ -15,14 +15,13 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from serving.article.reading.attribution import Attribution, covers
+from serving.article.reading.attribution import Attribution
+from serving.article.reading.pairs import Paragraph, Place, holds
 from serving.runtime.pairs import ANSWERS, Scores
 
 if TYPE_CHECKING:
     from spacy.tokens import Span as Sentence
     from spacy.tokens import Token
-
-    from serving.article.reading.pairs import Paragraph
 
 BUCKETS = 1 << 18
 Buckets = npt.NDArray[np.int64]
@@ -36,7 +35,7 @@ _BY_ROLE = ("kind", "relation", "path", "under", "nested", "order")
 _NEAR, _BETWEEN, _HIGH, _MANY = 4, 15, 7, 12  # words beside, words between, steps in the parse, phrases of a sentence
 
 
-def scores(paragraph: "Paragraph", sentence: "Sentence", pairs: Sequence[tuple["Token | None", "Token"]]) -> Scores:
+def scores(paragraph: Paragraph, sentence: "Sentence", pairs: Sequence[tuple["Token | None", "Token"]]) -> Scores:
     """Probabilities of `ANSWERS` for the pairs of a sentence, shape (pairs, 4); a pair is the head words of the two."""
     weights, bias = _weights()
     features = PairFeatures(paragraph, sentence, {target for _, target in pairs})
@@ -66,30 +65,33 @@ def _weights() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a target stands, whoever the holder is."""
+class _Above:
+    """What a target stands under."""
 
-    inner: Attribution | None  # whose words it belongs to
-    around: list[Attribution]
-    deeds: list[Attribution]
-    elsewhere: bool  # those words are of somebody who is named in another sentence
-    quoted: bool
+    path: list[str]  # relations on the way up to the verb
+    meant: str  # the verb
+    subject: "Token | None"
 
 
 class PairFeatures:
     """The features of the pairs of one sentence."""
 
-    def __init__(self, paragraph: "Paragraph", sentence: "Sentence", heads: set["Token"]) -> None:
+    def __init__(self, paragraph: Paragraph, sentence: "Sentence", heads: set["Token"]) -> None:
         self.paragraph = paragraph
         self.sentence = sentence
         self._order = {token: place for place, token in enumerate(sorted(heads, key=lambda one: one.i))}
         self._words = sorted({f"sentence {_lemma(one)}" for one in sentence if one.pos_ in _CONTENT})
+        # By place in the sentence: what a word says between two others, and whether it is a mention itself.
+        self._small = [
+            f"between {_lemma(one)}" if one.pos_ in _CONTENT or one.pos_ in _SMALL else None for one in sentence
+        ]
+        self._mentions = [one in self._order for one in sentence]
         self._groups: dict[tuple[object, ...], Buckets] = {}
-        self._places: dict[Token, _Place] = {}
+        self._above: dict[int, _Above] = {}
 
     def groups(self, holder: "Token | None", target: "Token") -> Iterator[Buckets]:
         """The buckets of a pair's features: those of sentence, target and holder, which it shares, then its own."""
-        place = self._place(target)
+        place = self.paragraph.place(target)
         whose, roles = self._ownership(holder, place)
         yield self._group((whose,), lambda: [whose, *_crossed(whose, self._words)])
         yield self._group((target, whose, roles), lambda: self._of_target(target, whose, roles))
@@ -101,31 +103,25 @@ class PairFeatures:
             self._groups[key] = _buckets(make())
         return self._groups[key]
 
-    def _place(self, target: "Token") -> _Place:
-        if target not in self._places:
-            paragraph, at = self.paragraph, target.idx
-            self._places[target] = _Place(
-                paragraph.innermost(at),
-                [one for one in paragraph.said if covers(one.content, at)],
-                [one for one in paragraph.done if covers(one.content, at)],
-                paragraph.from_elsewhere(target) is not None,
-                paragraph.quotes(target),
-            )
-        return self._places[target]
+    def _under(self, target: "Token") -> _Above:
+        if target.i not in self._above:
+            predicate, path = _predicate(target)
+            self._above[target.i] = _Above(path, _meant(predicate), _subject(predicate))
+        return self._above[target.i]
 
-    def _ownership(self, holder: "Token | None", place: _Place) -> tuple[str, str]:
+    def _ownership(self, holder: "Token | None", place: Place) -> tuple[str, str]:
         """Whose words and deeds the target belongs to, in short and in full."""
 
         def owns(several: Iterable[Attribution]) -> bool:
-            return holder is not None and any(one.source[0] <= holder.idx < one.source[1] for one in several)
+            return holder is not None and any(holds(one, holder) for one in several)
 
         said = owns([place.inner] if place.inner else [])
         does = owns(place.deeds)
         words = "own" if said else "another's" if place.inner else "nobody's"
         deed = " own deed" if does else " another's deed" if place.deeds else ""
         short = f"{'author' if holder is None else 'holder'} {words}{deed}{' elsewhere' * place.elsewhere}"
-        speaks = owns(self.paragraph.said)
-        quoted = holder is not None and self.paragraph.quotes(holder)
+        speaks = holder is not None and self.paragraph.place(holder).speaks
+        quoted = holder is not None and self.paragraph.place(holder).quoted
         return short, f"{short} {owns(place.around):d}{speaks:d}{quoted:d}{place.quoted:d}"
 
     def _of_target(self, target: "Token", whose: str, roles: str) -> Iterator[str]:
@@ -199,18 +195,17 @@ class PairFeatures:
     def _of_pair(self, holder: "Token | None", target: "Token", whose: str) -> Iterator[str]:
         if holder is None:
             return
-        place = self._place(target)
-        predicate, path = _predicate(target)
+        place = self.paragraph.place(target)
+        above = self._under(target)
         if whose.startswith("holder own") and place.inner:
             cue = _cue(self.sentence, place.inner)
             yield f"cue {cue}"
-            yield f"cue {cue} {path[0]}"
-            yield f"cue {cue} {_meant(predicate)}"
-        subject = _subject(predicate)
-        acts = "nobody" if subject is None else "holder" if subject == holder else "another"
+            yield f"cue {cue} {above.path[0]}"
+            yield f"cue {cue} {above.meant}"
+        acts = "nobody" if above.subject is None else "holder" if above.subject == holder else "another"
         yield f"acting {acts} {whose}"
-        yield f"acting {acts} {_meant(predicate)}"
-        yield f"acting {acts} {_meant(predicate)} by {' '.join(path)}"
+        yield f"acting {acts} {above.meant}"
+        yield f"acting {acts} {above.meant} by {' '.join(above.path)}"
         yield f"distance {min(abs(target.i - holder.i), 2 * _BETWEEN) // 3} {target.i > holder.i} {whose}"
         yield f"the same {_lemma(holder) == _lemma(target)}"
         top, ups, downs = _between(holder, target)
@@ -229,15 +224,12 @@ class PairFeatures:
         if inside:
             yield f"through {' '.join(inside)} {meant}"
             yield f"through {inside[0]} to {_relation(downs[0])}"
-        start, end = sorted((holder.i, target.i))
-        words = target.doc[start + 1 : end]
-        if len(words) > _BETWEEN:
+        begin, end = (one - self.sentence.start for one in sorted((holder.i, target.i)))
+        if end - begin - 1 > _BETWEEN:
             yield "far"
             return
-        yield f"next {not any(one in self._order for one in words)}"
-        for one in words:
-            if one.pos_ in _CONTENT or one.pos_ in _SMALL:
-                yield f"between {_lemma(one)}"
+        yield f"next {not any(self._mentions[begin + 1 : end])}"
+        yield from (one for one in self._small[begin + 1 : end] if one)
 
 
 def _buckets(names: Iterable[str]) -> Buckets:

@@ -1,7 +1,7 @@
 """Every pair of a sentence that could be a holder and a target, for the reader's model to judge."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from serving.article.reading.attribution import Attribution, covers, innermost
@@ -34,6 +34,18 @@ _FAR, _DEEP = 30, 8  # tokens apart, steps in the parse: more tell nothing
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a word stands in what is said and done."""
+
+    inner: Attribution | None  # whose words it belongs to
+    around: list[Attribution]
+    deeds: list[Attribution]
+    elsewhere: bool  # those words are of somebody who is named in another sentence
+    quoted: bool
+    speaks: bool  # it is of a mention of somebody who says something
+
+
+@dataclass(frozen=True)
 class Paragraph:
     """A parsed paragraph with what is quoted, said and done in it."""
 
@@ -41,6 +53,7 @@ class Paragraph:
     quotations: Sequence[Quotation]
     said: Sequence[Attribution]
     done: Sequence[Attribution]
+    _places: dict[int, Place] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, doc: "Doc") -> "Paragraph":
@@ -67,6 +80,20 @@ class Paragraph:
         """The attribution whose words a character belongs to."""
         return innermost(self.said, place)
 
+    def place(self, token: "Token") -> Place:
+        """Where a word stands; worked out once, because a word belongs to many pairs."""
+        if token.i not in self._places:
+            at = token.idx
+            self._places[token.i] = Place(
+                self.innermost(at),
+                [one for one in self.said if covers(one.content, at)],
+                [one for one in self.done if covers(one.content, at)],
+                self.from_elsewhere(token) is not None,
+                self.quotes(token),
+                any(holds(one, token) for one in self.said),
+            )
+        return self._places[token.i]
+
     def quotes(self, token: "Token") -> bool:
         """Whether a word stands in a quotation."""
         return any(one.start <= token.idx < one.end for one in self.quotations)
@@ -89,6 +116,11 @@ class Paragraph:
         sentence = target.sent
         others = [one for one in self.said if not sentence.start_char <= one.source[0] < sentence.end_char]
         return innermost(others, target.idx)
+
+
+def holds(one: Attribution, token: "Token") -> bool:
+    """Whether a word is of the mention of who says or does it."""
+    return one.source[0] <= token.idx < one.source[1]
 
 
 def token_at(doc: "Doc", place: int) -> "Token":
@@ -128,11 +160,11 @@ def candidates(paragraph: Paragraph, before: str) -> Iterator[Candidates]:
             for target in heads
             if holder is None or (holder != target and not _same(holder, target, names))
         ]
-        start = sentence.start_char
+        mentions = {token.i: located(token, sentence.start_char) for token in heads}
         asked = tuple(
             Pair(
-                None if holder is None else located(holder, start),
-                located(target, start),
+                None if holder is None else mentions[holder.i],
+                mentions[target.i],
                 features(holder, target, paragraph),
             )
             for holder, target in pairs
@@ -210,25 +242,23 @@ def located(token: "Token", start: int) -> Mention:
 
 def features(holder: "Token | None", target: "Token", paragraph: Paragraph) -> tuple[float, ...]:
     """What the grammar says of a pair: who owns the words of the target, quotations, distance, place in the parse."""
-    inner = paragraph.innermost(target.idx)
-    around = [one for one in paragraph.said if covers(one.content, target.idx)]
-    deeds = [one for one in paragraph.done if covers(one.content, target.idx)]
+    place = paragraph.place(target)
 
     def owns(one: Attribution) -> bool:
-        return holder is not None and one.source[0] <= holder.idx < one.source[1]
+        return holder is not None and holds(one, holder)
 
     apart = 0 if holder is None else target.i - holder.i
     top, up, down = (None, 0, 0) if holder is None else _path(holder, target)
     return (
         float(holder is None),
-        float(inner is None),
-        float(inner is not None and owns(inner)),
-        float(paragraph.from_elsewhere(target) is not None),
-        float(any(map(owns, around))),
-        float(any(map(owns, deeds))),
-        float(any(map(owns, paragraph.said))),
-        float(holder is not None and paragraph.quotes(holder)),
-        float(paragraph.quotes(target)),
+        float(place.inner is None),
+        float(place.inner is not None and owns(place.inner)),
+        float(place.elsewhere),
+        float(any(map(owns, place.around))),
+        float(any(map(owns, place.deeds))),
+        float(holder is not None and paragraph.place(holder).speaks),
+        float(holder is not None and paragraph.place(holder).quoted),
+        float(place.quoted),
         min(abs(apart), _FAR) / 10,
         float(apart > 0),
         min(up, _DEEP) / 4,

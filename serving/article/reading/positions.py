@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from serving.article.reading import light, linear, plain, unparsed
-from serving.article.reading.attribution import Attribution, covers, innermost, kind_of
+from serving.article.reading.attribution import Attribution, innermost, kind_of
 from serving.article.reading.judging import JUDGED_AT_ONCE, Draft, Drafted, Holder, Judged, expressed
 from serving.article.reading.names import Names, is_first_person
-from serving.article.reading.pairs import Candidates, Paragraph, candidates, token_at
+from serving.article.reading.pairs import Candidates, Paragraph, candidates, holds, token_at
 from serving.article.reading.parse import load_pipeline, pipeline_name
 from serving.article.reading.targets import Given, mention, targets
 from serving.article.statements import Kind, Position, Span
@@ -250,6 +250,9 @@ class _Reader:
         sentence = found.sentence
         given = targets(list(sentence), self.given, self.names) if self.given is not None else ()
         wanted = {token.i: name for name, token in given}
+        heads = {target.i: target for _, target in found.heads}
+        mentions = {i: mention(target) for i, target in heads.items()}
+        names = {i: wanted.get(i) or self._target(target, paragraph, owner, holders) for i, target in heads.items()}
         for place, (head, target) in enumerate(found.heads):
             if self.given is not None and target.i not in wanted:
                 continue
@@ -257,22 +260,21 @@ class _Reader:
             if head is not None and _is_none(head):
                 continue
             if head is not None:
-                source = mention(head)
-                inner = paragraph.innermost(target.idx)
-                own = [inner] if inner else []
-                own += [each for each in paragraph.done if covers(each.content, target.idx)]
-                one = next((each for each in own if covers([each.source], head.idx)), None)
+                source = mentions.get(head.i) or mention(head)
+                at = paragraph.place(target)
+                own = [at.inner, *at.deeds] if at.inner else at.deeds
+                one = next((each for each in own if holds(each, head)), None)
                 holder = self._named(head, one, paragraph, owner, holders)
             elif one := paragraph.from_elsewhere(target):
                 if _is_none(token_at(paragraph.doc, one.head)):
                     continue
                 holder, source = holders[one], one.source
-            shown = wanted.get(target.i) or self._target(target, paragraph, owner, holders)
+            shown = names[target.i]
             if holder.name is None and head is not None and holder.kind != "author":
                 continue
             if shown is None or shown == holder.name or _is_nobody(holder):
                 continue
-            yield Draft(place, holder, shown, source, mention(target), one)
+            yield Draft(place, holder, shown, source, mentions[target.i], one)
 
     def _named(
         self,

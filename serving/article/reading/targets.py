@@ -58,5 +58,6 @@ def mention(token: "Token") -> Offsets:
 
 def _name(token: "Token") -> "Name | None":
     """The name that a word belongs to."""
-    spans = (one for one in token.doc.ents if one.start <= token.i < one.end and one.label_ in NAMED)
-    return next(spans, None)
+    if token.ent_type_ not in NAMED:  # `doc.ents` is made anew each time
+        return None
+    return next(one for one in token.doc.ents if one.start <= token.i < one.end)
