@@ -116,6 +116,7 @@ def test_the_csv_is_that_of_the_command(server, visit, tmp_path):
     path.write_text(REPORT + "\n\n@Holm, said =Ada, praised “Bo, 'the' Rask”.", encoding="utf-8")
     page = visit(server)
     page.set_input_files("#file", path)
+    expect(page.locator("#text")).to_have_value(path.read_text(encoding="utf-8"))
     page.check("#all")
     page.click("#label")
     article = Article.model_validate(result_of(page)["article"])
