@@ -10,8 +10,8 @@ _LARGEST = 2**30  # bytes
 def keep_freed_memory() -> None:
     """Let glibc give freed memory out again instead of returning it to the system; for the whole process.
 
-    It returns large pieces at once, and the system fills each new one with zeros: the gradient of the word embeddings
-    alone cost a sixth of a step. Other C libraries have no such switch and stay as they are.
+    It returns large pieces at once, and the system fills each new one with zeros, such as the gradient of the word
+    embeddings in every step. Other C libraries have no such switch and stay as they are.
     Source: mallopt(3).
     """
     if sys.platform == "linux":

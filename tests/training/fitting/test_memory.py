@@ -14,7 +14,7 @@ def held():
 if sys.argv[1] == "keep":
     keep_freed_memory()
 before = held()
-piece = bytearray(b"1" * 1) * (300 * 2**20)
+piece = bytearray(b"1") * (300 * 2**20)
 del piece
 print(held() - before)
 """
